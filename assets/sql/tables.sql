@@ -1,0 +1,79 @@
+-- The tables that hold rows (plain tables and partitions; extensions' only as far as they are configuration
+-- tables), with what copying them needs. From 10.
+-- Binary is called safe only for built-in types whose binary form holds no OIDs, no locale and no encoding
+-- declaration, for enums (they travel as labels) and for domains over such types.
+WITH RECURSIVE ancestors(oid, ancestor) AS (
+    SELECT i.inhrelid, i.inhparent
+      FROM pg_catalog.pg_inherits i
+      JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
+  UNION ALL
+    SELECT a.oid, i.inhparent
+      FROM ancestors a
+      JOIN pg_catalog.pg_class c ON c.oid = a.ancestor AND c.relispartition
+      JOIN pg_catalog.pg_inherits i ON i.inhrelid = a.ancestor
+), scalar(oid) AS (
+    SELECT t.oid
+      FROM pg_catalog.pg_type t
+     WHERE t.oid < 16384 AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
+       AND t.typname IN ('bool', 'bytea', 'char', 'name', 'int2', 'int4', 'int8', 'oid', 'text', 'bpchar',
+                         'varchar', 'float4', 'float8', 'numeric', 'date', 'time', 'timetz', 'timestamp',
+                         'timestamptz', 'interval', 'uuid', 'json', 'jsonb', 'inet', 'cidr', 'macaddr',
+                         'macaddr8', 'bit', 'varbit', 'point', 'lseg', 'box', 'path', 'polygon', 'line',
+                         'circle', 'int4range', 'int8range', 'numrange', 'daterange', 'tsrange', 'tstzrange',
+                         'pg_lsn')
+), safe(oid) AS (
+    (SELECT s.oid FROM scalar s
+     UNION ALL
+     SELECT t.oid FROM pg_catalog.pg_type t JOIN scalar s ON s.oid = t.typelem
+      WHERE t.oid < 16384 AND t.typcategory = 'A'
+     UNION ALL
+     SELECT t.oid FROM pg_catalog.pg_type t WHERE t.typtype = 'e')
+  UNION
+    SELECT t.oid FROM safe s JOIN pg_catalog.pg_type t ON t.typbasetype = s.oid AND t.typtype = 'd'
+), config(oid, condition) AS (
+    SELECT x.oid, x.condition
+      FROM pg_catalog.pg_extension e
+     CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(e.extconfig), pg_catalog.unnest(e.extcondition))
+             AS x(oid, condition)
+), members(oid) AS (
+    SELECT d.objid
+      FROM pg_catalog.pg_depend d
+     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e'
+       AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+), columns AS (
+    SELECT a.attrelid AS oid,
+           pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) AS names,
+           pg_catalog.bool_and(s.oid IS NOT NULL) AS binary_is_safe
+      FROM pg_catalog.pg_attribute a
+      LEFT JOIN safe s ON s.oid = a.atttypid
+     WHERE a.attnum > 0 AND NOT a.attisdropped
+       AND coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') = ''
+     GROUP BY a.attrelid
+)
+SELECT c.oid::int8 AS oid,
+       n.nspname::text AS schema,
+       c.relname::text AS name,
+       pg_catalog.pg_table_size(c.oid) AS size_bytes,
+       m.oid IS NOT NULL AS of_extension,
+       nullif(f.condition, '') AS condition,
+       c.relispartition AS is_partition,
+       coalesce(k.names, '{}') AS columns,
+       coalesce(k.binary_is_safe, false) AS binary_is_safe,
+       coalesce((SELECT pg_catalog.array_agg(an.nspname::text) FROM ancestors x
+                   JOIN pg_catalog.pg_class ac ON ac.oid = x.ancestor
+                   JOIN pg_catalog.pg_namespace an ON an.oid = ac.relnamespace WHERE x.oid = c.oid), '{}')
+         AS ancestor_schemas,
+       coalesce((SELECT pg_catalog.array_agg(ac.relname::text) FROM ancestors x
+                   JOIN pg_catalog.pg_class ac ON ac.oid = x.ancestor
+                   JOIN pg_catalog.pg_namespace an ON an.oid = ac.relnamespace WHERE x.oid = c.oid), '{}')
+         AS ancestor_names
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN columns k ON k.oid = c.oid
+  LEFT JOIN members m ON m.oid = c.oid
+  LEFT JOIN config f ON f.oid = c.oid
+ WHERE c.relkind = 'r'
+   AND c.relpersistence IN ('p', 'u')
+   AND n.nspname !~ '^pg_(toast|temp)' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+   AND (m.oid IS NULL OR f.oid IS NOT NULL)
+ ORDER BY pg_catalog.pg_table_size(c.oid) DESC NULLS LAST, c.oid

@@ -1,0 +1,3 @@
+//! The face in lines.
+
+pub mod connection;

@@ -1,0 +1,6 @@
+//! The questions that come first, and whether the answers allow a start. Nothing is changed on either server here.
+
+mod gather;
+mod judge;
+
+pub(crate) use gather::gather;

@@ -1,0 +1,61 @@
+//! What every phase is given first: the plan, the servers, and the ways to tell and to stop.
+
+use super::board::Board;
+use super::emit::Emitter;
+use super::slots::Slots;
+use crate::model::check::Finding;
+use crate::model::event::Event;
+use crate::model::failure::Failure;
+use crate::model::plan::Plan;
+use crate::model::secrets::Secrets;
+use crate::pg::connect::{Canceller, Server, Session};
+use crate::pg::error::Error;
+use crate::pg::facts::server::ServerFacts;
+use std::future::Future;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Debug)]
+pub(crate) struct Cx {
+    pub(crate) plan: Plan,
+    pub(crate) secrets: Secrets,
+    pub(crate) source: Server,
+    pub(crate) target: Server,
+    pub(crate) source_facts: ServerFacts,
+    pub(crate) target_facts: ServerFacts,
+    /// The database of each server that questions about the whole server are asked in.
+    pub(crate) source_home: String,
+    pub(crate) target_home: String,
+    pub(crate) emit: Arc<Emitter>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) slots: Slots,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl Cx {
+    pub(crate) fn finding(&self, finding: Finding) {
+        self.emit.record(Event::Finding { finding });
+    }
+}
+
+/// Waits for work on a server, but no longer than until `cancel`; then the server's work is cancelled too.
+pub(crate) async fn guarded<T>(
+    cancel: &CancellationToken,
+    canceller: Canceller,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => {
+            // When the request does not get through, closing the session has to do.
+            drop(canceller.cancel().await);
+            Err(Failure::interrupted())
+        }
+        result = work => result.map_err(Failure::from),
+    }
+}
+
+/// One statement (or several) whose rows do not matter.
+pub(crate) async fn execute(cancel: &CancellationToken, session: &Session, sql: &str) -> Result<(), Failure> {
+    guarded(cancel, session.canceller(), session.batch(sql)).await
+}

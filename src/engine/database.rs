@@ -1,0 +1,162 @@
+//! One database from beginning to end: its phases in order, and what they amount to.
+
+use super::context::{Cx, guarded};
+use super::phases::{create, data, existing, load, schema, settings, snapshot};
+use super::sessions::Pools;
+use crate::model::check::{Finding, Severity};
+use crate::model::event::{DatabaseOutcome, Event, PhaseOutcome};
+use crate::model::failure::Failure;
+use crate::model::phase::Phase;
+use crate::pg::connect::Canceller;
+use crate::pg::error::Error;
+use crate::pg::facts::databases::DatabaseFacts;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use tokio_util::sync::CancellationToken;
+
+/// A database that is to be moved, as the checks left it.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidate {
+    pub(crate) facts: DatabaseFacts,
+    pub(crate) on_target: Option<DatabaseFacts>,
+    /// The target's database holds something already, and the policy allows to go on with it.
+    pub(crate) occupied: bool,
+    /// Why it cannot be moved; the others are.
+    pub(crate) blocked: Option<Failure>,
+}
+
+/// A database while it is being moved.
+#[derive(Debug)]
+pub(crate) struct Db {
+    pub(crate) cx: Arc<Cx>,
+    pub(crate) name: String,
+    pub(crate) facts: DatabaseFacts,
+    pub(crate) on_target: Option<DatabaseFacts>,
+    pub(crate) occupied: bool,
+    /// Cancelled when the run is, and when this database cannot go on.
+    pub(crate) cancel: CancellationToken,
+    pub(crate) pools: Pools,
+    triggers_held_off: AtomicBool,
+    aborted: OnceLock<Failure>,
+    lost: AtomicU64,
+}
+
+impl Db {
+    pub(crate) fn finding(&self, finding: Finding) {
+        if finding.severity >= Severity::Lost {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        self.cx.finding(finding.in_database(&self.name));
+    }
+
+    /// Ends the work on this database; the first reason is the one that is told.
+    pub(crate) fn abort(&self, failure: Failure) {
+        // A second failure is the echo of the first one.
+        drop(self.aborted.set(failure));
+        self.cancel.cancel();
+    }
+
+    pub(crate) fn aborted(&self) -> Option<Failure> {
+        self.aborted.get().cloned()
+    }
+
+    /// Waits for work on a server, but no longer than until this database is cancelled.
+    pub(crate) async fn guarded<T>(
+        &self,
+        canceller: Canceller,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Failure> {
+        guarded(&self.cancel, canceller, work).await
+    }
+
+    /// Rows go into tables that were there before, and their triggers and foreign keys are held off meanwhile.
+    pub(crate) fn holds_triggers_off(&self) -> bool {
+        self.triggers_held_off.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn hold_triggers_off(&self) {
+        self.triggers_held_off.store(true, Ordering::Relaxed);
+    }
+
+    fn record(&self, event: Event) {
+        self.cx.emit.record(event);
+    }
+
+    /// Runs one phase and journals its beginning and its end.
+    async fn phase<T>(&self, phase: Phase, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let database = Some(self.name.clone());
+        self.record(Event::PhaseBegan { phase, database: database.clone() });
+        self.cx.board.change(&self.name, |g| g.phase = Some(phase));
+        let lost_before = self.lost.load(Ordering::Relaxed);
+        let result = match work.await {
+            // A failure elsewhere may have cancelled this phase: then that failure is the one to tell.
+            Err(failure) if failure.is_interruption() => Err(self.aborted().unwrap_or(failure)),
+            result => result,
+        };
+        let outcome = match &result {
+            Ok(_) if self.lost.load(Ordering::Relaxed) > lost_before => PhaseOutcome::Warned,
+            Ok(_) => PhaseOutcome::Done,
+            Err(failure) if failure.is_interruption() => PhaseOutcome::Interrupted,
+            Err(failure) => PhaseOutcome::Failed { failure: failure.clone() },
+        };
+        self.record(Event::PhaseEnded { phase, database, outcome });
+        result
+    }
+}
+
+/// Moves one database and journals how it ended.
+pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
+    let db = Arc::new(Db {
+        cancel: cx.cancel.child_token(),
+        cx,
+        name: candidate.facts.name.clone(),
+        facts: candidate.facts,
+        on_target: candidate.on_target,
+        occupied: candidate.occupied,
+        pools: Pools::default(),
+        triggers_held_off: AtomicBool::new(false),
+        aborted: OnceLock::new(),
+        lost: AtomicU64::new(0),
+    });
+    let result = match candidate.blocked {
+        Some(failure) => Err(failure),
+        None => pipeline(&db).await,
+    };
+    db.pools.clear();
+    let (outcome, message) = match result {
+        Ok(()) => match db.lost.load(Ordering::Relaxed) {
+            0 if db.on_target.is_some() => (DatabaseOutcome::Done, "migrated to existing database".to_owned()),
+            0 => (DatabaseOutcome::Done, "created and migrated database".to_owned()),
+            n => {
+                let things = crate::model::units::count_of(n, "thing");
+                (DatabaseOutcome::Incomplete, format!("{things} could not be moved, see the findings"))
+            }
+        },
+        Err(failure) if failure.is_interruption() => (DatabaseOutcome::Cancelled, failure.what),
+        Err(failure) => (DatabaseOutcome::Failed, failure.to_string()),
+    };
+    db.record(Event::DatabaseEnded { database: db.name.clone(), outcome, message });
+}
+
+async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
+    db.phase(Phase::Database, create::run(db)).await?;
+    let (snapshot, archive) = db
+        .phase(Phase::Schema, async {
+            let snapshot = snapshot::take(db).await?;
+            let archive = schema::dump(db, &snapshot).await?;
+            if db.occupied {
+                existing::prepare(db, &snapshot, &archive).await?;
+            } else {
+                schema::before_data(db, &archive).await?;
+            }
+            Ok((Arc::new(snapshot), Arc::new(archive)))
+        })
+        .await?;
+    let sequences = load::run(db, &snapshot, &archive).await?;
+    if db.occupied {
+        existing::verify(db).await?;
+    }
+    db.phase(Phase::Data, data::run(db, &snapshot, &archive, &sequences)).await?;
+    db.phase(Phase::Settings, settings::run(db, &archive)).await
+}

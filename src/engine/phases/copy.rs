@@ -1,0 +1,151 @@
+//! The rows of one table: relayed from the source's COPY into the target's, and counted on both sides.
+
+use super::snapshot::Snapshot;
+use crate::engine::database::Db;
+use crate::engine::sessions::Pair;
+use crate::model::check::Finding;
+use crate::model::event::Event;
+use crate::model::failure::{Failure, FailureKind};
+use crate::model::units::thousands;
+use crate::pg::facts::tables::{self, Belongs, TableFacts};
+use crate::pg::quote::Qualified;
+use crate::pg::statement::data::{CopyFormat, copy_in, copy_out};
+use crate::pg::wire::{CopyStats, RelayError, relay};
+use std::time::Instant;
+
+/// Copies one table. A failure of this table alone is journalled and the others go on.
+///
+/// # Errors
+/// Only what ends the whole database.
+pub(crate) async fn run(db: &Db, snapshot: &Snapshot, table: &TableFacts) -> Result<(), Failure> {
+    let began = Instant::now();
+    let result = copy(db, snapshot, table).await;
+    match result {
+        Ok(stats) => {
+            db.cx.board.change(&db.name, |g| {
+                g.tables_done += 1;
+                g.bytes_done += table.size_bytes;
+                g.rows_done += stats.rows_in;
+            });
+            db.cx.emit.record(Event::TableCopied {
+                database: db.name.clone(),
+                table: table.name.clone(),
+                rows: stats.rows_in,
+                bytes: stats.bytes,
+                ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            });
+            Ok(())
+        }
+        Err(failure) if crate::engine::retry::ends_the_database(&failure) => {
+            Err(failure.while_doing(format!("copying {}", table.name)))
+        }
+        Err(failure) => {
+            db.finding(
+                Finding::lost("table", format!("the rows of {} could not be copied", table.name))
+                    .because(failure.what.clone())
+                    .fix(failure.advice.clone().unwrap_or_default())
+                    .object(table.name.to_string()),
+            );
+            let event = Event::TableFailed { database: db.name.clone(), table: table.name.clone(), failure };
+            db.cx.emit.record(event);
+            Ok(())
+        }
+    }
+}
+
+/// Binary is cheaper for both servers, and only safe where both databases hold the same encoding: a binary value of
+/// text is converted by the session's encoding, which the COPY statement cannot name.
+fn format<'a>(db: &'a Db, table: &TableFacts) -> CopyFormat<'a> {
+    let source = db.facts.encoding.as_str();
+    let target = db.on_target.as_ref().map_or(source, |t| t.encoding.as_str());
+    let text_only = !table.binary_is_safe || source != "UTF8" || target != "UTF8";
+    // A table without columns has nothing that could be binary.
+    if text_only || table.columns.is_empty() {
+        CopyFormat::Text { encoding: source }
+    } else {
+        CopyFormat::Binary
+    }
+}
+
+async fn copy(db: &Db, snapshot: &Snapshot, table: &TableFacts) -> Result<CopyStats, Failure> {
+    let doing = db.cx.board.doing(&db.name, format!("copying {}", table.name), Some(table.size_bytes));
+    let mut pair = db.pair(&snapshot.id).await?;
+    let format = format(db, table);
+    let (out, into) = (copy_out(table, format), copy_in(table, format));
+    let prepare = match table.belongs {
+        Belongs::User => "BEGIN".to_owned(),
+        Belongs::Extension { .. } => format!("BEGIN; {}", make_room(db, table).await?),
+    };
+    let (from, to) = (pair.source.canceller(), pair.target.canceller());
+    let stats = tokio::select! {
+        biased;
+        () = db.cancel.cancelled() => {
+            // Both servers stop at once instead of when they next look at their sockets.
+            let (a, b) = tokio::join!(from.cancel(), to.cancel());
+            drop((a, b));
+            return Err(Failure::interrupted());
+        }
+        stats = transaction(&mut pair, &prepare, (&out, &into), &doing.wire_bytes) => stats,
+    };
+    let stats = stats.map_err(|f| explain(f, format))?;
+    db.put_pair_back(pair);
+    Ok(stats)
+}
+
+async fn transaction(
+    pair: &mut Pair,
+    prepare: &str,
+    (out, into): (&str, &str),
+    progress: &std::sync::atomic::AtomicU64,
+) -> Result<CopyStats, Failure> {
+    pair.target.command(prepare).await?;
+    let stats = relay(&mut pair.source, out, &mut pair.target, into, progress).await.map_err(|error| {
+        let side = match &error {
+            RelayError::Source(_) => "the source says",
+            RelayError::Target(_) => "the target says",
+        };
+        Failure::from(error.into_error()).while_doing(side)
+    })?;
+    if stats.rows_out != stats.rows_in {
+        let what = format!(
+            "the source sent {} rows and the target took {}; nothing was kept",
+            thousands(stats.rows_out),
+            thousands(stats.rows_in)
+        );
+        // Dropping the pair rolls the transaction back.
+        return Err(Failure::new(FailureKind::Server, what));
+    }
+    pair.target.command("COMMIT").await?;
+    Ok(stats)
+}
+
+/// A configuration table of an extension: what the user has there now is replaced, what the extension itself put there
+/// stays. The condition is the one of the target's own extension.
+async fn make_room(db: &Db, table: &TableFacts) -> Result<String, Failure> {
+    let session = db.cx.target_session(&db.name).await?;
+    let there = db.guarded(session.canceller(), tables::gather(&session)).await?;
+    let name = &table.name;
+    match there.into_iter().find(|t| t.name == *name).map(|t| t.belongs) {
+        Some(Belongs::Extension { condition }) => {
+            Ok(format!("DELETE FROM ONLY {} {}", Qualified(name), condition.unwrap_or_default()))
+        }
+        Some(Belongs::User) => Ok("SELECT".to_owned()),
+        None => Err(Failure::new(
+            FailureKind::Server,
+            format!("{name} is not a configuration table of an extension on the target"),
+        )),
+    }
+}
+
+/// Text has a limit that binary does not have: the server builds the whole line in one buffer of 1 GB, and a byte of
+/// bytea takes two there, or more.
+fn explain(failure: Failure, format: CopyFormat<'_>) -> Failure {
+    let too_large = failure.sqlstate.as_deref() == Some("54000") || failure.what.contains("invalid memory alloc");
+    if too_large && matches!(format, CopyFormat::Text { .. }) {
+        return failure.advise(
+            "a row of this table is larger than 1 GB as text, and text is needed because of one of its types or \
+             because of the databases' encoding; copy that row by hand",
+        );
+    }
+    failure
+}

@@ -1,0 +1,66 @@
+//! The database itself: made with the source's encoding, locale, provider and owner, unless it is there.
+
+use crate::engine::context::execute;
+use crate::engine::database::Db;
+use crate::model::check::Finding;
+use crate::model::event::{Event, ObjectKind, ServerObject};
+use crate::model::failure::Failure;
+use crate::model::plan::Keep;
+use crate::model::units::Side;
+use crate::pg::statement::database;
+
+/// SQLSTATE duplicate_database.
+const DUPLICATE_DATABASE: &str = "42P04";
+
+pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
+    if let Some(existing) = &db.on_target {
+        if existing.encoding != db.facts.encoding {
+            let text = format!(
+                "the target's database has encoding {}, the source's {}",
+                existing.encoding, db.facts.encoding
+            );
+            db.finding(
+                Finding::warning("encoding", text)
+                    .because("rows are converted on the way; one that cannot be converted fails its table"),
+            );
+        }
+        if (&existing.collate, &existing.ctype) != (&db.facts.collate, &db.facts.ctype) {
+            let text = format!(
+                "the target's database has locale {}/{}, the source's {}/{}",
+                existing.collate, existing.ctype, db.facts.collate, db.facts.ctype
+            );
+            db.finding(Finding::warning("locale", text).because("text may sort in another order than it did"));
+        }
+        return Ok(());
+    }
+    let object = ServerObject { side: Side::Target, kind: ObjectKind::Database, name: db.name.clone() };
+    let session = db.cx.target_session(&db.cx.target_home).await?;
+    db.cx.emit.record(Event::Making { object: object.clone() });
+    let owner = (db.cx.plan.policies.owners == Keep::Yes).then_some(db.facts.owner.as_str());
+    let version = db.cx.target_facts.version;
+    let mut made = execute(&db.cancel, &session, &database::create(&db.facts, version, owner)).await;
+    if let (Err(failure), Some(owner)) = (&made, owner)
+        && matches!(failure.sqlstate.as_deref(), Some("42501" | "42704"))
+    {
+        // We may not give it to that role, or the role is not there: the rows matter more than the owner.
+        let finding = Finding::warning("ownership", format!("the database could not be given to its owner {owner}"))
+            .because(failure.what.clone());
+        let second = execute(&db.cancel, &session, &database::create(&db.facts, version, None)).await;
+        if second.is_ok() {
+            db.finding(finding);
+        }
+        made = second;
+    }
+    match made {
+        Ok(()) => {
+            db.cx.emit.record(Event::Made { object });
+            Ok(())
+        }
+        Err(failure) if failure.sqlstate.as_deref() == Some(DUPLICATE_DATABASE) => {
+            db.cx.emit.record(Event::NotOurs { object });
+            Err(Failure::refused("somebody else has made this database on the target in the meantime")
+                .advise("start again; it then counts as an existing database"))
+        }
+        Err(failure) => Err(failure.while_doing("creating the database on the target")),
+    }
+}

@@ -1,0 +1,193 @@
+//! One entry of the archive: executed exactly once, and what became of it.
+
+use crate::engine::context::execute;
+use crate::engine::database::Db;
+use crate::engine::retry::TRIES;
+use crate::model::check::{Finding, Severity};
+use crate::model::event::Event;
+use crate::model::failure::{Failure, FailureKind};
+use crate::model::plan::Keep;
+use crate::pg::archive::{Archive, Entry, Handling};
+use crate::pg::connect::Session;
+use crate::pg::tools::redact;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// Statements that took at least this long are journalled with their time, in milliseconds.
+const NOTICEABLE_MS: u64 = 100;
+
+/// The archive while its entries are worked through: who has been dealt with, by dump id.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pub(crate) archive: Archive,
+    /// Tablespaces that the target has; others are replaced by the default, and that is said.
+    tablespaces: BTreeSet<String>,
+    settled: Mutex<BTreeSet<i32>>,
+}
+
+impl Script {
+    pub(crate) fn new(archive: Archive, tablespaces: Vec<String>) -> Self {
+        Self { archive, tablespaces: tablespaces.into_iter().collect(), settled: Mutex::new(BTreeSet::new()) }
+    }
+
+    /// Notes that this entry has been dealt with. False if it had been before.
+    pub(crate) fn settle(&self, entry: &Entry) -> bool {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.dump_id)
+    }
+
+    /// Every entry must have been dealt with by now; one that was forgotten is a loss, whoever's fault it is.
+    pub(crate) fn report_forgotten(&self, db: &Db) {
+        let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgotten: Vec<_> =
+            self.archive.entries.iter().filter(|e| !settled.contains(&e.dump_id)).map(Entry::title).collect();
+        if !forgotten.is_empty() {
+            db.finding(
+                Finding::lost("not-executed", "entries of the source's schema were not executed")
+                    .because("this is a mistake in pgpassage; please report it")
+                    .objects(forgotten),
+            );
+        }
+    }
+}
+
+/// Why an entry is left out on purpose, if it is.
+fn left_out(db: &Db, entry: &Entry) -> Option<Option<Finding>> {
+    let plan = &db.cx.plan;
+    let excluded = |name: &str| plan.scope.excluded_extensions.iter().any(|e| e == name);
+    let (kind, name) = match entry.desc.as_str() {
+        "COMMENT" | "SECURITY LABEL" | "ACL" => {
+            let of = ["SUBSCRIPTION ", "EXTENSION ", "PUBLICATION "]
+                .iter()
+                .find_map(|kind| Some((kind.trim_end(), entry.tag.strip_prefix(kind)?)));
+            of.unwrap_or(("", ""))
+        }
+        desc => (desc, entry.tag.as_str()),
+    };
+    let name = name.trim_matches('"');
+    match kind {
+        "SUBSCRIPTION" | "SUBSCRIPTION TABLE" => Some((entry.desc == "SUBSCRIPTION").then(|| {
+            Finding::warning("subscription", "a subscription of the source was left out")
+                .because("two servers that subscribe with the same slot take changes from each other")
+                .fix("create it on the target when the source is retired")
+                .object(name)
+        })),
+        "EXTENSION" if excluded(name) => Some((entry.desc == "EXTENSION").then(|| {
+            Finding::info("excluded-extension", "an extension was left out, as asked").object(name)
+        })),
+        "PUBLICATION" | "PUBLICATION TABLE" | "PUBLICATION TABLES IN SCHEMA" if name.starts_with("pgpassage_") => {
+            Some(None)
+        }
+        "ACL" | "ACL LANGUAGE" | "DEFAULT ACL" if plan.policies.privileges == Keep::No => Some(None),
+        _ if matches!(entry.desc.as_str(), "ACL" | "DEFAULT ACL") && plan.policies.privileges == Keep::No => Some(None),
+        _ => None,
+    }
+}
+
+/// Executes one entry, unless it is left out, and reports whatever went wrong with it.
+///
+/// # Errors
+/// Only what ends the whole database: a lost connection, a full disk, an interruption.
+pub(crate) async fn execute_entry(db: &Db, session: &Session, script: &Script, entry: &Entry) -> Result<(), Failure> {
+    if !script.settle(entry) {
+        return Ok(());
+    }
+    if let Some(finding) = left_out(db, entry) {
+        if let Some(finding) = finding {
+            db.finding(finding);
+        }
+        return Ok(());
+    }
+    if entry.handling() == Handling::Execute {
+        let sql = statement(db, script, entry, &entry.definition);
+        let began = Instant::now();
+        if let Err(failure) = patiently(db, session, &sql).await {
+            if crate::engine::retry::ends_the_database(&failure) {
+                return Err(failure.while_doing(entry.title()));
+            }
+            report(db, entry, &failure);
+            return Ok(());
+        }
+        let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if ms >= NOTICEABLE_MS {
+            let title = entry.title();
+            db.cx.emit.record(Event::StatementTimed { database: db.name.clone(), title, ms });
+        }
+    }
+    if db.cx.plan.policies.owners == Keep::Yes {
+        for sql in entry.postlude() {
+            let result = execute(&db.cancel, session, &sql).await;
+            let Err(failure) = result else { continue };
+            if crate::engine::retry::ends_the_database(&failure) {
+                return Err(failure);
+            }
+            let owner = entry.owner.as_deref().unwrap_or_default();
+            let finding = Finding::warning("ownership", format!("{} could not be given to {owner}", entry.title()));
+            db.finding(finding.because(failure.what).object(entry.title()));
+        }
+    }
+    Ok(())
+}
+
+/// The definition with the session state it needs. A tablespace that the target does not have is replaced.
+pub(crate) fn statement(db: &Db, script: &Script, entry: &Entry, definition: &str) -> String {
+    let mut prelude = entry.prelude();
+    if let Some(name) = entry.tablespace.as_deref().filter(|n| !n.is_empty() && !script.tablespaces.contains(*n)) {
+        prelude.retain(|sql| !sql.starts_with("SET default_tablespace"));
+        prelude.push("SET default_tablespace = ''".to_owned());
+        db.finding(
+            Finding::warning("tablespace", format!("the target has no tablespace {name}; the default one is used"))
+                .object(entry.title()),
+        );
+    }
+    prelude.push(definition.to_owned());
+    prelude.join(";\n")
+}
+
+/// Executes; an error that says "somebody else was faster" is worth another try, for nothing has happened.
+pub(crate) async fn patiently(db: &Db, session: &Session, sql: &str) -> Result<(), Failure> {
+    let mut tries = 1;
+    loop {
+        let work = session.batch(sql);
+        let result = tokio::select! {
+            biased;
+            () = db.cancel.cancelled() => {
+                drop(session.canceller().cancel().await);
+                return Err(Failure::interrupted());
+            }
+            result = work => result,
+        };
+        match result {
+            Err(error) if crate::engine::retry::worth_another_try(&error) && tries < TRIES => {
+                tries += 1;
+                tokio::time::sleep(std::time::Duration::from_millis(100 * u64::from(tries))).await;
+            }
+            result => return result.map_err(Failure::from),
+        }
+    }
+}
+
+/// What a failed entry means: harmless where the thing is there anyway, a warning where only a privilege or a remark
+/// could not be set, else a loss.
+fn report(db: &Db, entry: &Entry, failure: &Failure) {
+    let title = entry.title();
+    let state = failure.sqlstate.as_deref().unwrap_or_default();
+    let denied = failure.kind == FailureKind::Privilege;
+    let (id, severity) = match entry.desc.as_str() {
+        // It is there: in template0 (public), or because the operator made it before us.
+        "SCHEMA" if state == "42P06" => return,
+        "ACL" | "DEFAULT ACL" => ("privileges", Severity::Warning),
+        "COMMENT" if denied && entry.tag.starts_with("EXTENSION ") => ("comment", Severity::Warning),
+        "COMMENT" => ("comment", Severity::Lost),
+        _ => ("schema", Severity::Lost),
+    };
+    let what = match severity {
+        Severity::Warning => format!("{title} could not be set"),
+        _ => format!("{title} could not be made"),
+    };
+    let mut finding = Finding::new(id, severity, what).because(redact(&failure.what)).object(title);
+    if let Some(advice) = &failure.advice {
+        finding = finding.fix(redact(advice));
+    }
+    db.finding(finding);
+}

@@ -1,0 +1,224 @@
+//! Roles: made before anything that belongs to them. One that exists is left alone; one that cannot be made is reported
+//! and does not end the run.
+
+use crate::engine::context::{Cx, execute, guarded};
+use crate::engine::sessions::settings;
+use crate::model::check::Finding;
+use crate::model::event::{Event, ObjectKind, PhaseOutcome, RolePassword, RoleStatus, ServerObject};
+use crate::model::failure::Failure;
+use crate::model::phase::Phase;
+use crate::model::secret::Secret;
+use crate::model::units::Side;
+use crate::pg::connect::Session;
+use crate::pg::facts::roles::{self as facts, Membership, RoleFacts};
+use crate::pg::statement::roles::{self, Grantor};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Keeps password hashes out of the target's log, where we may. Each is tried alone: each needs its own privilege.
+const QUIET: [&str; 4] = [
+    "SET log_statement = 'none'",
+    "SET log_min_duration_statement = -1",
+    "SET log_min_error_statement = 'panic'",
+    "SET log_min_duration_sample = -1",
+];
+
+/// Runs the phase and returns the roles that are new on the target.
+pub(crate) async fn run(cx: &Cx) -> Result<BTreeSet<String>, Failure> {
+    cx.emit.record(Event::PhaseBegan { phase: Phase::Roles, database: None });
+    let result = move_roles(cx).await;
+    let outcome = match &result {
+        Ok(_) => PhaseOutcome::Done,
+        Err(failure) if failure.is_interruption() => PhaseOutcome::Interrupted,
+        Err(failure) => PhaseOutcome::Failed { failure: failure.clone() },
+    };
+    cx.emit.record(Event::PhaseEnded { phase: Phase::Roles, database: None, outcome });
+    result
+}
+
+async fn move_roles(cx: &Cx) -> Result<BTreeSet<String>, Failure> {
+    let source = cx.source_session(&cx.source_home).await?;
+    let target = target_session(cx).await?;
+    let excluded = &cx.plan.scope.excluded_roles;
+    let mut wanted = guarded(&cx.cancel, source.canceller(), facts::gather(&source)).await?;
+    wanted.retain(|role| !excluded.contains(&role.name));
+    let there: BTreeSet<String> = guarded(&cx.cancel, target.canceller(), facts::gather(&target))
+        .await?
+        .into_iter()
+        .map(|role| role.name)
+        .collect();
+    let hashes = if cx.source_facts.reads_passwords {
+        Some(guarded(&cx.cancel, source.canceller(), facts::passwords(&source)).await?)
+    } else {
+        None
+    };
+    let mut made = BTreeSet::new();
+    for role in &wanted {
+        if there.contains(&role.name) {
+            settle(cx, &role.name, RoleStatus::Exists, "role already exists", RolePassword::None);
+        } else if make(cx, &target, role, hashes.as_ref()).await? {
+            made.insert(role.name.clone());
+        }
+    }
+    memberships(cx, (&source, &target), &made).await?;
+    parameters(cx, (&source, &target), &made).await?;
+    Ok(made)
+}
+
+async fn target_session(cx: &Cx) -> Result<Session, Failure> {
+    let version = cx.target_facts.version;
+    let session = cx.target.connect(&cx.target_home, &settings(Side::Target, version)).await?;
+    for sql in QUIET {
+        drop(session.batch(sql).await);
+    }
+    // From 16 on, a role that may create roles does not get what belongs to them unless it asks; without it we
+    // could not make the new roles own anything.
+    if version.at_least(16) && !cx.target_facts.superuser {
+        drop(session.batch("SET createrole_self_grant = 'set, inherit'").await);
+    }
+    Ok(session)
+}
+
+fn settle(cx: &Cx, role: &str, status: RoleStatus, message: &str, password: RolePassword) {
+    let (role, message) = (role.to_owned(), message.to_owned());
+    cx.emit.record(Event::RoleSettled { role, status, message, password });
+}
+
+/// What goes into the role's PASSWORD clause.
+fn verifier(cx: &Cx, role: &RoleFacts, hashes: Option<&BTreeMap<String, Secret>>) -> (RolePassword, Option<Secret>) {
+    if let Some(hashes) = hashes {
+        return match hashes.get(&role.name) {
+            Some(hash) => (RolePassword::Kept, Some(hash.clone())),
+            None => (RolePassword::None, None),
+        };
+    }
+    if let Some(given) = cx.secrets.role_passwords.get(&role.name) {
+        return (RolePassword::Given, Some(roles::verifier_for(given)));
+    }
+    if !role.login {
+        return (RolePassword::None, None);
+    }
+    let placeholder = cx.secrets.placeholder_key.password_for(&role.name);
+    (RolePassword::Placeholder, Some(roles::verifier_for(&placeholder)))
+}
+
+/// True if the role was made.
+async fn make(
+    cx: &Cx,
+    target: &Session,
+    role: &RoleFacts,
+    hashes: Option<&BTreeMap<String, Secret>>,
+) -> Result<bool, Failure> {
+    let object = ServerObject { side: Side::Target, kind: ObjectKind::Role, name: role.name.clone() };
+    let (password, verifier) = verifier(cx, role, hashes);
+    cx.emit.record(Event::Making { object: object.clone() });
+    let create = roles::create(role, verifier.as_ref());
+    match execute(&cx.cancel, target, create.expose()).await {
+        Ok(()) => {}
+        Err(failure) if crate::engine::retry::ends_the_database(&failure) => return Err(failure),
+        Err(failure) if failure.sqlstate.as_deref() == Some("42710") => {
+            cx.emit.record(Event::NotOurs { object });
+            settle(cx, &role.name, RoleStatus::Exists, "role already exists", RolePassword::None);
+            return Ok(false);
+        }
+        Err(failure) => {
+            settle(cx, &role.name, RoleStatus::Failed, &failure.what, RolePassword::None);
+            return Ok(false);
+        }
+    }
+    cx.emit.record(Event::Made { object });
+    settle(cx, &role.name, RoleStatus::Created, "role created", password);
+    if let Some(comment) = &role.comment {
+        let sql = roles::comment(&role.name, comment);
+        try_or_report(cx, target, &sql, Finding::lost("role", format!("the comment on role {} was not set", role.name)))
+            .await?;
+    }
+    Ok(true)
+}
+
+async fn try_or_report(cx: &Cx, target: &Session, sql: &str, finding: Finding) -> Result<(), Failure> {
+    match execute(&cx.cancel, target, sql).await {
+        Ok(()) => Ok(()),
+        Err(failure) if crate::engine::retry::ends_the_database(&failure) => Err(failure),
+        Err(failure) => {
+            cx.finding(finding.because(failure.what));
+            Ok(())
+        }
+    }
+}
+
+/// A grant by somebody who got his right to grant by another grant must come after that one; so whatever fails is tried
+/// again as long as others succeed, and at last in our own name.
+async fn memberships(cx: &Cx, (source, target): (&Session, &Session), made: &BTreeSet<String>) -> Result<(), Failure> {
+    let all = guarded(&cx.cancel, source.canceller(), facts::memberships(source)).await?;
+    let excluded = |m: &Membership| cx.plan.scope.excluded_roles.iter().any(|r| *r == m.role || *r == m.member);
+    let mut open: Vec<Membership> = all
+        .into_iter()
+        .filter(|m| (made.contains(&m.role) || made.contains(&m.member)) && !excluded(m))
+        .collect();
+    for grantor in [Grantor::Named, Grantor::Ourselves] {
+        loop {
+            let mut failed = Vec::new();
+            let before = open.len();
+            for membership in open {
+                let sql = roles::grant_membership(&membership, cx.target_facts.version, grantor);
+                match execute(&cx.cancel, target, &sql).await {
+                    Ok(()) => {}
+                    Err(failure) if crate::engine::retry::ends_the_database(&failure) => return Err(failure),
+                    Err(failure) => failed.push((membership, failure)),
+                }
+            }
+            if failed.is_empty() {
+                return Ok(());
+            }
+            let stuck = failed.len() == before;
+            if stuck && grantor == Grantor::Ourselves {
+                report_memberships(cx, failed);
+                return Ok(());
+            }
+            open = failed.into_iter().map(|f| f.0).collect();
+            if stuck {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn report_memberships(cx: &Cx, failed: Vec<(Membership, Failure)>) {
+    for (membership, failure) in failed {
+        let title = format!("role {} could not be made a member of {}", membership.member, membership.role);
+        cx.finding(Finding::lost("membership", title).because(failure.what).object(membership.member));
+    }
+}
+
+async fn parameters(cx: &Cx, (source, target): (&Session, &Session), made: &BTreeSet<String>) -> Result<(), Failure> {
+    if !cx.source_facts.version.at_least(15) || !cx.target_facts.version.at_least(15) {
+        return Ok(());
+    }
+    let all = guarded(&cx.cancel, source.canceller(), facts::parameter_privileges(source)).await?;
+    for privilege in all {
+        if privilege.grantee.as_ref().is_some_and(|grantee| !made.contains(grantee)) {
+            continue;
+        }
+        let title = format!("a privilege on parameter {} could not be granted", privilege.parameter);
+        let finding = Finding::warning("privileges", title);
+        try_or_report(cx, target, &roles::grant_parameter(&privilege), finding).await?;
+    }
+    Ok(())
+}
+
+/// `ALTER ROLE … SET`, after everything else: a setting could change what our own sessions do.
+pub(crate) async fn role_settings(cx: &Cx, made: &BTreeSet<String>) -> Result<(), Failure> {
+    let source = cx.source_session(&cx.source_home).await?;
+    let target = cx.target_session(&cx.target_home).await?;
+    let all = guarded(&cx.cancel, source.canceller(), facts::settings(&source)).await?;
+    for (role, settings) in all.iter().filter(|(role, _)| made.contains(role)) {
+        for setting in settings {
+            let Some(sql) = roles::alter_setting(role, setting) else { continue };
+            let name = setting.split('=').next().unwrap_or_default();
+            let finding = Finding::lost("setting", format!("setting {name} of role {role} could not be set"));
+            try_or_report(cx, &target, &sql, finding).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! The schema: the archive that pg_dump makes of it under the snapshot, and the part of it that rows need.
+
+use super::entries::{Script, execute_entry};
+use super::snapshot::{Snapshot, report_left_out};
+use crate::engine::context::Cx;
+use crate::engine::database::Db;
+use crate::model::event::Event;
+use crate::model::failure::{Failure, FailureKind};
+use crate::pg::archive::{self, Archive, Entry, Handling, Pass, Section};
+use crate::pg::connect::{Server, Session};
+use crate::pg::facts::databases::tablespaces;
+use crate::pg::tools::{
+    Content, DumpOptions, DumpRequest, Level, Tool, ToolError, ToolSearch, dump_schema, find_pg_dump,
+};
+use std::time::Duration;
+
+/// No schema takes this long; a pg_dump that hangs must not hold the source's locks for ever.
+const DUMP_TIME_LIMIT: Duration = Duration::from_secs(4 * 3600);
+/// pg_dump's own wait for a lock, in milliseconds. We hold the same locks already.
+const DUMP_LOCK_TIMEOUT_MS: u64 = 60_000;
+/// Written and read with the same locale for amounts of money, as the rows are.
+const SESSION_OPTIONS: &str = "-c lc_monetary=C";
+
+/// The pg_dump that fits both servers.
+pub(crate) async fn tool(cx: &Cx) -> Result<Tool, Failure> {
+    let places = &cx.plan.tools;
+    let search = ToolSearch { pgbin: places.pgbin.clone(), path_dirs: places.path_dirs.clone() };
+    find_pg_dump(&search, cx.source_facts.version.major(), cx.target_facts.version.major())
+        .await
+        .map_err(tool_failure)
+}
+
+pub(crate) fn tool_failure(error: ToolError) -> Failure {
+    Failure::local(error.to_string())
+}
+
+/// Dumps the source's schema under the snapshot.
+pub(crate) async fn dump(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
+    report_left_out(db, snapshot);
+    let cx = &db.cx;
+    let tool = tool(cx).await?;
+    let archive = dump_from(db, &cx.source, Some(&snapshot.id), Content::Schema).await?;
+    let home = cx.target_session(&cx.target_home).await?;
+    let spaces = db.guarded(home.canceller(), tablespaces(&home)).await?;
+    cx.emit.record(Event::ArchiveRead {
+        database: db.name.clone(),
+        entries: archive.entries.len() as u64,
+        tool: format!("pg_dump {}", tool.version),
+    });
+    Ok(Script::new(archive, spaces))
+}
+
+/// Runs pg_dump against one of the servers and reads what it wrote.
+pub(crate) async fn dump_from(
+    db: &Db,
+    server: &Server,
+    snapshot: Option<&str>,
+    content: Content,
+) -> Result<Archive, Failure> {
+    let cx = &db.cx;
+    let tool = tool(cx).await?;
+    let mut endpoint = server.endpoint().clone();
+    let host = endpoint.hosts.first().cloned().ok_or_else(|| Failure::local("the server has no address"))?;
+    endpoint.options = Some(match &endpoint.options {
+        Some(options) => format!("{options} {SESSION_OPTIONS}"),
+        None => SESSION_OPTIONS.to_owned(),
+    });
+    endpoint.application_name = Some(format!("pgpassage/{} {}", env!("CARGO_PKG_VERSION"), cx.plan.id));
+    let request = DumpRequest {
+        tool: tool.path,
+        conninfo: endpoint.children_conninfo(&db.name, &host),
+        password: server.password_for(&db.name).cloned(),
+        snapshot: snapshot.map(str::to_owned),
+        lock_timeout_ms: DUMP_LOCK_TIMEOUT_MS,
+        connect_timeout_s: endpoint.connect_timeout_s,
+        session_options: None,
+        time_limit: DUMP_TIME_LIMIT,
+        private_folder: cx.plan.home.clone(),
+        options: DumpOptions { content, ..DumpOptions::default() },
+    };
+    let dump = match dump_schema(&request, db.cancel.clone()).await {
+        Ok(dump) => dump,
+        Err(_) if db.cancel.is_cancelled() => return Err(Failure::interrupted()),
+        Err(error) => return Err(tool_failure(error).while_doing("reading the schema")),
+    };
+    for line in dump.stderr_lines.iter().filter(|l| l.level != Level::Note) {
+        // Circular foreign keys among them: harmless here, for foreign keys come after all rows.
+        tracing::info!(database = db.name, "pg_dump: {}", line.text);
+    }
+    archive::parse(&dump.archive)
+        .map_err(|e| Failure::new(FailureKind::Local, e.to_string()).while_doing("reading pg_dump's archive"))
+}
+
+/// Executes what must be there before rows, in the archive's order.
+pub(crate) async fn before_data(db: &Db, script: &Script) -> Result<(), Failure> {
+    let session = db.target().await?;
+    use_settings_of(db, &session, script).await?;
+    let sections = script.archive.sections();
+    for (entry, section) in script.archive.entries.iter().zip(&sections) {
+        match entry.handling() {
+            Handling::Session | Handling::Data => {
+                script.settle(entry);
+            }
+            Handling::Execute | Handling::Nothing if is_before_data(entry, *section) => {
+                execute_entry(db, &session, script, entry).await?;
+            }
+            _ => {}
+        }
+    }
+    db.put_target_back(session);
+    Ok(())
+}
+
+fn is_before_data(entry: &Entry, section: Section) -> bool {
+    entry.pass() == Pass::Main && section == Section::PreData
+}
+
+/// How string constants of this archive are to be read; nearly always as everywhere.
+async fn use_settings_of(db: &Db, session: &Session, script: &Script) -> Result<(), Failure> {
+    if script.archive.settings().standard_conforming_strings {
+        return Ok(());
+    }
+    db.guarded(session.canceller(), session.batch("SET standard_conforming_strings = off")).await
+}

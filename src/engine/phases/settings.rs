@@ -1,0 +1,119 @@
+//! What would have been in the way before: event triggers, the database's comment, settings, privileges and limits.
+//! At last: the target made to keep what it was given.
+
+use super::entries::{Script, execute_entry};
+use crate::engine::context::execute;
+use crate::engine::database::Db;
+use crate::engine::retry::ends_the_database;
+use crate::model::check::{Finding, Severity};
+use crate::model::failure::Failure;
+use crate::model::plan::Keep;
+use crate::pg::archive::{Entry, Handling, Pass};
+use crate::pg::connect::Session;
+use crate::pg::facts::databases::extras;
+use crate::pg::statement::database::{alter_setting, properties};
+
+pub(crate) async fn run(db: &Db, script: &Script) -> Result<(), Failure> {
+    let session = db.target().await?;
+    if !db.occupied {
+        for entry in script.archive.entries.iter().filter(|e| e.pass() == Pass::Last) {
+            if matches!(entry.handling(), Handling::Execute | Handling::Nothing) {
+                execute_entry(db, &session, script, entry).await?;
+            }
+        }
+    }
+    for entry in &script.archive.entries {
+        match entry.handling() {
+            // The refreshing has been done; statistics are an archive of their own.
+            Handling::Refresh | Handling::Statistics | Handling::Session | Handling::Data | Handling::Database => {
+                script.settle(entry);
+            }
+            // Held against what is there already, and found to be the same.
+            Handling::Execute | Handling::Nothing if db.occupied => {
+                script.settle(entry);
+            }
+            Handling::Execute | Handling::Nothing => {}
+        }
+    }
+    durable(db, &session).await?;
+    database(db, &session, script).await?;
+    script.report_forgotten(db);
+    Ok(())
+}
+
+/// What belongs to the database as a whole, statement by statement, so that one that fails does not take others along.
+async fn database(db: &Db, session: &Session, script: &Script) -> Result<(), Failure> {
+    let source = db.cx.source_session(&db.name).await?;
+    let facts = db.guarded(source.canceller(), extras(&source)).await?;
+    drop(source);
+    let privileges = db.cx.plan.policies.privileges;
+    for entry in script.archive.entries.iter().filter(|e| e.handling() == Handling::Database) {
+        about_database(db, session, entry).await?;
+    }
+    let mut statements = Vec::new();
+    for (role, settings) in &facts.settings {
+        let made = settings.iter().filter_map(|s| alter_setting(&db.name, role.as_deref(), s));
+        statements.extend(made.map(|sql| ("setting", Severity::Lost, sql)));
+    }
+    if privileges == Keep::Yes && !archive_has_privileges(script) {
+        let all = facts.privilege_statements(&db.name);
+        statements.extend(all.into_iter().map(|sql| ("privileges", Severity::Warning, sql)));
+    }
+    if !archive_has_comment(script)
+        && let Some(sql) = facts.comment_statement(&db.name)
+    {
+        statements.push(("comment", Severity::Lost, sql));
+    }
+    // The limit and the template flag last of all.
+    statements.extend(properties(&db.name, &facts).into_iter().map(|sql| ("setting", Severity::Lost, sql)));
+    for (id, severity, sql) in statements {
+        set(db, session, (id, severity), &sql).await?;
+    }
+    Ok(())
+}
+
+fn archive_has_privileges(script: &Script) -> bool {
+    script.archive.entries.iter().any(|e| e.desc == "ACL" && e.handling() == Handling::Database)
+}
+
+fn archive_has_comment(script: &Script) -> bool {
+    script.archive.entries.iter().any(|e| e.desc == "COMMENT" && e.handling() == Handling::Database)
+}
+
+/// Comment, privileges and labels of the database, where the archive has them.
+async fn about_database(db: &Db, session: &Session, entry: &Entry) -> Result<(), Failure> {
+    match entry.desc.as_str() {
+        "ACL" if db.cx.plan.policies.privileges == Keep::Yes => {
+            set(db, session, ("privileges", Severity::Warning), &entry.definition).await
+        }
+        "COMMENT" => set(db, session, ("comment", Severity::Lost), &entry.definition).await,
+        "SECURITY LABEL" => set(db, session, ("label", Severity::Lost), &entry.definition).await,
+        _ => Ok(()),
+    }
+}
+
+async fn set(db: &Db, session: &Session, (id, severity): (&str, Severity), sql: &str) -> Result<(), Failure> {
+    match execute(&db.cancel, session, sql).await {
+        Ok(()) => Ok(()),
+        Err(failure) if ends_the_database(&failure) => Err(failure),
+        Err(failure) => {
+            let what = format!("a {id} of the database could not be set");
+            let finding = Finding::new(id, severity, what).because(failure.what);
+            db.finding(finding.object(crate::model::units::printable(sql)));
+            Ok(())
+        }
+    }
+}
+
+/// Rows were written with synchronous_commit off. A transaction that writes and is committed with it on is on disk
+/// together with all before it; an empty one flushes nothing. What this session does afterwards is durable by itself.
+async fn durable(db: &Db, session: &Session) -> Result<(), Failure> {
+    let message = "SET synchronous_commit = on; SELECT pg_catalog.pg_logical_emit_message(true, 'pgpassage', 'durable')";
+    let temporary = "SET synchronous_commit = on; BEGIN; CREATE TEMPORARY TABLE pgpassage_durable (); \
+                     DROP TABLE pg_temp.pgpassage_durable; COMMIT";
+    let mut result = execute(&db.cancel, session, message).await;
+    if result.as_ref().is_err_and(|f| !ends_the_database(f)) {
+        result = execute(&db.cancel, session, temporary).await;
+    }
+    result.map_err(|f| f.while_doing("making sure that everything is on the target's disk"))
+}

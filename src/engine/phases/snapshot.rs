@@ -1,0 +1,232 @@
+//! One exported snapshot for everything that is read from a database, and the locks that make it hold.
+//!
+//! An exported snapshot alone does not protect from a rewrite: after ALTER TABLE … TYPE, TRUNCATE or CLUSTER on the
+//! source, a COPY under the older snapshot returns no rows or the wrong ones, and "rows out = rows in" still passes. So
+//! the session that exports the snapshot also holds ACCESS SHARE on every planned table until the last COPY has ended;
+//! and because a change may have slipped in between the snapshot and the lock, storage and definition of each table are
+//! compared afterwards. A difference throws the snapshot away and starts again.
+
+use crate::engine::context::execute;
+use crate::engine::database::Db;
+use crate::model::check::Finding;
+use crate::model::event::Event;
+use crate::model::failure::{Failure, FailureKind};
+use crate::model::plan::ExtensionTables;
+use crate::model::units::{TableName, count_of};
+use crate::pg::connect::Session;
+use crate::pg::facts::objects::{self, LargeObjectFacts, SequenceFacts};
+use crate::pg::facts::tables::{self, Belongs, TableFacts};
+use crate::pg::statement::data::lock_access_share;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// How often a change under our hands makes us start again before we give up.
+const ATTEMPTS: u32 = 5;
+/// How long a lock is waited for, in seconds, in each attempt.
+const LOCK_TIMEOUT_S: u32 = 20;
+/// Tables in one LOCK statement.
+const LOCK_BATCH: usize = 500;
+/// The holder is asked something this often, so that no firewall takes it for dead, and its death is noticed.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// What a database's migration reads, all of the same moment.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// The name that other sessions import it by.
+    pub(crate) id: String,
+    pub(crate) tables: Vec<TableFacts>,
+    /// Tables whose rows stay where they are, because the operator said so.
+    pub(crate) left_out: Vec<TableName>,
+    pub(crate) sequences: Vec<SequenceFacts>,
+    pub(crate) materialized_views: Vec<(i64, TableName)>,
+    pub(crate) large_objects: Vec<LargeObjectFacts>,
+    holder: std::sync::Mutex<Option<Arc<Session>>>,
+    watch: JoinHandle<()>,
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
+}
+
+impl Snapshot {
+    /// Ends the snapshot and lets go of the locks. To be called once everything has been read.
+    pub(crate) fn release(&self) {
+        self.watch.abort();
+        drop(self.holder.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+    }
+
+    /// The session that holds the snapshot, for questions under it.
+    pub(crate) fn holder(&self) -> Result<Arc<Session>, Failure> {
+        let holder = self.holder.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        holder.clone().ok_or_else(|| Failure::new(FailureKind::ConnectionLost, "the snapshot was released already"))
+    }
+}
+
+/// Takes the snapshot, locks the tables and makes sure that they are what the snapshot saw.
+pub(crate) async fn take(db: &Arc<Db>) -> Result<Snapshot, Failure> {
+    let mut last = Failure::local("no attempt was made");
+    for attempt in 1..=ATTEMPTS {
+        match attempt_once(db).await {
+            Ok(snapshot) => return Ok(snapshot),
+            Err(Attempt::Over(failure)) => return Err(failure),
+            Err(Attempt::Again(failure)) => {
+                tracing::info!(database = db.name, attempt, "snapshot taken again: {failure}");
+                last = failure;
+            }
+        }
+    }
+    Err(last.advise("keep schema changes and maintenance away from the source while it is migrated, and start again"))
+}
+
+enum Attempt {
+    Again(Failure),
+    Over(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Attempt {
+    fn from(error: E) -> Self {
+        Attempt::Over(error.into())
+    }
+}
+
+async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
+    let holder = Arc::new(db.cx.source_session(&db.name).await?);
+    execute(
+        &db.cancel,
+        &holder,
+        &format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"),
+    )
+    .await?;
+    let ask = "SELECT pg_catalog.pg_export_snapshot()::text";
+    let row = db.guarded(holder.canceller(), holder.query_one(ask, &[])).await?;
+    let id: String = row.try_get(0).map_err(crate::pg::error::Error::from)?;
+    let (tables, left_out) = planned_tables(db, &holder).await?;
+    lock(db, &holder, &tables).await?;
+    compare(db, &holder, &tables).await?;
+    execute(&db.cancel, &holder, "SET LOCAL lock_timeout = 0").await?;
+
+    let sequences = db.guarded(holder.canceller(), objects::sequences(&holder)).await?;
+    let materialized_views = db.guarded(holder.canceller(), objects::materialized_views(&holder)).await?;
+    let large_objects = db.guarded(holder.canceller(), objects::large_objects(&holder)).await?;
+    let bytes = tables.iter().map(|t| t.size_bytes).sum();
+    let count = tables.len() as u64;
+    db.cx.emit.record(Event::SnapshotTaken { database: db.name.clone(), tables: count, bytes });
+    db.cx.board.change(&db.name, |g| {
+        g.tables_total = count;
+        g.bytes_total = bytes;
+    });
+    let watch = tokio::spawn(watch(Arc::clone(db), Arc::clone(&holder)));
+    let holder = std::sync::Mutex::new(Some(holder));
+    Ok(Snapshot { id, tables, left_out, sequences, materialized_views, large_objects, holder, watch })
+}
+
+async fn planned_tables(db: &Db, holder: &Session) -> Result<(Vec<TableFacts>, Vec<TableName>), Failure> {
+    let scope = &db.cx.plan.scope;
+    let mut left_out = Vec::new();
+    let mut tables = db.guarded(holder.canceller(), tables::gather(holder)).await?;
+    tables.retain(|table| {
+        if matches!(table.belongs, Belongs::Extension { .. }) && scope.extension_tables == ExtensionTables::Leave {
+            return false;
+        }
+        let selected = scope.tables.selects(&db.name, &table.names());
+        if !selected {
+            left_out.push(table.name.clone());
+        }
+        selected
+    });
+    Ok((tables, left_out))
+}
+
+async fn lock(db: &Db, holder: &Session, tables: &[TableFacts]) -> Result<(), Attempt> {
+    for batch in tables.chunks(LOCK_BATCH) {
+        let names: Vec<_> = batch.iter().map(|t| &t.name).collect();
+        let result = execute(&db.cancel, holder, &lock_access_share(&names)).await;
+        let Err(failure) = result else { continue };
+        return Err(match failure.sqlstate.as_deref() {
+            // Dropped or renamed since the snapshot.
+            Some("42P01" | "3F000") => Attempt::Again(failure.while_doing("the schema changed on the source")),
+            Some("55P03") => Attempt::Again(blocked(db, batch).await),
+            Some("53200") => Attempt::Over(
+                failure
+                    .while_doing(format!("locking {} for reading", count_of(tables.len() as u64, "table")))
+                    .advise("raise max_locks_per_transaction on the source and restart it"),
+            ),
+            _ => Attempt::Over(failure.while_doing("locking the tables for reading")),
+        });
+    }
+    Ok(())
+}
+
+/// Says who keeps us from reading.
+async fn blocked(db: &Db, batch: &[TableFacts]) -> Failure {
+    let oids: Vec<_> = batch.iter().map(|t| t.oid).collect();
+    let holders = match db.cx.source_session(&db.name).await {
+        Ok(session) => db.guarded(session.canceller(), tables::lock_holders(&session, &oids)).await,
+        Err(failure) => Err(failure),
+    };
+    let who = match holders {
+        Ok(holders) if !holders.is_empty() => holders
+            .iter()
+            .map(|h| {
+                let query = crate::model::units::printable(&h.query);
+                format!("pid {} (user {}, application {:?}, {}): {query}", h.pid, h.user, h.application, h.state)
+            })
+            .collect::<Vec<_>>()
+            .join("; "),
+        _ => "a session that is gone by now".to_owned(),
+    };
+    Failure::new(
+        FailureKind::Server,
+        format!("tables on the source are locked exclusively for more than {LOCK_TIMEOUT_S} s by {who}"),
+    )
+}
+
+/// Holds what the snapshot says of each table against what is true now that nobody can change it any more.
+async fn compare(db: &Db, holder: &Session, tables: &[TableFacts]) -> Result<(), Attempt> {
+    let oids: Vec<_> = tables.iter().map(|t| t.oid).collect();
+    let then = db.guarded(holder.canceller(), tables::fingerprints(holder, &oids)).await?;
+    let now_session = db.cx.source_session(&db.name).await?;
+    let now = db.guarded(now_session.canceller(), tables::fingerprints(&now_session, &oids)).await?;
+    let changed: Vec<_> =
+        tables.iter().filter(|t| then.get(&t.oid) != now.get(&t.oid)).map(|t| t.name.to_string()).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "{} changed on the source between the snapshot and the lock: {}",
+        count_of(changed.len() as u64, "table"),
+        changed.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
+    );
+    Err(Attempt::Again(Failure::new(FailureKind::Server, what)))
+}
+
+/// Keeps the holder alive; when it dies all the same, nothing that is read from then on is of the same moment.
+async fn watch(db: Arc<Db>, holder: Arc<Session>) {
+    let lost = loop {
+        tokio::select! {
+            error = holder.closed() => break error,
+            () = tokio::time::sleep(KEEPALIVE) => {
+                if let Err(error) = holder.batch("SELECT").await {
+                    break error;
+                }
+            }
+        }
+    };
+    let failure = Failure::from(lost)
+        .while_doing("the session that holds the snapshot on the source was lost")
+        .advise("see the source's log for the reason; what was copied so far is not whole, start this database again");
+    db.abort(Failure { kind: FailureKind::ConnectionLost, ..failure });
+}
+
+/// What the operator chose to leave out is said, so that nobody takes it for a loss.
+pub(crate) fn report_left_out(db: &Db, snapshot: &Snapshot) {
+    if snapshot.left_out.is_empty() {
+        return;
+    }
+    let title = format!("{} made without rows, as asked", count_of(snapshot.left_out.len() as u64, "table"));
+    let objects = snapshot.left_out.iter().map(ToString::to_string);
+    db.finding(Finding::info("left-out", title).objects(objects));
+}

@@ -1,0 +1,191 @@
+//! The loop: checks, roles, databases side by side, what must come last, and the end.
+
+use super::board::Board;
+use super::checks;
+use super::context::Cx;
+use super::database;
+use super::emit::Emitter;
+use super::phases::roles;
+use super::slots::Slots;
+use super::Handle;
+use crate::model::command::Command;
+use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
+use crate::model::failure::Failure;
+use crate::model::phase::Phase;
+use crate::model::plan::Plan;
+use crate::model::run::Run;
+use crate::model::secrets::Secrets;
+use crate::store::{Folder, Journal, Locked, StoreError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How many databases are worked on side by side at most. Each keeps a snapshot and its locks on the source.
+const MOST_DATABASES: u32 = 8;
+
+pub(super) fn start(plan: Plan, secrets: Secrets) -> Result<Handle, Failure> {
+    let folder = Folder::at(&plan.home);
+    let lock = folder.lock().map_err(local)?;
+    let (journal, entries) = Journal::open(&folder.journal_path()).map_err(local)?;
+    if !entries.is_empty() {
+        // A snapshot does not outlive its engine: a migration of that method starts over, under a new id.
+        return Err(local(StoreError::Exists(plan.home.clone())));
+    }
+    folder.write_plan(&plan).map_err(local)?;
+
+    let (entry_tx, entry_rx) = mpsc::unbounded_channel::<Entry>();
+    let (gauge_tx, gauge_rx) = watch::channel(crate::model::gauges::Gauges::default());
+    let (command_tx, command_rx) = mpsc::channel(8);
+    let cancel = CancellationToken::new();
+    let emit = Arc::new(Emitter::new(journal, Run::default(), entry_tx, cancel.clone()));
+    let board = Arc::new(Board::default());
+    tokio::spawn(listen(command_rx, Arc::clone(&emit), cancel.clone()));
+    let publishing = tokio::spawn(Arc::clone(&board).publish(gauge_tx));
+    let ended = tokio::spawn(async move {
+        let result = work(plan, secrets, Arc::clone(&emit), board, cancel).await;
+        publishing.abort();
+        finish(&emit, &lock, result)
+    });
+    Ok(Handle { entries: entry_rx, gauges: gauge_rx, commands: command_tx, ended })
+}
+
+fn local(error: StoreError) -> Failure {
+    let failure = Failure::local(error.to_string());
+    match error {
+        StoreError::Busy { .. } => Failure { kind: crate::model::failure::FailureKind::Refused, ..failure },
+        _ => failure,
+    }
+}
+
+async fn listen(mut commands: mpsc::Receiver<Command>, emit: Arc<Emitter>, cancel: CancellationToken) {
+    while let Some(Command::Stop { because }) = commands.recv().await {
+        if !cancel.is_cancelled() {
+            emit.record(Event::Stopping { because });
+            cancel.cancel();
+        }
+    }
+}
+
+fn finish(emit: &Emitter, _lock: &Locked, result: Result<RunOutcome, Failure>) -> Result<RunOutcome, Failure> {
+    let outcome = match result {
+        Ok(outcome) => outcome,
+        Err(failure) if failure.is_interruption() => RunOutcome::Stopped,
+        Err(failure) => {
+            emit.record(Event::Refused { failure });
+            RunOutcome::Refused
+        }
+    };
+    emit.record(Event::Ended { outcome });
+    match emit.broken() {
+        Some(failure) => Err(failure),
+        None => Ok(outcome),
+    }
+}
+
+/// # Errors
+/// Refusals: nothing was done. Whatever goes wrong later is journalled where it happens.
+async fn work(
+    plan: Plan,
+    secrets: Secrets,
+    emit: Arc<Emitter>,
+    board: Arc<Board>,
+    cancel: CancellationToken,
+) -> Result<RunOutcome, Failure> {
+    let (version, id) = (env!("CARGO_PKG_VERSION").to_owned(), plan.id.clone());
+    emit.record(Event::Started { version, pid: std::process::id(), id });
+    emit.record(Event::PhaseBegan { phase: Phase::Checks, database: None });
+    let found = checks::gather(&plan, &secrets, &emit, &cancel).await?;
+    emit.record(Event::PhaseEnded { phase: Phase::Checks, database: None, outcome: PhaseOutcome::Done });
+    if plan.only_checks {
+        for candidate in &found.candidates {
+            if let Some(failure) = &candidate.blocked {
+                let finding = crate::model::check::Finding::new(
+                    "database",
+                    crate::model::check::Severity::Blocker,
+                    failure.what.clone(),
+                );
+                let finding = finding.in_database(&candidate.facts.name).fix(failure.advice.clone().unwrap_or_default());
+                emit.record(Event::Finding { finding });
+            }
+        }
+        return Ok(RunOutcome::Checked);
+    }
+    let planned = found.candidates.iter().map(|c| PlannedDatabase {
+        name: c.facts.name.clone(),
+        size_bytes: c.facts.size_bytes,
+        exists_on_target: c.on_target.is_some(),
+    });
+    emit.record(Event::Planned { databases: planned.collect() });
+    let slots = Slots::new(plan.jobs);
+    let cx = Arc::new(Cx {
+        plan,
+        secrets,
+        source: found.source.server,
+        target: found.target.server,
+        source_facts: found.source.facts,
+        target_facts: found.target.facts,
+        source_home: found.source.home,
+        target_home: found.target.home,
+        emit,
+        board,
+        slots,
+        cancel,
+    });
+    Ok(move_all(&cx, found.candidates).await)
+}
+
+async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) -> RunOutcome {
+    match roles::run(cx).await {
+        Ok(made) => {
+            databases(cx, candidates).await;
+            settings(cx, &made).await;
+        }
+        Err(failure) => {
+            // Without the roles nothing has an owner; no database is begun.
+            let outcome =
+                if failure.is_interruption() { DatabaseOutcome::Cancelled } else { DatabaseOutcome::Failed };
+            for candidate in candidates {
+                let message = format!("not begun: {}", failure.what);
+                cx.emit.record(Event::DatabaseEnded { database: candidate.facts.name, outcome, message });
+            }
+        }
+    }
+    cx.emit.outcome()
+}
+
+async fn databases(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {
+    let at_a_time = cx.plan.jobs.clamp(1, MOST_DATABASES) as usize;
+    let gate = Arc::new(Semaphore::new(at_a_time));
+    let mut running = JoinSet::new();
+    for candidate in candidates {
+        let (cx, gate) = (Arc::clone(cx), Arc::clone(&gate));
+        // In this order: the semaphore is fair, and the largest database comes first.
+        let permit = gate.acquire_owned().await;
+        let name = candidate.facts.name.clone();
+        running.spawn(async move {
+            let task = tokio::spawn(database::run(Arc::clone(&cx), candidate));
+            if task.await.is_err() {
+                let message = "pgpassage failed in the middle of this database; please report it".to_owned();
+                let outcome = DatabaseOutcome::Failed;
+                cx.emit.record(Event::DatabaseEnded { database: name, outcome, message });
+            }
+            drop(permit);
+        });
+    }
+    while running.join_next().await.is_some() {}
+}
+
+async fn settings(cx: &Cx, made: &BTreeSet<String>) {
+    if cx.cancel.is_cancelled() || made.is_empty() {
+        return;
+    }
+    cx.emit.record(Event::PhaseBegan { phase: Phase::Settings, database: None });
+    let outcome = match roles::role_settings(cx, made).await {
+        Ok(()) => PhaseOutcome::Done,
+        Err(failure) if failure.is_interruption() => PhaseOutcome::Interrupted,
+        Err(failure) => PhaseOutcome::Failed { failure },
+    };
+    cx.emit.record(Event::PhaseEnded { phase: Phase::Settings, database: None, outcome });
+}

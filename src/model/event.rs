@@ -1,0 +1,165 @@
+//! What happened: the entries of a migration's journal. Everything that a face shows is a fold of these.
+
+use super::check::Finding;
+use super::command::StopReason;
+use super::failure::Failure;
+use super::phase::Phase;
+use super::units::{ServerVersion, Side, TableName};
+use serde::{Deserialize, Serialize};
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Counts from 1 without gaps.
+    pub seq: u64,
+    /// Unix milliseconds.
+    pub at_ms: u64,
+    pub event: Event,
+}
+
+/// What can happen. Variants and fields are only ever added; what an older reader does not know becomes
+/// [`Event::Unknown`] and is passed over by it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    Started { version: String, pid: u32, id: String },
+    ServerSeen { side: Side, server: ServerSummary },
+    Finding { finding: Finding },
+    /// The migration does not start. Nothing was changed on either server.
+    Refused { failure: Failure },
+    /// The databases that will be moved, in the order in which they are begun.
+    Planned { databases: Vec<PlannedDatabase> },
+    PhaseBegan { phase: Phase, #[serde(default)] database: Option<String> },
+    PhaseEnded { phase: Phase, #[serde(default)] database: Option<String>, outcome: PhaseOutcome },
+    /// Proved absent, about to be made: from here on it may exist and is ours.
+    Making { object: ServerObject },
+    Made { object: ServerObject },
+    /// It had been made by somebody else before we could: not ours, never to be removed by us.
+    NotOurs { object: ServerObject },
+    RoleSettled { role: String, status: RoleStatus, message: String, password: RolePassword },
+    /// The snapshot of a database is taken and its tables are locked against changes of their definition.
+    SnapshotTaken { database: String, tables: u64, bytes: u64 },
+    /// The archive of the schema: how many entries it has.
+    ArchiveRead { database: String, entries: u64, tool: String },
+    TableCopied { database: String, table: TableName, rows: u64, bytes: u64, ms: u64 },
+    TableFailed { database: String, table: TableName, failure: Failure },
+    /// An index, a constraint, a view: a statement that took noticeable time.
+    StatementTimed { database: String, title: String, ms: u64 },
+    DatabaseEnded { database: String, outcome: DatabaseOutcome, message: String },
+    Stopping { because: StopReason },
+    Ended { outcome: RunOutcome },
+    #[serde(other)]
+    Unknown,
+}
+
+impl Event {
+    /// Whether this entry must be on disk before work goes on: objects on servers and the ends of phases.
+    pub fn must_be_durable(&self) -> bool {
+        matches!(
+            self,
+            Event::Started { .. }
+                | Event::Refused { .. }
+                | Event::Planned { .. }
+                | Event::PhaseEnded { .. }
+                | Event::Making { .. }
+                | Event::Made { .. }
+                | Event::NotOurs { .. }
+                | Event::DatabaseEnded { .. }
+                | Event::Ended { .. }
+        )
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerSummary {
+    /// `user@host:port`
+    pub address: String,
+    pub version: ServerVersion,
+    pub user: String,
+    pub superuser: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedDatabase {
+    pub name: String,
+    /// Bytes on the source's disk; absent where the server would not tell.
+    #[serde(default)]
+    pub size_bytes: Option<u64>,
+    pub exists_on_target: bool,
+}
+
+/// Something that we make on a server and may have to remove again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ServerObject {
+    pub side: Side,
+    pub kind: ObjectKind,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectKind {
+    Role,
+    Database,
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseOutcome {
+    Done,
+    /// Went to its end, but there are findings.
+    Warned,
+    Skipped { because: String },
+    Failed { failure: Failure },
+    Interrupted,
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleStatus {
+    Created,
+    Exists,
+    Failed,
+}
+
+/// Where a role's password on the target came from. Never the password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolePassword {
+    /// It has none, or was left alone.
+    None,
+    /// The hash travelled as it is: the password that applications use goes on working.
+    Kept,
+    /// The operator's file named it.
+    Given,
+    Placeholder,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseOutcome {
+    /// Everything that was asked for is on the target.
+    Done,
+    /// It was worked through, and something that was asked for is missing; the findings say what.
+    Incomplete,
+    /// Ended before it was worked through.
+    Failed,
+    Cancelled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    Done,
+    /// Some databases are done and others are not, or something was lost on the way.
+    Partly,
+    Failed,
+    Refused,
+    Stopped,
+    /// `--validate`: judged, nothing done.
+    Checked,
+}

@@ -1,0 +1,17 @@
+//! The nouns: plain serialisable data that every other room speaks in. No IO, no clock, no servers.
+
+pub mod check;
+pub mod command;
+pub mod conninfo;
+pub mod endpoint;
+pub mod event;
+pub mod failure;
+pub mod filter;
+pub mod gauges;
+pub mod passwords;
+pub mod phase;
+pub mod plan;
+pub mod run;
+pub mod secret;
+pub mod secrets;
+pub mod units;

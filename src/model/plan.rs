@@ -1,0 +1,103 @@
+//! What was asked: the two servers, what is to be moved, and how. No secrets, so it may lie on disk.
+
+use super::endpoint::Endpoint;
+use super::filter::TableScope;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The format of plan.json and of the journal.
+pub const FORMAT: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub format: u32,
+    /// Short, lower case, unique on this machine; part of the names of objects that we make.
+    pub id: String,
+    /// The migration's own folder, absolute.
+    pub home: PathBuf,
+    pub source: Endpoint,
+    pub target: Endpoint,
+    pub scope: Scope,
+    pub method: MethodPolicy,
+    pub policies: Policies,
+    /// How many tables and indexes are worked on at a time, over all databases.
+    pub jobs: u32,
+    /// Refuse when the databases to move are larger than this in all.
+    #[serde(default)]
+    pub max_total_bytes: Option<u64>,
+    /// Where pg_dump is looked for.
+    pub tools: ToolPlaces,
+    /// Only judge, change nothing.
+    #[serde(default)]
+    pub only_checks: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ToolPlaces {
+    /// `--pgbin`: where this is given, nothing else is looked at.
+    pub pgbin: Option<PathBuf>,
+    pub path_dirs: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Only these databases; empty means all.
+    pub databases: Vec<String>,
+    pub excluded_databases: Vec<String>,
+    pub tables: TableScope,
+    pub excluded_roles: Vec<String>,
+    pub excluded_extensions: Vec<String>,
+    pub extension_tables: ExtensionTables,
+}
+
+impl Scope {
+    pub fn wants_database(&self, name: &str) -> bool {
+        (self.databases.is_empty() || self.databases.iter().any(|d| d == name))
+            && !self.excluded_databases.iter().any(|d| d == name)
+    }
+}
+
+/// Whether rows that users put into configuration tables of extensions are moved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExtensionTables {
+    #[default]
+    Copy,
+    Leave,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MethodPolicy {
+    /// A one-time snapshot.
+    Dump,
+}
+
+/// What to do where the target holds something already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetPolicy {
+    #[default]
+    Refuse,
+    Append,
+    Truncate,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    #[default]
+    Yes,
+    No,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policies {
+    pub target_not_empty: TargetPolicy,
+    pub owners: Keep,
+    pub privileges: Keep,
+    /// `--no-createdb` says no: every database must exist on the target.
+    pub create_databases: Keep,
+    /// `--skip-db-version-check` says no.
+    pub version_check: Keep,
+}

@@ -1,0 +1,248 @@
+//! A migration as it stands: the fold of its journal. The one place where entries become state.
+
+use super::check::{Finding, Severity};
+use super::command::StopReason;
+use super::event::{
+    DatabaseOutcome, Entry, Event, PhaseOutcome, RolePassword, RoleStatus, RunOutcome, ServerObject,
+    ServerSummary,
+};
+use super::failure::Failure;
+use super::phase::Phase;
+use super::units::Side;
+use std::collections::BTreeMap;
+
+/// Findings of one kind beyond this many are counted, not kept: a hostile or broken source must not be able to
+/// fill memory with them.
+const MAX_FINDINGS: usize = 10_000;
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Run {
+    pub id: String,
+    pub pid: u32,
+    /// The last entry that is part of this state.
+    pub seq: u64,
+    pub started_ms: u64,
+    pub last_ms: u64,
+    pub source: Option<ServerSummary>,
+    pub target: Option<ServerSummary>,
+    pub databases: BTreeMap<String, DatabaseRun>,
+    pub roles: BTreeMap<String, RoleRun>,
+    pub findings: Vec<Finding>,
+    /// Findings that were not kept because there were too many.
+    pub findings_dropped: u64,
+    pub refused: Option<Failure>,
+    pub stopping: Option<StopReason>,
+    pub outcome: Option<RunOutcome>,
+    pub ledger: BTreeMap<String, LedgerLine>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DatabaseRun {
+    pub size_bytes: Option<u64>,
+    pub existed: bool,
+    pub phase: Option<Phase>,
+    pub began_ms: Option<u64>,
+    pub ended_ms: Option<u64>,
+    pub tables: u64,
+    pub tables_copied: u64,
+    pub tables_failed: u64,
+    pub rows: u64,
+    pub bytes: u64,
+    pub outcome: Option<DatabaseOutcome>,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoleRun {
+    pub status: RoleStatus,
+    pub message: String,
+    pub password: RolePassword,
+}
+
+/// What is known of an object that we were about to make.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LedgerLine {
+    pub object: ServerObject,
+    pub state: LedgerState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LedgerState {
+    /// The engine may have died before or after the deed: it may exist.
+    Making,
+    Made,
+    NotOurs,
+}
+
+impl Run {
+    pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Run {
+        let mut run = Run::default();
+        for entry in entries {
+            run.apply(entry);
+        }
+        run
+    }
+
+    pub fn apply(&mut self, entry: &Entry) {
+        self.seq = entry.seq;
+        self.last_ms = entry.at_ms;
+        match &entry.event {
+            Event::Started { pid, id, .. } => {
+                self.id.clone_from(id);
+                self.pid = *pid;
+                self.started_ms = entry.at_ms;
+            }
+            Event::ServerSeen { side: Side::Source, server } => self.source = Some(server.clone()),
+            Event::ServerSeen { side: Side::Target, server } => self.target = Some(server.clone()),
+            Event::Finding { finding } => self.keep(finding),
+            Event::Refused { failure } => self.refused = Some(failure.clone()),
+            Event::Making { object } => self.ledger(object, LedgerState::Making),
+            Event::Made { object } => self.ledger(object, LedgerState::Made),
+            Event::NotOurs { object } => self.ledger(object, LedgerState::NotOurs),
+            Event::RoleSettled { role, status, message, password } => {
+                let settled = RoleRun { status: *status, message: message.clone(), password: *password };
+                self.roles.insert(role.clone(), settled);
+            }
+            Event::Stopping { because } => self.stopping = Some(*because),
+            Event::Ended { outcome } => self.outcome = Some(*outcome),
+            event => self.apply_to_database(entry.at_ms, event),
+        }
+    }
+
+    fn apply_to_database(&mut self, at_ms: u64, event: &Event) {
+        match event {
+            Event::Planned { databases } => {
+                for planned in databases {
+                    let database = self.database(&planned.name);
+                    database.size_bytes = planned.size_bytes;
+                    database.existed = planned.exists_on_target;
+                }
+            }
+            Event::PhaseBegan { phase, database: Some(name) } => {
+                let database = self.database(name);
+                database.began_ms.get_or_insert(at_ms);
+                // Copy and indexes overlap: what is shown never moves backwards.
+                database.phase = database.phase.max(Some(*phase));
+            }
+            Event::SnapshotTaken { database, tables, .. } => self.database(database).tables = *tables,
+            Event::TableCopied { database, rows, bytes, .. } => {
+                let database = self.database(database);
+                database.tables_copied += 1;
+                database.rows += rows;
+                database.bytes += bytes;
+            }
+            Event::TableFailed { database, .. } => self.database(database).tables_failed += 1,
+            Event::PhaseEnded { phase, database: None, outcome: PhaseOutcome::Failed { failure } } => {
+                let finding = Finding::lost("phase", format!("{phase}: {failure}"));
+                self.keep(&finding);
+            }
+            Event::DatabaseEnded { database, outcome, message } => {
+                let database = self.database(database);
+                database.outcome = Some(*outcome);
+                database.message.clone_from(message);
+                database.ended_ms = Some(at_ms);
+            }
+            _ => {}
+        }
+    }
+
+    fn database(&mut self, name: &str) -> &mut DatabaseRun {
+        self.databases.entry(name.to_owned()).or_default()
+    }
+
+    fn keep(&mut self, finding: &Finding) {
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push(finding.clone());
+        } else {
+            self.findings_dropped += 1;
+        }
+    }
+
+    fn ledger(&mut self, object: &ServerObject, state: LedgerState) {
+        let key = format!("{} {:?} {}", object.side, object.kind, object.name);
+        self.ledger.insert(key, LedgerLine { object: object.clone(), state });
+    }
+
+    /// What the databases' ends and the findings amount to.
+    pub fn judge(&self) -> RunOutcome {
+        if self.refused.is_some() {
+            return RunOutcome::Refused;
+        }
+        if self.stopping.is_some() && self.databases.values().any(|d| d.outcome != Some(DatabaseOutcome::Done)) {
+            return RunOutcome::Stopped;
+        }
+        let lost = self.findings_dropped > 0
+            || self.findings.iter().any(|f| f.severity == Severity::Lost)
+            || self.roles.values().any(|r| r.status == RoleStatus::Failed);
+        let mut ends = self.databases.values().map(|d| d.outcome);
+        let all_done = ends.clone().all(|end| end == Some(DatabaseOutcome::Done));
+        let none_moved =
+            ends.all(|end| matches!(end, None | Some(DatabaseOutcome::Failed | DatabaseOutcome::Cancelled)));
+        match (all_done, lost) {
+            (true, false) => RunOutcome::Done,
+            (false, _) if none_moved => RunOutcome::Failed,
+            _ => RunOutcome::Partly,
+        }
+    }
+
+    /// The journal ends, but the engine did not say so: it was killed.
+    pub fn is_dead_unless_alive(&self) -> bool {
+        self.outcome.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(seq: u64, event: Event) -> Entry {
+        Entry { seq, at_ms: seq * 10, event }
+    }
+
+    fn ended(name: &str, outcome: DatabaseOutcome) -> Event {
+        Event::DatabaseEnded { database: name.into(), outcome, message: String::new() }
+    }
+
+    fn outcome_of(events: Vec<Event>) -> RunOutcome {
+        let entries: Vec<_> = events.into_iter().zip(1..).map(|(e, i)| entry(i, e)).collect();
+        Run::fold(&entries).judge()
+    }
+
+    #[test]
+    fn a_run_is_done_only_when_nothing_is_missing() {
+        use DatabaseOutcome::{Done, Failed, Incomplete};
+        assert_eq!(outcome_of(vec![ended("a", Done)]), RunOutcome::Done);
+        assert_eq!(outcome_of(vec![ended("a", Done), ended("b", Failed)]), RunOutcome::Partly);
+        assert_eq!(outcome_of(vec![ended("a", Incomplete)]), RunOutcome::Partly);
+        assert_eq!(outcome_of(vec![ended("a", Failed)]), RunOutcome::Failed);
+        let lost = Event::Finding { finding: Finding::lost("x", "gone") };
+        assert_eq!(outcome_of(vec![lost, ended("a", Done)]), RunOutcome::Partly);
+        let role = Event::RoleSettled {
+            role: "r".into(),
+            status: RoleStatus::Failed,
+            message: String::new(),
+            password: RolePassword::None,
+        };
+        assert_eq!(outcome_of(vec![role, ended("a", Done)]), RunOutcome::Partly);
+    }
+
+    #[test]
+    fn folding_in_two_halves_is_folding_at_once() {
+        let entries: Vec<_> = [
+            Event::Started { version: "0".into(), pid: 1, id: "x".into() },
+            Event::Finding { finding: Finding::warning("w", "t") },
+            ended("a", DatabaseOutcome::Done),
+            Event::Unknown,
+            Event::Ended { outcome: RunOutcome::Done },
+        ]
+        .into_iter()
+        .zip(1..)
+        .map(|(e, i)| entry(i, e))
+        .collect();
+        for cut in 0..=entries.len() {
+            let mut halves = Run::fold(&entries[..cut]);
+            entries[cut..].iter().for_each(|e| halves.apply(e));
+            assert_eq!(halves, Run::fold(&entries));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The databases of a server.
+
+use super::grants::Grant;
+use super::{get, rows};
+use crate::pg::connect::Session;
+use crate::pg::error::{Error, ErrorKind};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseFacts {
+    pub name: String,
+    pub allows_connections: bool,
+    pub is_template: bool,
+    pub may_connect: bool,
+    pub encoding: String,
+    pub collate: String,
+    pub ctype: String,
+    pub provider: LocaleProvider,
+    /// The ICU or built-in locale; absent with libc.
+    pub locale: Option<String>,
+    pub icu_rules: Option<String>,
+    pub owner: String,
+    /// Absent where we may not connect, for then the server does not tell.
+    pub size_bytes: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocaleProvider {
+    Libc,
+    Icu,
+    Builtin,
+}
+
+/// # Errors
+/// When the server does not answer.
+pub async fn gather(session: &Session) -> Result<Vec<DatabaseFacts>, Error> {
+    rows(session, include_str!("../../../assets/sql/databases.sql"), &[], |r| {
+        Ok(DatabaseFacts {
+            name: get(r, "name")?,
+            allows_connections: get(r, "allows_connections")?,
+            is_template: get(r, "is_template")?,
+            may_connect: get(r, "may_connect")?,
+            encoding: get(r, "encoding")?,
+            collate: get(r, "collate")?,
+            ctype: get(r, "ctype")?,
+            provider: match get::<String>(r, "provider")?.as_str() {
+                "i" => LocaleProvider::Icu,
+                "b" => LocaleProvider::Builtin,
+                _ => LocaleProvider::Libc,
+            },
+            locale: get(r, "locale")?,
+            icu_rules: get(r, "icu_rules")?,
+            owner: get(r, "owner")?,
+            size_bytes: get::<Option<i64>>(r, "size_bytes")?.and_then(|n| u64::try_from(n).ok()),
+        })
+    })
+    .await
+}
+
+/// The names of the tablespaces that a server has.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn tablespaces(session: &Session) -> Result<Vec<String>, Error> {
+    rows(session, include_str!("../../../assets/sql/tablespaces.sql"), &[], |r| get(r, "name")).await
+}
+
+/// What belongs to one database as a whole and is neither schema nor rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseExtras {
+    pub owner: String,
+    /// -1 is no limit.
+    pub connection_limit: i32,
+    pub is_template: bool,
+    pub comment: Option<String>,
+    /// Absent: the default, nothing was ever granted or revoked.
+    pub privileges: Option<Vec<Grant>>,
+    /// Role (absent: the database's own) and settings as `name=value`.
+    pub settings: Vec<(Option<String>, Vec<String>)>,
+}
+
+/// Of the database that the session is in.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn extras(session: &Session) -> Result<DatabaseExtras, Error> {
+    let sql = include_str!("../../../assets/sql/database_settings.sql");
+    let settings = rows(session, sql, &[], |r| Ok((get(r, "role")?, get(r, "settings")?))).await?;
+    let mut found = rows(session, include_str!("../../../assets/sql/database_extras.sql"), &[], |r| {
+        let privileges: Vec<String> = get(r, "privileges")?;
+        let has_privileges: bool = get(r, "has_privileges")?;
+        Ok(DatabaseExtras {
+            owner: get(r, "owner")?,
+            connection_limit: get(r, "connection_limit")?,
+            is_template: get(r, "is_template")?,
+            comment: get(r, "comment")?,
+            privileges: has_privileges.then(|| privileges.iter().filter_map(|p| Grant::read(p)).collect()),
+            settings: settings.clone(),
+        })
+    })
+    .await?;
+    found.pop().ok_or_else(|| Error::new(ErrorKind::NoDatabase, "the database is gone"))
+}

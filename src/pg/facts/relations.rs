@@ -1,0 +1,88 @@
+//! What users have put into a database, and what watches over its rows.
+
+use super::{get, rows};
+use crate::model::units::TableName;
+use crate::pg::connect::Session;
+use crate::pg::error::Error;
+
+/// Something of a user's, with its kind in words: `table`, `view`, `function`, …
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserObject {
+    pub kind: String,
+    pub name: TableName,
+}
+
+impl std::fmt::Display for UserObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+fn name(row: &tokio_postgres::Row) -> Result<TableName, Error> {
+    Ok(TableName::new(get::<String>(row, "schema")?, get::<String>(row, "name")?))
+}
+
+/// # Errors
+/// When the server does not answer.
+pub async fn user_objects(session: &Session) -> Result<Vec<UserObject>, Error> {
+    rows(session, include_str!("../../../assets/sql/user_relations.sql"), &[], |r| {
+        Ok(UserObject { kind: get(r, "kind")?, name: name(r)? })
+    })
+    .await
+}
+
+/// Tables and partitioned tables: what a table filter can mean.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn table_names(session: &Session) -> Result<Vec<TableName>, Error> {
+    rows(session, include_str!("../../../assets/sql/table_names.sql"), &[], name).await
+}
+
+/// A trigger that is not disabled; foreign keys are triggers too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveTrigger {
+    pub table: TableName,
+    pub trigger: String,
+    /// Fires even where session_replication_role is `replica`.
+    pub fires_as_replica: bool,
+}
+
+/// # Errors
+/// When the server does not answer.
+pub async fn active_triggers(session: &Session) -> Result<Vec<ActiveTrigger>, Error> {
+    rows(session, include_str!("../../../assets/sql/active_triggers.sql"), &[], |r| {
+        Ok(ActiveTrigger {
+            table: name(r)?,
+            trigger: get(r, "trigger_name")?,
+            fires_as_replica: get(r, "fires_as_replica")?,
+        })
+    })
+    .await
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKey {
+    pub table: TableName,
+    pub name: String,
+    pub columns: Vec<String>,
+    pub referenced: TableName,
+    pub referenced_columns: Vec<String>,
+}
+
+/// The validated foreign keys; those of partitions are part of their root's.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn foreign_keys(session: &Session) -> Result<Vec<ForeignKey>, Error> {
+    rows(session, include_str!("../../../assets/sql/foreign_keys.sql"), &[], |r| {
+        Ok(ForeignKey {
+            table: name(r)?,
+            name: get(r, "constraint_name")?,
+            columns: get(r, "columns")?,
+            referenced: TableName::new(get::<String>(r, "referenced_schema")?, get::<String>(r, "referenced_name")?),
+            referenced_columns: get(r, "referenced_columns")?,
+        })
+    })
+    .await
+}

@@ -1,0 +1,183 @@
+//! Statements that move rows and what only makes sense with them.
+
+use crate::model::units::TableName;
+use crate::pg::facts::grants::Grant;
+use crate::pg::facts::objects::LargeObjectFacts;
+use crate::pg::facts::relations::ForeignKey;
+use crate::pg::facts::tables::{Belongs, TableFacts};
+use crate::pg::quote::{Ident, Literal, Qualified, column_list};
+
+/// The form in which rows travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyFormat<'a> {
+    Binary,
+    /// Text in the encoding of the source's database, named in the statement: the session itself always speaks UTF-8,
+    /// so that names in statements are right, and the rows pass without being converted twice.
+    Text {
+        encoding: &'a str,
+    },
+}
+
+impl std::fmt::Display for CopyFormat<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            CopyFormat::Binary => f.write_str("(FORMAT binary)"),
+            CopyFormat::Text { encoding } => write!(f, "(FORMAT text, ENCODING {})", Literal(encoding)),
+        }
+    }
+}
+
+/// Rows of this table alone: COPY of a table name does not descend to children (manual, COPY, "Notes").
+pub fn copy_out(table: &TableFacts, format: CopyFormat<'_>) -> String {
+    let name = Qualified(&table.name);
+    let columns = column_list(&table.columns);
+    match &table.belongs {
+        Belongs::Extension { condition: Some(condition) } => {
+            let columns: Vec<_> = table.columns.iter().map(|c| Ident(c).to_string()).collect();
+            // The condition is the extension's own text, with its WHERE, and runs on the server that it came from.
+            format!("COPY (SELECT {} FROM ONLY {name} {condition}) TO STDOUT {format}", columns.join(", "))
+        }
+        Belongs::Extension { condition: None } | Belongs::User => {
+            format!("COPY {name}{columns} TO STDOUT {format}")
+        }
+    }
+}
+
+pub fn copy_in(table: &TableFacts, format: CopyFormat<'_>) -> String {
+    format!("COPY {}{} FROM STDIN {format}", Qualified(&table.name), column_list(&table.columns))
+}
+
+/// Several tables in one statement: ACCESS SHARE is compatible with everything but a change of the definition, a
+/// rewrite or a TRUNCATE. `ONLY`, for the children are planned tables of their own.
+pub fn lock_access_share(tables: &[&TableName]) -> String {
+    let names: Vec<_> = tables.iter().map(|t| format!("ONLY {}", Qualified(t))).collect();
+    format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "))
+}
+
+/// All in one statement, because TRUNCATE insists on having both ends of a foreign key in it. `ONLY`: without it the
+/// truncation of an inheritance parent empties children that were not asked for.
+pub fn truncate_only(tables: &[&TableName]) -> String {
+    let names: Vec<_> = tables.iter().map(|t| format!("ONLY {}", Qualified(t))).collect();
+    format!("TRUNCATE TABLE {}", names.join(", "))
+}
+
+pub fn delete_only(table: &TableName) -> String {
+    format!("DELETE FROM ONLY {}", Qualified(table))
+}
+
+/// The values of several sequences in one round trip: number in the list, value, whether it was handed out.
+pub fn read_sequences(names: &[&TableName]) -> String {
+    let selects: Vec<_> = names
+        .iter()
+        .enumerate()
+        .map(|(i, n)| format!("SELECT {i}::int4, s.last_value::int8, s.is_called FROM {} s", Qualified(n)))
+        .collect();
+    selects.join(" UNION ALL ")
+}
+
+pub fn set_sequence(name: &TableName, last_value: i64, is_called: IsCalled) -> String {
+    let name = Qualified(name).to_string();
+    let called = matches!(is_called, IsCalled::Yes);
+    format!("SELECT pg_catalog.setval({}::pg_catalog.regclass, {last_value}, {called})", Literal(&name))
+}
+
+/// Whether a sequence's value was handed out already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IsCalled {
+    Yes,
+    No,
+}
+
+pub fn refresh(view: &TableName) -> String {
+    format!("REFRESH MATERIALIZED VIEW {}", Qualified(view))
+}
+
+pub fn analyze(table: &TableName) -> String {
+    format!("ANALYZE {}", Qualified(table))
+}
+
+/// One row if a row of the table points to nothing. MATCH SIMPLE: a key with a NULL in it is not looked up.
+pub fn orphans(key: &ForeignKey) -> String {
+    let both: Vec<_> = key.columns.iter().zip(&key.referenced_columns).collect();
+    let present: Vec<_> = both.iter().map(|(c, _)| format!("c.{} IS NOT NULL", Ident(c))).collect();
+    let same: Vec<_> = both.iter().map(|(c, r)| format!("p.{} = c.{}", Ident(r), Ident(c))).collect();
+    format!(
+        "SELECT 1 FROM {} c WHERE {} AND NOT EXISTS (SELECT FROM {} p WHERE {}) LIMIT 1",
+        Qualified(&key.table),
+        present.join(" AND "),
+        Qualified(&key.referenced),
+        same.join(" AND ")
+    )
+}
+
+/// Takes away what everybody has by default, then gives what the source gave. `object` is quoted already.
+pub(super) fn grants(object: &str, owner: &str, privileges: &[Grant]) -> Vec<String> {
+    const WORDS: [&str; 6] = ["SELECT", "UPDATE", "CREATE", "CONNECT", "TEMPORARY", "TEMP"];
+    let mut statements = vec![format!("REVOKE ALL ON {object} FROM PUBLIC, {}", Ident(owner))];
+    for grant in privileges.iter().filter(|g| WORDS.contains(&g.privilege.as_str())) {
+        let to = grant.grantee.as_ref().map_or("PUBLIC".to_owned(), |g| Ident(g).to_string());
+        let with = if grant.grantable { " WITH GRANT OPTION" } else { "" };
+        statements.push(format!("GRANT {} ON {object} TO {to}{with}", grant.privilege));
+    }
+    statements
+}
+
+pub fn large_object_privileges(object: &LargeObjectFacts) -> Vec<String> {
+    let Some(privileges) = &object.privileges else { return Vec::new() };
+    grants(&format!("LARGE OBJECT {}", object.oid), &object.owner, privileges)
+}
+
+pub fn large_object_owner(object: &LargeObjectFacts) -> String {
+    format!("ALTER LARGE OBJECT {} OWNER TO {}", object.oid, Ident(&object.owner))
+}
+
+pub fn large_object_texts(object: &LargeObjectFacts) -> Vec<String> {
+    let comment =
+        object.comment.as_ref().map(|c| format!("COMMENT ON LARGE OBJECT {} IS {}", object.oid, Literal(c)));
+    let labels = object.labels.iter().map(|(provider, label)| {
+        format!("SECURITY LABEL FOR {} ON LARGE OBJECT {} IS {}", Ident(provider), object.oid, Literal(label))
+    });
+    comment.into_iter().chain(labels).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(belongs: Belongs, columns: &[&str]) -> TableFacts {
+        TableFacts {
+            oid: 1,
+            name: TableName::new("S", "t"),
+            size_bytes: 0,
+            columns: columns.iter().map(|c| (*c).to_owned()).collect(),
+            binary_is_safe: true,
+            ancestors: Vec::new(),
+            belongs,
+        }
+    }
+
+    #[test]
+    fn copies_name_their_columns_and_their_encoding() {
+        let text = CopyFormat::Text { encoding: "LATIN1" };
+        let plain = table(Belongs::User, &["a", "B"]);
+        assert_eq!(
+            copy_out(&plain, text),
+            "COPY \"S\".\"t\" (\"a\", \"B\") TO STDOUT (FORMAT text, ENCODING 'LATIN1')"
+        );
+        assert_eq!(copy_in(&table(Belongs::User, &[]), CopyFormat::Binary), "COPY \"S\".\"t\" FROM STDIN (FORMAT binary)");
+        let config = table(Belongs::Extension { condition: Some("WHERE NOT standard".into()) }, &["a"]);
+        assert_eq!(
+            copy_out(&config, CopyFormat::Binary),
+            "COPY (SELECT \"a\" FROM ONLY \"S\".\"t\" WHERE NOT standard) TO STDOUT (FORMAT binary)"
+        );
+    }
+
+    #[test]
+    fn sequences_are_set_by_quoted_name() {
+        let name = TableName::new("s", "o'x");
+        assert_eq!(
+            set_sequence(&name, -5, IsCalled::No),
+            "SELECT pg_catalog.setval('\"s\".\"o''x\"'::pg_catalog.regclass, -5, false)"
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! Statements about a database as a whole.
+
+use crate::model::units::ServerVersion;
+use super::roles::setting_value;
+use crate::pg::facts::databases::{DatabaseExtras, DatabaseFacts, LocaleProvider};
+use crate::pg::quote::{Ident, Literal};
+
+/// `CREATE DATABASE` as the source has it, from template0 so that nothing of the target's template1 comes along.
+/// A limit on connections, settings and privileges come later, when they can no longer lock us out.
+pub fn create(database: &DatabaseFacts, target: ServerVersion, owner: Option<&str>) -> String {
+    let mut sql = format!(
+        "CREATE DATABASE {} WITH TEMPLATE template0 ENCODING {}",
+        Ident(&database.name),
+        Literal(&database.encoding)
+    );
+    sql.push_str(&format!(" LC_COLLATE {} LC_CTYPE {}", Literal(&database.collate), Literal(&database.ctype)));
+    let locale = database.locale.as_deref();
+    match (database.provider, locale) {
+        (LocaleProvider::Icu, Some(locale)) => {
+            sql.push_str(&format!(" LOCALE_PROVIDER icu ICU_LOCALE {}", Literal(locale)));
+            if let Some(rules) = &database.icu_rules {
+                sql.push_str(&format!(" ICU_RULES {}", Literal(rules)));
+            }
+        }
+        (LocaleProvider::Builtin, Some(locale)) => {
+            sql.push_str(&format!(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {}", Literal(locale)));
+        }
+        // Said aloud where it can be said: the target's template0 may have another default.
+        _ if target.at_least(15) => sql.push_str(" LOCALE_PROVIDER libc"),
+        _ => {}
+    }
+    if let Some(owner) = owner {
+        sql.push_str(&format!(" OWNER {}", Ident(owner)));
+    }
+    sql
+}
+
+/// `ALTER DATABASE … SET`, or `ALTER ROLE … IN DATABASE … SET`, from one `name=value`.
+pub fn alter_setting(database: &str, role: Option<&str>, setting: &str) -> Option<String> {
+    let (name, value) = setting.split_once('=')?;
+    let what = match role {
+        Some(role) => format!("ALTER ROLE {} IN DATABASE {}", Ident(role), Ident(database)),
+        None => format!("ALTER DATABASE {}", Ident(database)),
+    };
+    Some(format!("{what} SET {} TO {}", Ident(name), setting_value(name, value)))
+}
+
+/// The template flag and the limit on connections, in this order.
+pub fn properties(database: &str, extras: &DatabaseExtras) -> Vec<String> {
+    let name = Ident(database);
+    let mut statements = Vec::new();
+    if extras.is_template {
+        statements.push(format!("ALTER DATABASE {name} IS_TEMPLATE = true"));
+    }
+    if extras.connection_limit != -1 {
+        statements.push(format!("ALTER DATABASE {name} CONNECTION LIMIT {}", extras.connection_limit));
+    }
+    statements
+}
+
+impl DatabaseExtras {
+    pub fn comment_statement(&self, database: &str) -> Option<String> {
+        let comment = self.comment.as_ref()?;
+        Some(format!("COMMENT ON DATABASE {} IS {}", Ident(database), Literal(comment)))
+    }
+
+    pub fn privilege_statements(&self, database: &str) -> Vec<String> {
+        let Some(privileges) = &self.privileges else { return Vec::new() };
+        super::data::grants(&format!("DATABASE {}", Ident(database)), &self.owner, privileges)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locales_are_written_for_the_provider() {
+        let mut database = DatabaseFacts {
+            name: "a\"b".into(),
+            allows_connections: true,
+            is_template: false,
+            may_connect: true,
+            encoding: "UTF8".into(),
+            collate: "C".into(),
+            ctype: "en_US.utf8".into(),
+            provider: LocaleProvider::Libc,
+            locale: None,
+            icu_rules: None,
+            owner: "o".into(),
+            size_bytes: None,
+        };
+        let head = "CREATE DATABASE \"a\"\"b\" WITH TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'en_US.utf8'";
+        assert_eq!(create(&database, ServerVersion(140000), None), head);
+        assert_eq!(
+            create(&database, ServerVersion(150000), Some("o")),
+            format!("{head} LOCALE_PROVIDER libc OWNER \"o\"")
+        );
+        database.provider = LocaleProvider::Icu;
+        database.locale = Some("de-DE".into());
+        assert_eq!(
+            create(&database, ServerVersion(150000), None),
+            format!("{head} LOCALE_PROVIDER icu ICU_LOCALE 'de-DE'")
+        );
+    }
+}

@@ -1,0 +1,459 @@
+//! COPY OUT of one connection into COPY IN of another one, without looking at a row.
+//!
+//! A CopyData frame is the same in both directions, so the bytes that arrive are the bytes that leave. One task does
+//! it all, in `Pump`: read much, find the frames' ends, write much; and listen to the target meanwhile, because a
+//! target that has failed stops reading and would leave us writing for ever. Memory is one buffer per relay, however
+//! long a row is; what the target does not take stays in the source's socket, which slows the source down.
+
+use super::connection::{Connection, unexpected};
+use super::frame::{HEADER_BYTES, Scanner, Stop, closed};
+use super::query::copy_fail;
+use crate::pg::connect::Canceller;
+use crate::pg::error::{Error, ErrorKind};
+use futures_util::future::{Either, select};
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::AsyncWrite;
+
+/// How much is read before it is written. Larger ones fall out of the processor's cache.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// The time that each side has to become usable again after an error.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A frame that was begun must be ended before the target can be used again. Up to this length it is worth it.
+const MAX_PADDING_BYTES: usize = 16 * 1024 * 1024;
+
+/// What a relay has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopyStats {
+    /// Rows that the source says it sent.
+    pub rows_out: u64,
+    /// Rows that the target says it took: fewer if a trigger or a rule swallowed some.
+    pub rows_in: u64,
+    /// Bytes of the rows as they travelled, without frame headers.
+    pub bytes: u64,
+}
+
+/// Which side failed. The other side's COPY has been undone by then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RelayError {
+    #[error("{0}")]
+    Source(#[source] Error),
+    #[error("{0}")]
+    Target(#[source] Error),
+}
+
+impl RelayError {
+    pub fn error(&self) -> &Error {
+        match self {
+            Self::Source(error) | Self::Target(error) => error,
+        }
+    }
+
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::Source(error) | Self::Target(error) => error,
+        }
+    }
+}
+
+/// Relays `COPY … TO STDOUT` of one connection into `COPY … FROM STDIN` of another one; frame bytes are passed on as
+/// they are while they arrive. `progress` grows by the bytes of the rows passed on.
+///
+/// `copy_out` and `copy_in` may be several statements (`BEGIN; TRUNCATE t; COPY …`) of which one is a COPY.
+/// After an error both connections are usable again, where that is possible within some seconds:
+/// [`Connection::is_usable`]. Dropping the future half way leaves both unusable.
+///
+/// # Errors
+/// The side that failed first, with the server's SQLSTATE and context (table, line, column).
+pub async fn relay(
+    source: &mut Connection,
+    copy_out: &str,
+    target: &mut Connection,
+    copy_in: &str,
+    progress: &AtomicU64,
+) -> Result<CopyStats, RelayError> {
+    for (connection, side) in
+        [(&*source, RelayError::Source as fn(Error) -> _), (&*target, RelayError::Target)]
+    {
+        connection.check().map_err(|e| side(connection.explain(e)))?;
+    }
+    start(source, copy_out, target, copy_in).await?;
+    source.reader.grow(BUFFER_BYTES);
+    let mut pump = Pump { source, target, progress, scanner: Scanner::default(), sendable: 0 };
+    let end = std::future::poll_fn(|cx| pump.poll(cx)).await;
+    pump.settle(end).await
+}
+
+/// Begins both COPYs at the same time: on small tables the round trips are what costs.
+async fn start(
+    source: &mut Connection,
+    copy_out: &str,
+    target: &mut Connection,
+    copy_in: &str,
+) -> Result<(), RelayError> {
+    let (cancel_out, cancel_in) = (source.canceller(), target.canceller());
+    let (out, into) = {
+        let out = pin!(source.start_copy(copy_out, Direction::Out));
+        let into = pin!(target.start_copy(copy_in, Direction::In));
+        match select(out, into).await {
+            Either::Left((Ok(()), into)) => (Ok(()), into.await),
+            Either::Right((Ok(()), out)) => (out.await, Ok(())),
+            // The other one may be waiting for a lock: no reason to wait with it.
+            Either::Left((failed, into)) => (failed, give_up(into, &cancel_in).await),
+            Either::Right((failed, out)) => (give_up(out, &cancel_out).await, failed),
+        }
+    };
+    match (out, into) {
+        (Ok(()), Ok(())) => Ok(()),
+        (Err(error), Ok(())) => {
+            target.refuse_copy_in(&error).await;
+            Err(RelayError::Source(error))
+        }
+        (Ok(()), Err(error)) => {
+            source.stop_copy_out().await;
+            Err(RelayError::Target(error))
+        }
+        // One of them was cancelled because of the other one.
+        (Err(out), Err(into)) if out.kind == ErrorKind::Cancelled => Err(RelayError::Target(into)),
+        (Err(out), Err(_)) => Err(RelayError::Source(out)),
+    }
+}
+
+/// Cancels a COPY that has not begun yet and waits for what comes of it.
+async fn give_up(
+    starting: Pin<&mut impl Future<Output = Result<(), Error>>>,
+    canceller: &Canceller,
+) -> Result<(), Error> {
+    canceller.cancel().await.ok();
+    match tokio::time::timeout(SETTLE_TIMEOUT, starting).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::new(ErrorKind::Cancelled, "the COPY does not begin and cannot be cancelled")),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Out,
+    In,
+}
+
+impl Connection {
+    /// Sends a COPY and waits until the server is ready for the data or about to send it.
+    async fn start_copy(&mut self, sql: &str, direction: Direction) -> Result<(), Error> {
+        let starting = async {
+            self.ask(sql).await?;
+            loop {
+                let frame = self.receive().await?;
+                match (frame.tag, direction) {
+                    (b'H', Direction::Out) | (b'G', Direction::In) => return Ok(()),
+                    (b'E', _) => {
+                        let error = Error::from_response(&frame.body);
+                        return self.finish(Some(error)).await.map(|_| ());
+                    }
+                    (b'Z', _) => {
+                        self.ready(&frame)?;
+                        return Err(not_a_copy());
+                    }
+                    (b'G', Direction::Out) => {
+                        self.send(&copy_fail("this is not the COPY that was asked for")).await?;
+                        self.finish(None).await.ok();
+                        return Err(not_a_copy());
+                    }
+                    (b'H', Direction::In) => {
+                        self.finish(None).await.ok();
+                        return Err(not_a_copy());
+                    }
+                    // Statements before the COPY.
+                    (b'C' | b'T' | b'D' | b'I', _) => {}
+                    (other, _) => return Err(unexpected(other)),
+                }
+            }
+        };
+        starting.await.map_err(|e| self.explain(e))
+    }
+
+    /// Ends a COPY IN that shall not happen. Best effort: `is_usable` tells how it went.
+    async fn refuse_copy_in(&mut self, because: &Error) {
+        let reason = format!("pgpassage: the source failed: {because}");
+        let refusing = async {
+            self.send(&copy_fail(&reason)).await?;
+            self.finish(None).await
+        };
+        // Its error is the one that we asked for.
+        tokio::time::timeout(SETTLE_TIMEOUT, refusing).await.ok();
+    }
+
+    /// Stops a COPY OUT whose data nobody wants and passes over what is on its way. Best effort, as above.
+    async fn stop_copy_out(&mut self) {
+        // Without success the data still ends one day; the time for that is bounded below.
+        self.canceller().cancel().await.ok();
+        tokio::time::timeout(SETTLE_TIMEOUT, self.finish(None)).await.ok();
+    }
+}
+
+fn not_a_copy() -> Error {
+    Error::new(ErrorKind::Internal, "the statement is not the COPY that was expected")
+}
+
+/// How the flow of data came to its end.
+enum End {
+    /// The source has sent everything and the target has taken it.
+    Done,
+    /// The source reports an error.
+    SourceFailed(Error),
+    /// The source is gone or talks nonsense.
+    SourceLost(Error),
+    /// The target reports an error, between two messages of its own.
+    TargetFailed(Error),
+    TargetLost(Error),
+}
+
+/// The flow of data from one socket to the other.
+struct Pump<'a> {
+    source: &'a mut Connection,
+    target: &'a mut Connection,
+    progress: &'a AtomicU64,
+    scanner: Scanner,
+    /// How many of the source's unread bytes have been scanned and go to the target.
+    sendable: usize,
+}
+
+/// What a turn of the pump came to.
+enum Turn {
+    /// Something moved; go on.
+    Moved,
+    /// Nothing can move until a socket wakes us.
+    Blocked,
+    Over(End),
+}
+
+impl Pump<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            if let Some(end) = self.listen_to_target(cx) {
+                return Poll::Ready(end);
+            }
+            // With TLS a write that was refused must be repeated with the same bytes, so nothing is read before.
+            let turn = if self.sendable > 0 { self.write(cx) } else { self.read(cx) };
+            match turn {
+                Turn::Moved => {}
+                Turn::Blocked => return Poll::Pending,
+                Turn::Over(end) => return Poll::Ready(end),
+            }
+        }
+    }
+
+    /// Hears whether the target has anything to say. During COPY IN that can only be an error, or small talk.
+    fn listen_to_target(&mut self, cx: &mut Context<'_>) -> Option<End> {
+        loop {
+            match self.target.reader.take() {
+                Ok(Some(frame)) => match self.target.absorb(frame) {
+                    Some(frame) if frame.tag == b'E' => {
+                        return Some(End::TargetFailed(Error::from_response(&frame.body)));
+                    }
+                    Some(frame) => return Some(End::TargetLost(unexpected(frame.tag))),
+                    None => continue,
+                },
+                Ok(None) => {}
+                Err(error) => return Some(End::TargetLost(error)),
+            }
+            match self.target.reader.poll_fill(&mut self.target.stream, cx) {
+                Poll::Pending => return None,
+                Poll::Ready(Ok(0)) => return Some(End::TargetLost(closed())),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Some(End::TargetLost(error)),
+            }
+        }
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) -> Turn {
+        let reader = &mut self.source.reader;
+        let bytes = reader.unread().get(..self.sendable).unwrap_or_default();
+        match Pin::new(&mut self.target.stream).poll_write(cx, bytes) {
+            Poll::Pending => Turn::Blocked,
+            Poll::Ready(Ok(0)) => Turn::Over(End::TargetLost(lost(&io::ErrorKind::WriteZero.into()))),
+            Poll::Ready(Ok(written)) => {
+                reader.start += written;
+                self.sendable -= written;
+                Turn::Moved
+            }
+            Poll::Ready(Err(error)) => Turn::Over(End::TargetLost(lost(&error))),
+        }
+    }
+
+    /// Reads all that is there, or until the buffer is full, then looks at it.
+    fn read(&mut self, cx: &mut Context<'_>) -> Turn {
+        self.source.reader.compact();
+        let mut moved = false;
+        let mut ended = None;
+        while self.source.reader.end < self.source.reader.bytes.len() {
+            match self.source.reader.poll_fill(&mut self.source.stream, cx) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => {
+                    ended = Some(closed());
+                    break;
+                }
+                Poll::Ready(Ok(_)) => moved = true,
+                Poll::Ready(Err(error)) => {
+                    ended = Some(error);
+                    break;
+                }
+            }
+        }
+        match self.scan() {
+            Turn::Blocked => match ended {
+                Some(error) => Turn::Over(End::SourceLost(error)),
+                None if moved => Turn::Moved,
+                None => Turn::Blocked,
+            },
+            turn => turn,
+        }
+    }
+
+    /// Finds out what may be written, or deals with a frame that is not COPY data.
+    fn scan(&mut self) -> Turn {
+        let seen = self.scanner.payload;
+        let (sendable, stop) = self.scanner.scan(self.source.reader.unread());
+        self.progress.fetch_add(self.scanner.payload - seen, Ordering::Relaxed);
+        self.sendable = sendable;
+        if sendable > 0 {
+            // Whatever stopped the scan will stop it again once this has been written.
+            return Turn::Moved;
+        }
+        match stop {
+            Stop::More => Turn::Blocked,
+            Stop::Bad(error) => Turn::Over(End::SourceLost(error)),
+            Stop::Control(_) => match self.source.reader.take() {
+                Ok(None) => Turn::Blocked,
+                Ok(Some(frame)) => match self.source.absorb(frame) {
+                    None => Turn::Moved,
+                    Some(frame) if frame.tag == b'c' => Turn::Over(End::Done),
+                    Some(frame) if frame.tag == b'E' => {
+                        Turn::Over(End::SourceFailed(Error::from_response(&frame.body)))
+                    }
+                    Some(frame) => Turn::Over(End::SourceLost(unexpected(frame.tag))),
+                },
+                Err(error) => Turn::Over(End::SourceLost(error)),
+            },
+        }
+    }
+
+    /// Brings both connections to rest and says how it went.
+    async fn settle(mut self, end: End) -> Result<CopyStats, RelayError> {
+        match end {
+            End::Done => self.complete().await,
+            End::SourceFailed(error) => {
+                let stopping = self.source.finish(Some(error.clone()));
+                tokio::time::timeout(SETTLE_TIMEOUT, stopping).await.ok();
+                Err(self.source_is_out(error).await)
+            }
+            End::SourceLost(error) => {
+                self.source.hang_up().await;
+                Err(self.source_is_out(error).await)
+            }
+            End::TargetFailed(error) => Err(self.target_is_out(error).await),
+            End::TargetLost(error) => {
+                let error = self.last_words(error).await;
+                self.target.hang_up().await;
+                let error = self.target.explain(error);
+                self.stop_source().await;
+                Err(RelayError::Target(error))
+            }
+        }
+    }
+
+    /// The source's last word comes first: should it take everything back, the target must not keep it.
+    async fn complete(self) -> Result<CopyStats, RelayError> {
+        let out = match self.source.finish(None).await {
+            Ok(tag) => tag,
+            Err(error) => return Err(self.source_is_out(error).await),
+        };
+        let taking = async {
+            self.target.send(b"c\0\0\0\x04").await?;
+            self.target.finish(None).await
+        };
+        let into = taking.await.map_err(|e| RelayError::Target(self.target.explain(e)))?;
+        let unsaid = || Error::protocol("the server does not say how many rows it copied");
+        let rows_out = out.rows().ok_or_else(|| RelayError::Source(self.source.explain(unsaid())))?;
+        let rows_in = into.rows().ok_or_else(|| RelayError::Target(self.target.explain(unsaid())))?;
+        Ok(CopyStats { rows_out, rows_in, bytes: self.scanner.payload })
+    }
+
+    /// Makes the target forget the rows of a source that failed.
+    async fn source_is_out(self, error: Error) -> RelayError {
+        let error = self.source.explain(error);
+        if self.scanner.rest == 0 && self.sendable == 0 {
+            self.target.refuse_copy_in(&error).await;
+        } else {
+            // In the middle of a frame nothing can be said any more.
+            self.target.hang_up().await;
+        }
+        RelayError::Source(error)
+    }
+
+    /// After its error the server ignores COPY data, but must get the frame that was begun to its end.
+    async fn target_is_out(mut self, error: Error) -> RelayError {
+        let error = self.target.explain(error);
+        let ending = async {
+            self.end_frame().await?;
+            self.target.finish(Some(error.clone())).await
+        };
+        tokio::time::timeout(SETTLE_TIMEOUT, ending).await.ok();
+        self.stop_source().await;
+        RelayError::Target(error)
+    }
+
+    /// Writes what was announced and is due, and zeros for what the source has not sent yet.
+    async fn end_frame(&mut self) -> Result<(), Error> {
+        let due = self.source.reader.unread().get(..self.sendable).unwrap_or_default();
+        self.target.send(due).await?;
+        self.source.reader.start += self.sendable;
+        self.sendable = 0;
+        if self.scanner.rest > MAX_PADDING_BYTES {
+            self.target.hang_up().await;
+            return Err(closed());
+        }
+        let zeros = vec![0; 64 * 1024];
+        let mut missing = self.scanner.rest;
+        while missing > 0 {
+            let piece = missing.min(zeros.len());
+            self.target.send(zeros.get(..piece).unwrap_or_default()).await?;
+            missing -= piece;
+        }
+        Ok(())
+    }
+
+    /// Stops the source, which may be anywhere in its data.
+    async fn stop_source(self) {
+        let reader = &mut self.source.reader;
+        reader.start += self.sendable;
+        reader.skip = self.scanner.rest;
+        self.source.stop_copy_out().await;
+    }
+
+    /// A server that closes says why just before, and a failed write may overtake that.
+    async fn last_words(&mut self, error: Error) -> Error {
+        if error.kind != ErrorKind::ConnectionLost {
+            return error;
+        }
+        let hearing = tokio::time::timeout(Duration::from_secs(1), self.target.receive());
+        match hearing.await {
+            Ok(Ok(frame)) if frame.tag == b'E' => Error::from_response(&frame.body),
+            _ => error,
+        }
+    }
+}
+
+/// A write that failed.
+fn lost(error: &io::Error) -> Error {
+    Error::new(ErrorKind::ConnectionLost, Error::io(error).message.clone())
+}
+
+/// A header always fits, whatever else lies in the buffer.
+const _: () = assert!(BUFFER_BYTES > HEADER_BYTES);

@@ -1,0 +1,144 @@
+//! One migration's folder, and the lock that lets only one engine work on it.
+
+use super::StoreError;
+use crate::model::plan::Plan;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Ids become part of names of slots and publications, where a-z, 0-9 and _ are legal and 63 bytes are all there is.
+const MAX_ID: usize = 20;
+
+#[derive(Debug, Clone)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// Held as long as an engine works on the migration; the kernel releases it when the process dies, however it dies.
+#[derive(Debug)]
+pub struct Locked {
+    _file: File,
+}
+
+impl Folder {
+    /// The folder of `id` below the state directory (`$XDG_STATE_HOME/pgpassage`); made private when it is new.
+    ///
+    /// # Errors
+    /// When the id is not one, or the folder cannot be made.
+    pub fn create(state_dir: &Path, id: &str) -> Result<Folder, StoreError> {
+        check_id(id)?;
+        let path = state_dir.join(id);
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(StoreError::io(&path))?;
+        Ok(Folder { path })
+    }
+
+    pub fn at(path: &Path) -> Folder {
+        Folder { path: path.to_owned() }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn journal_path(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+
+    pub fn log_path(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
+    /// Takes the lock, or says who has it.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] with the other engine's pid.
+    pub fn lock(&self) -> Result<Locked, StoreError> {
+        let path = self.path.join("lock");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(StoreError::io(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                file.read_to_string(&mut pid).map_err(StoreError::io(&path))?;
+                return Err(StoreError::Busy { pid: pid.trim().to_owned() });
+            }
+            Err(TryLockError::Error(error)) => return Err(StoreError::Io { path, error }),
+        }
+        file.set_len(0).map_err(StoreError::io(&path))?;
+        file.write_all(std::process::id().to_string().as_bytes()).map_err(StoreError::io(&path))?;
+        Ok(Locked { _file: file })
+    }
+
+    /// Writes plan.json: to a new file first, so that a crash leaves the old one or the new one, never half of one.
+    ///
+    /// # Errors
+    /// When the disk will not take it.
+    pub fn write_plan(&self, plan: &Plan) -> Result<(), StoreError> {
+        let path = self.path.join("plan.json");
+        let fresh = self.path.join("plan.json.new");
+        let text = serde_json::to_vec_pretty(plan)
+            .map_err(|e| StoreError::Io { path: path.clone(), error: e.into() })?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&fresh)
+            .map_err(StoreError::io(&fresh))?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(StoreError::io(&fresh))?;
+        fs::rename(&fresh, &path).map_err(StoreError::io(&path))
+    }
+
+    pub fn has_journal(&self) -> bool {
+        fs::metadata(self.journal_path()).is_ok_and(|m| m.len() > 0)
+    }
+}
+
+fn check_id(id: &str) -> Result<(), StoreError> {
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if id.is_empty() || id.len() > MAX_ID || id.starts_with('_') || !id.chars().all(legal) {
+        return Err(StoreError::BadId(id.to_owned()));
+    }
+    Ok(())
+}
+
+/// Six letters and digits from the given random bytes, without those that are easily mistaken for one another.
+pub fn new_id(random: [u8; 6]) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    random.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_engine_is_told_who_works() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = Folder::create(state.path(), "abc").unwrap();
+        let held = folder.lock().unwrap();
+        match folder.lock() {
+            Err(StoreError::Busy { pid }) => assert_eq!(pid, std::process::id().to_string()),
+            other => panic!("expected Busy, got {other:?}"),
+        }
+        drop(held);
+        folder.lock().unwrap();
+    }
+
+    #[test]
+    fn ids_are_checked_before_they_become_paths() {
+        let state = tempfile::tempdir().unwrap();
+        for bad in ["", "../x", "A", "a b", "_x", "a-b", &"x".repeat(21)] {
+            assert!(matches!(Folder::create(state.path(), bad), Err(StoreError::BadId(_))), "{bad:?}");
+        }
+        assert_eq!(new_id([0, 1, 31, 32, 255, 7]).len(), 6);
+    }
+}

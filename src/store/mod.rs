@@ -1,0 +1,34 @@
+//! The disk: one private folder per migration with its plan, its journal and its lock.
+//!
+//! `<state>/pgpassage/<id>/` (0700): `plan.json` (no secrets), `journal` (one entry a line), `log`, `lock`.
+
+mod folder;
+mod journal;
+
+pub use folder::{Folder, Locked, new_id};
+pub use journal::{Journal, read_journal};
+
+use std::io;
+use std::path::PathBuf;
+
+/// What can go wrong on this machine's disk.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("another engine works on this migration (pid {pid}); wait for it or stop it first")]
+    Busy { pid: String },
+    #[error("{path}: {error}", path = path.display())]
+    Io { path: PathBuf, error: io::Error },
+    #[error("{path}, line {line}: not a journal entry: {why}", path = path.display())]
+    Damaged { path: PathBuf, line: u64, why: String },
+    #[error("{0:?} cannot be a migration's id: use up to 20 of a-z, 0-9 and _, beginning with a letter or digit")]
+    BadId(String),
+    #[error("{path} belongs to a migration that was started before; choose another --migration-id", path = .0.display())]
+    Exists(PathBuf),
+}
+
+impl StoreError {
+    fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> StoreError {
+        let path = path.into();
+        move |error| StoreError::Io { path, error }
+    }
+}
