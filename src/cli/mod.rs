@@ -1,3 +1,48 @@
-//! The face in lines.
+//! The face in lines: one file per verb, and the composition of everything below.
 
+pub mod args;
 pub mod connection;
+mod demo;
+pub mod exit;
+mod follow;
+mod json;
+mod lines;
+mod log;
+mod migrate;
+mod out;
+mod plan;
+mod progress;
+mod report;
+
+use args::{Cli, Verb};
+use clap::Parser;
+use exit::Exit;
+
+/// Parses the command line, does what it says, and returns the exit code.
+pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(args::expand_short(arguments)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come out here too, and are no errors.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            drop(error.print());
+            return exit;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            out::complain(&format!("cannot start: {error}"));
+            return Exit::Failed;
+        }
+    };
+    let exit = runtime.block_on(async {
+        match cli.verb {
+            Verb::Migrate(args) => migrate::run(*args).await,
+            Verb::Demo(args) => demo::run(args).await,
+        }
+    });
+    // A second Ctrl-C does not wait for what still runs.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    exit
+}

@@ -1,6 +1,6 @@
 //! The client tools of PostgreSQL as children: which `pg_dump` to use, and how to run it.
 //!
-//! A child starts with an empty environment. Its password is in a file without a name (see [`mod@passfile`]); neither
+//! A child starts with an empty environment. Its password is in a file without a name (see `passfile`); neither
 //! its argv nor its environment holds a secret. What it says on stderr is bounded, redacted and sorted into warnings
 //! and errors before anybody sees it.
 

@@ -31,9 +31,9 @@ fn made(minor: u8, tail: &[u8]) -> Vec<u8> {
     let mut bytes = b"PGDMP\x01".to_vec();
     bytes.extend([minor, 0, 4, 8, 1]);
     if minor >= 15 {
-        bytes.push(1)
+        bytes.push(1);
     } else {
-        bytes.extend(int(-1))
+        bytes.extend(int(-1));
     }
     bytes.extend([0; 7 * 5]);
     for head in ["shop", "12.1", "12.2"] {

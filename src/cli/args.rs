@@ -1,0 +1,242 @@
+//! The command line, as people type it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Moves a whole PostgreSQL server to another one, and says honestly what came across.
+#[derive(Debug, Parser)]
+#[command(name = "pgpassage", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Copy every database of the source to the target
+    Migrate(Box<MigrateArgs>),
+    /// Watch a migration between two throw-away servers with a sample shop
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Where PostgreSQL's server programs are [default: /usr/lib/postgresql/*/bin, then PATH]
+    #[arg(long, value_name = "DIR")]
+    pub pgbin: Option<PathBuf>,
+    /// Size of the sample shop; 1 is about 300 MB
+    #[arg(long, value_name = "FACTOR", default_value_t = crate::demo::shop::DEMO_SCALE)]
+    pub scale: f64,
+    /// Tables and indexes worked on at a time
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<u32>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct OutputArgs {
+    /// Print the result as one JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing but the result
+    #[arg(long)]
+    pub quiet: bool,
+    /// Print log messages on standard error
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Print debugging messages on standard error
+    #[arg(short, long)]
+    pub debug: bool,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct MigrateArgs {
+    /// Source server: postgres:// URI or key=value string [env: SOURCE_SERVICE_URI]
+    #[arg(short, long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Target server: postgres:// URI or key=value string [env: TARGET_SERVICE_URI]
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Option<String>,
+
+    /// Databases to leave out, separated by commas
+    #[arg(short, long, value_name = "DB,…", value_delimiter = ',', help_heading = "What to move")]
+    pub filtered_db: Vec<String>,
+    /// A database to leave out (repeatable)
+    #[arg(long, value_name = "DB", help_heading = "What to move")]
+    pub exclude_database: Vec<String>,
+    /// A database to move; without it all are moved (repeatable)
+    #[arg(long, value_name = "DB", help_heading = "What to move")]
+    pub database: Vec<String>,
+    /// Roles to leave out, separated by commas (also -xr)
+    #[arg(long, value_name = "ROLE,…", value_delimiter = ',', help_heading = "What to move")]
+    pub excluded_roles: Vec<String>,
+    /// Extensions to leave out, separated by commas (also -xe)
+    #[arg(long, value_name = "EXT,…", value_delimiter = ',', help_heading = "What to move")]
+    pub excluded_extensions: Vec<String>,
+    /// Move the rows of these tables only: table, schema.table or db.schema.table (repeatable, commas)
+    #[arg(long, value_name = "TABLE,…", conflicts_with = "skip_table", help_heading = "What to move")]
+    pub with_table: Vec<String>,
+    /// Leave the rows of these tables behind (repeatable, commas)
+    #[arg(long, value_name = "TABLE,…", help_heading = "What to move")]
+    pub skip_table: Vec<String>,
+    /// Move the rows that users put into extensions' configuration tables [default]
+    #[arg(long, overrides_with = "no_replicate_extension_tables", help_heading = "What to move")]
+    pub replicate_extension_tables: bool,
+    /// Leave extensions' configuration tables as the target's extensions make them
+    #[arg(long, help_heading = "What to move")]
+    pub no_replicate_extension_tables: bool,
+    /// Leave the target's user as owner of everything
+    #[arg(long, help_heading = "What to move")]
+    pub no_owner: bool,
+    /// Do not move privileges (GRANT, REVOKE)
+    #[arg(long, help_heading = "What to move")]
+    pub no_privileges: bool,
+
+    /// Do not create databases: each must exist on the target
+    #[arg(long, help_heading = "How")]
+    pub no_createdb: bool,
+    /// What to do with databases of the target that hold something already
+    #[arg(long, value_enum, default_value_t = NotEmpty::Refuse, value_name = "POLICY", help_heading = "How")]
+    pub if_target_not_empty: NotEmpty,
+    /// The method; dump is a one-time snapshot
+    #[arg(long, value_enum, value_name = "METHOD", help_heading = "How")]
+    pub force_method: Option<Method>,
+    /// Refuse if the databases to move are larger than this in all
+    #[arg(long, value_name = "BYTES", help_heading = "How")]
+    pub dbs_max_total_size: Option<u64>,
+    /// Where pg_dump is [default: /usr/lib/postgresql/*/bin, then PATH]
+    #[arg(long, value_name = "DIR", help_heading = "How")]
+    pub pgbin: Option<PathBuf>,
+    /// Allow a target that is older than the source
+    #[arg(long, help_heading = "How")]
+    pub skip_db_version_check: bool,
+    /// Tables and indexes worked on at a time [default: two for each core here, 2 to 8]
+    #[arg(long, value_name = "N", help_heading = "How", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub jobs: Option<u32>,
+    /// File with lines role:password, for roles whose hashes cannot be read; only its owner may read it
+    #[arg(long, value_name = "FILE", help_heading = "How")]
+    pub role_passwords: Option<PathBuf>,
+    /// Name of this migration: a-z, 0-9 and _ [default: random]
+    #[arg(long, value_name = "ID", help_heading = "How")]
+    pub migration_id: Option<String>,
+    /// Only run the checks
+    #[arg(long, help_heading = "How")]
+    pub validate: bool,
+
+    /// Show the placeholder passwords of new roles in the result
+    #[arg(long, help_heading = "Output")]
+    pub show_passwords: bool,
+    /// Write the log here too
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub log_file: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "Output")]
+    pub output: OutputArgs,
+
+    /// For continuous replication only
+    #[arg(short, long, help_heading = "Continuous replication (not available yet)")]
+    pub mangle: bool,
+    /// For continuous replication only
+    #[arg(
+        long,
+        value_name = "BYTES",
+        allow_negative_numbers = true,
+        help_heading = "Continuous replication (not available yet)"
+    )]
+    pub max_replication_lag: Option<i64>,
+    /// For continuous replication only
+    #[arg(long, help_heading = "Continuous replication (not available yet)")]
+    pub stop_replication: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NotEmpty {
+    /// Leave the database alone and say what is in it
+    Refuse,
+    /// Add rows to tables whose definition is the source's
+    Append,
+    /// Empty the tables that will be copied, then copy
+    Truncate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Method {
+    Dump,
+    Replication,
+}
+
+/// pg_migrate's short options of two letters, which no parser of today takes, as their long forms.
+pub fn expand_short(args: impl IntoIterator<Item = std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+    let expand = |arg: std::ffi::OsString| {
+        let Some(text) = arg.to_str() else { return arg };
+        for (short, long) in [("-xr", "--excluded-roles"), ("-xe", "--excluded-extensions")] {
+            if text == short {
+                return long.into();
+            }
+            if let Some(value) = text.strip_prefix(short).and_then(|rest| rest.strip_prefix('=')) {
+                return format!("{long}={value}").into();
+            }
+        }
+        arg
+    };
+    args.into_iter().map(expand).collect()
+}
+
+/// Whether every use of a flag that only replication knows is refused, with the sentence for it.
+pub fn refuse_replication(args: &MigrateArgs) -> Option<String> {
+    if args.stop_replication && args.max_replication_lag.is_none_or(|lag| lag < 0) {
+        return Some("Stopping replication requires also '--max-replication-lag' >= 0".to_owned());
+    }
+    let flag = if args.force_method == Some(Method::Replication) {
+        "--force-method replication"
+    } else if args.max_replication_lag.is_some() {
+        "--max-replication-lag"
+    } else if args.mangle {
+        "--mangle"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "{flag} is for continuous replication, which this version does not have yet; \
+         without it the migration is a one-time snapshot (--force-method dump)"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(words: &[&str]) -> MigrateArgs {
+        let words = ["pgpassage", "migrate"].iter().chain(words).map(std::ffi::OsString::from);
+        match Cli::try_parse_from(expand_short(words)).unwrap().verb {
+            Verb::Migrate(args) => *args,
+            Verb::Demo(_) => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn two_letter_options_work_as_written() {
+        let args = parse(&["-xr", "a,b", "-xe=postgis", "-f", "x,y", "-s", "one", "-t", "two"]);
+        assert_eq!(args.excluded_roles, ["a", "b"]);
+        assert_eq!(args.excluded_extensions, ["postgis"]);
+        assert_eq!(args.filtered_db, ["x", "y"]);
+    }
+
+    #[test]
+    fn replication_is_refused_in_words() {
+        assert_eq!(refuse_replication(&parse(&["--force-method", "dump"])), None);
+        let stop = refuse_replication(&parse(&["--stop-replication", "--max-replication-lag", "-1"])).unwrap();
+        assert_eq!(stop, "Stopping replication requires also '--max-replication-lag' >= 0");
+        for words in [&["-m"][..], &["--max-replication-lag", "0"], &["--force-method", "replication"]] {
+            assert!(refuse_replication(&parse(words)).unwrap().contains("one-time snapshot"));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The result as one JSON document, in the shape that the reference tool's users know.
+
+use crate::model::event::{DatabaseOutcome, RolePassword, RoleStatus};
+use crate::model::plan::FORMAT;
+use crate::model::run::Run;
+use crate::model::secrets::PlaceholderKey;
+use serde_json::{Map, Value, json};
+
+/// `show`: the key to show placeholder passwords with; without it they are `<hidden>`.
+pub(super) fn document(run: &Run, id: &str, show: Option<&PlaceholderKey>) -> Value {
+    let mut databases = Map::new();
+    for (name, d) in &run.databases {
+        let status = match d.outcome {
+            Some(DatabaseOutcome::Done) => "done",
+            Some(DatabaseOutcome::Incomplete | DatabaseOutcome::Failed) => "failed",
+            Some(DatabaseOutcome::Cancelled) | None => "cancelled",
+        };
+        let message = if d.message.is_empty() { "not begun" } else { &d.message };
+        databases.insert(
+            name.clone(),
+            json!({
+                "dbname": name,
+                "message": message,
+                "method": d.began_ms.map(|_| "dump"),
+                "status": status,
+                "tables": d.tables,
+                "tables_copied": d.tables_copied,
+                "tables_failed": d.tables_failed,
+                "rows": d.rows,
+                "bytes": d.bytes,
+                "size_bytes": d.size_bytes,
+            }),
+        );
+    }
+    let mut roles = Map::new();
+    for (name, role) in &run.roles {
+        let password = match (role.password, show) {
+            (RolePassword::Placeholder, Some(key)) => Some(key.password_for(name).expose().to_owned()),
+            (RolePassword::Placeholder, None) => Some("<hidden>".to_owned()),
+            _ => None,
+        };
+        let status = match role.status {
+            RoleStatus::Created => "created",
+            RoleStatus::Exists => "exists",
+            RoleStatus::Failed => "failed",
+        };
+        roles.insert(
+            name.clone(),
+            json!({"rolname": name, "rolpassword": password, "status": status, "message": role.message}),
+        );
+    }
+    json!({
+        "format": FORMAT,
+        "id": id,
+        "pg_databases": databases,
+        "pg_roles": roles,
+        "error": run.refused.as_ref().map(|f| f.what.clone()),
+        "findings": run.findings,
+        "findings_dropped": run.findings_dropped,
+    })
+}
+
+/// Where not even an engine could be started.
+pub(super) fn refusal(id: Option<&str>, sentence: &str) -> Value {
+    json!({
+        "format": FORMAT, "id": id, "pg_databases": {}, "pg_roles": {}, "error": sentence, "findings": [],
+        "findings_dropped": 0,
+    })
+}

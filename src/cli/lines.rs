@@ -1,0 +1,86 @@
+//! What happened, one line each: for pipes, files and `--verbose`.
+
+use crate::model::check::{Finding, Severity};
+use crate::model::command::StopReason;
+use crate::model::event::{DatabaseOutcome, Entry, Event, RoleStatus, ServerSummary};
+use crate::model::phase::Phase;
+use crate::model::run::Run;
+use crate::model::units::{Side, count_of, human_bytes, human_ms, printable, readable};
+
+/// The line for an entry; most small steps have none. `run` is the state after the entry.
+pub(super) fn line(run: &Run, entry: &Entry) -> Option<String> {
+    let text = match &entry.event {
+        Event::Started { version, id, .. } => format!("pgpassage {version}, migration {id}"),
+        Event::ServerSeen { side, server } => server_line(*side, server),
+        Event::Finding { finding } => finding_line(finding)?,
+        Event::Refused { failure } => format!("refused: {failure}"),
+        Event::Planned { databases } => {
+            let bytes: u64 = databases.iter().filter_map(|d| d.size_bytes).sum();
+            format!("{} to move, {}", count_of(databases.len() as u64, "database"), human_bytes(bytes))
+        }
+        Event::RoleSettled { role, status: RoleStatus::Failed, message, .. } => {
+            format!("role {} could not be made: {message}", readable(role))
+        }
+        Event::PhaseEnded { phase: Phase::Roles, .. } => roles_line(run),
+        Event::SnapshotTaken { database, tables, bytes } => {
+            format!("{}: snapshot taken, {}, {}", readable(database), count_of(*tables, "table"), human_bytes(*bytes))
+        }
+        Event::TableCopied { database, table, rows, bytes, ms } => format!(
+            "{}: copied {table}, {} ({}) in {}",
+            readable(database),
+            count_of(*rows, "row"),
+            human_bytes(*bytes),
+            human_ms(*ms)
+        ),
+        Event::StatementTimed { database, title, ms } => {
+            format!("{}: {} in {}", readable(database), printable(title), human_ms(*ms))
+        }
+        Event::DatabaseEnded { database, outcome, message } => {
+            format!("{}: {}: {message}", readable(database), outcome_word(*outcome))
+        }
+        Event::Stopping { because } => match because {
+            StopReason::Operator => "stopping".to_owned(),
+            StopReason::Terminated => "told to end; stopping".to_owned(),
+        },
+        _ => return None,
+    };
+    Some(format!("[{:>9}] {text}", human_ms(entry.at_ms.saturating_sub(run.started_ms))))
+}
+
+fn server_line(side: Side, server: &ServerSummary) -> String {
+    let rights = if server.superuser { ", superuser" } else { "" };
+    format!("{side}: {}, PostgreSQL {}{rights}", server.address, server.version)
+}
+
+fn roles_line(run: &Run) -> String {
+    let with = |status| run.roles.values().filter(|r| r.status == status).count();
+    let mut parts = vec![format!("{} created", with(RoleStatus::Created))];
+    for (status, word) in [(RoleStatus::Exists, "left as they were"), (RoleStatus::Failed, "failed")] {
+        if with(status) > 0 {
+            parts.push(format!("{} {word}", with(status)));
+        }
+    }
+    format!("roles: {}", parts.join(", "))
+}
+
+/// A finding on one line, worst word first.
+pub(super) fn finding_line(finding: &Finding) -> Option<String> {
+    let word = match finding.severity {
+        Severity::Info => return None,
+        Severity::Warning => "warning",
+        Severity::Lost => "LOST",
+        Severity::Blocker => "blocker",
+    };
+    let place = finding.database.as_ref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
+    let why = if finding.why.is_empty() { String::new() } else { format!(": {}", finding.why) };
+    Some(format!("{word}: {place}{}{}", printable(&finding.title), printable(&why)))
+}
+
+pub(super) fn outcome_word(outcome: DatabaseOutcome) -> &'static str {
+    match outcome {
+        DatabaseOutcome::Done => "done",
+        DatabaseOutcome::Incomplete => "NOT WHOLE",
+        DatabaseOutcome::Failed => "FAILED",
+        DatabaseOutcome::Cancelled => "stopped",
+    }
+}

@@ -1,0 +1,17 @@
+//! Writing to the two streams. A closed pipe is not an error: whoever closed it does not want to read on.
+
+use std::io::Write;
+
+pub(super) fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(writeln!(out, "{text}").and_then(|()| out.flush()));
+}
+
+pub(super) fn note(text: &str) {
+    let mut out = std::io::stderr().lock();
+    drop(writeln!(out, "{text}").and_then(|()| out.flush()));
+}
+
+pub(super) fn complain(text: &str) {
+    note(&format!("pgpassage: {text}"));
+}

@@ -1,0 +1,225 @@
+//! From flags to a plan and its secrets. Everything that the environment says is read here, so that the engine need not.
+
+use super::args::{Method, MigrateArgs, NotEmpty, refuse_replication};
+use super::connection::{Env, Resolved, resolve};
+use crate::model::filter::{TablePattern, TableScope, parse_list};
+use crate::model::plan::{
+    ExtensionTables, FORMAT, Keep, MethodPolicy, Plan, Policies, Scope, TargetPolicy, ToolPlaces,
+};
+use crate::model::secret::Secret;
+use crate::model::secrets::{PlaceholderKey, Secrets};
+use crate::store::{Folder, new_id};
+use anyhow::{Context, Result, anyhow, bail};
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Everything that a run needs, and what the operator should be told before it starts.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub plan: Plan,
+    pub secrets: Secrets,
+    pub warnings: Vec<String>,
+}
+
+/// # Errors
+/// Usage: what is wrong with the command line, in one sentence.
+pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
+    if let Some(refusal) = refuse_replication(args) {
+        bail!(refusal);
+    }
+    debug_assert!(args.force_method != Some(Method::Replication));
+    let mut warnings = Vec::new();
+    let source = connection(args.source.as_deref(), ("-s", "SOURCE_SERVICE_URI"), env, &mut warnings)?;
+    let target = connection(args.target.as_deref(), ("-t", "TARGET_SERVICE_URI"), env, &mut warnings)?;
+    let scope = scope(args)?;
+    let role_passwords = match &args.role_passwords {
+        Some(path) => read_role_passwords(path)?,
+        None => BTreeMap::new(),
+    };
+    let folder = folder(args.migration_id.as_deref(), &state_dir(env)?)?;
+    let id = folder.path().file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+    let plan = Plan {
+        format: FORMAT,
+        id,
+        home: std::path::absolute(folder.path())?,
+        source: source.endpoint,
+        target: target.endpoint,
+        scope,
+        method: MethodPolicy::Dump,
+        policies: policies(args),
+        jobs: args.jobs.unwrap_or_else(default_jobs),
+        max_total_bytes: args.dbs_max_total_size,
+        tools: tool_places(args.pgbin.clone(), env)?,
+        only_checks: args.validate,
+    };
+    let placeholder_key = PlaceholderKey(random()?);
+    let secrets =
+        Secrets { source: source.passwords, target: target.passwords, role_passwords, placeholder_key };
+    Ok(Prepared { plan, secrets, warnings })
+}
+
+fn connection(
+    flag: Option<&str>,
+    (short, variable): (&str, &str),
+    env: &Env,
+    warnings: &mut Vec<String>,
+) -> Result<Resolved> {
+    let text = match flag {
+        Some(text) => text.to_owned(),
+        None => env
+            .variables
+            .get(variable)
+            .cloned()
+            .ok_or_else(|| anyhow!("no server given: use {short} or set {variable}"))?,
+    };
+    let resolved = resolve(&text, env)?;
+    if flag.is_some() && resolved.password_in_text {
+        warnings.push(format!(
+            "the password given with {short} can be seen by everybody on this machine (ps); \
+             {variable}, PGPASSWORD or ~/.pgpass keep it to you"
+        ));
+    }
+    warnings.extend(resolved.warnings.iter().cloned());
+    Ok(resolved)
+}
+
+fn scope(args: &MigrateArgs) -> Result<Scope> {
+    let tables = |texts: &[String]| -> Result<Vec<TablePattern>> {
+        let mut patterns = Vec::new();
+        for text in texts {
+            patterns.extend(parse_list(text)?);
+        }
+        Ok(patterns)
+    };
+    let (with, skip) = (tables(&args.with_table)?, tables(&args.skip_table)?);
+    let names = |list: &[String]| -> Vec<String> {
+        list.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+    };
+    Ok(Scope {
+        databases: names(&args.database),
+        excluded_databases: names(&[args.filtered_db.as_slice(), &args.exclude_database].concat()),
+        tables: if !with.is_empty() {
+            TableScope::Only(with)
+        } else if !skip.is_empty() {
+            TableScope::Except(skip)
+        } else {
+            TableScope::All
+        },
+        excluded_roles: names(&args.excluded_roles),
+        excluded_extensions: names(&args.excluded_extensions),
+        extension_tables: if args.no_replicate_extension_tables {
+            ExtensionTables::Leave
+        } else {
+            ExtensionTables::Copy
+        },
+    })
+}
+
+fn policies(args: &MigrateArgs) -> Policies {
+    let keep = |dropped: bool| if dropped { Keep::No } else { Keep::Yes };
+    Policies {
+        target_not_empty: match args.if_target_not_empty {
+            NotEmpty::Refuse => TargetPolicy::Refuse,
+            NotEmpty::Append => TargetPolicy::Append,
+            NotEmpty::Truncate => TargetPolicy::Truncate,
+        },
+        owners: keep(args.no_owner),
+        privileges: keep(args.no_privileges),
+        create_databases: keep(args.no_createdb),
+        version_check: keep(args.skip_db_version_check),
+    }
+}
+
+/// Two for each core of this machine: while one waits for a disk or the network, the other works.
+pub(super) fn default_jobs() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(2, |n| u32::try_from(n.get()).unwrap_or(8));
+    (cores * 2).clamp(2, 8)
+}
+
+pub(super) fn tool_places(pgbin: Option<PathBuf>, env: &Env) -> Result<ToolPlaces> {
+    let pgbin = pgbin.map(std::path::absolute).transpose()?;
+    let path = env.variables.get("PATH").map(String::as_str).unwrap_or_default();
+    let path_dirs = std::env::split_paths(path).filter(|p| p.is_absolute()).collect();
+    Ok(ToolPlaces { pgbin, path_dirs })
+}
+
+fn state_dir(env: &Env) -> Result<PathBuf> {
+    let named = env.variables.get("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    let base = match (named, &env.home) {
+        (Some(path), _) => path,
+        (None, Some(home)) => home.join(".local/state"),
+        (None, None) => bail!("no place for the migration's journal: set HOME or XDG_STATE_HOME"),
+    };
+    Ok(base.join("pgpassage"))
+}
+
+fn folder(id: Option<&str>, state_dir: &Path) -> Result<Folder> {
+    if let Some(id) = id {
+        return Ok(Folder::create(state_dir, id)?);
+    }
+    loop {
+        let folder = Folder::create(state_dir, &new_id(random()?))?;
+        if !folder.has_journal() {
+            return Ok(folder);
+        }
+    }
+}
+
+pub(super) fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    openssl::rand::rand_bytes(&mut bytes).context("no random numbers to be had")?;
+    Ok(bytes)
+}
+
+/// Lines `role:password`; a colon or backslash in a role's name has a backslash before it, as in .pgpass.
+fn read_role_passwords(path: &Path) -> Result<BTreeMap<String, Secret>> {
+    let named = || format!("--role-passwords {}", path.display());
+    let metadata = std::fs::metadata(path).with_context(named)?;
+    if metadata.mode() & 0o077 != 0 {
+        bail!("{}: others on this machine may read it; chmod 0600 {}", named(), path.display());
+    }
+    let text = std::fs::read_to_string(path).with_context(named)?;
+    let mut passwords = BTreeMap::new();
+    for (number, line) in text.lines().enumerate() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (role, password) =
+            split_role(line).ok_or_else(|| anyhow!("{}, line {}: no colon in it", named(), number + 1))?;
+        passwords.insert(role, Secret::new(password));
+    }
+    Ok(passwords)
+}
+
+fn split_role(line: &str) -> Option<(String, &str)> {
+    let mut role = String::new();
+    let mut chars = line.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            ':' => return Some((role, &line[at + 1..])),
+            '\\' => role.push(chars.next()?.1),
+            c => role.push(c),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn role_passwords_are_read_only_from_a_private_file() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "# comment\napp:pa:ss\nodd\\:role:x").unwrap();
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(read_role_passwords(file.path()).unwrap_err().to_string().contains("chmod 0600"));
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+        let passwords = read_role_passwords(file.path()).unwrap();
+        assert_eq!(passwords["app"].expose(), "pa:ss");
+        assert_eq!(passwords["odd:role"].expose(), "x");
+    }
+}

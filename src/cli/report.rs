@@ -1,0 +1,184 @@
+//! The result, for people: what came across, what did not, and what to do now.
+
+use super::lines::{finding_line, outcome_word};
+use crate::model::check::{Finding, Severity};
+use crate::model::event::{DatabaseOutcome, RolePassword, RoleStatus, RunOutcome};
+use crate::model::run::{LedgerState, Run};
+use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
+use std::collections::BTreeMap;
+
+/// Objects that a finding lists; the rest are counted.
+const MOST_OBJECTS: usize = 5;
+/// Findings of one kind that are listed; the rest are counted and are in the JSON and the journal.
+const MOST_OF_A_KIND: usize = 20;
+
+pub(super) fn report(run: &Run, outcome: RunOutcome, journal: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(failure) = &run.refused {
+        lines.push(printable(&failure.what));
+        lines.extend(failure.advice.as_ref().map(|advice| format!("  {}", printable(advice))));
+        lines.extend(findings(run));
+        return lines;
+    }
+    if outcome != RunOutcome::Checked {
+        lines.extend(table(run));
+        lines.extend(roles(run));
+    }
+    lines.extend(findings(run));
+    lines.push(String::new());
+    lines.push(sentence(run, outcome));
+    if outcome == RunOutcome::Stopped {
+        lines.extend(left_on_target(run));
+    }
+    if matches!(outcome, RunOutcome::Partly | RunOutcome::Failed | RunOutcome::Stopped) {
+        lines.push(format!("All that happened is in {journal}"));
+    }
+    lines
+}
+
+fn table(run: &Run) -> Vec<String> {
+    let mut rows = vec![["database", "result", "tables", "rows", "copied", "time"].map(str::to_owned)];
+    for (name, d) in &run.databases {
+        let time = match (d.began_ms, d.ended_ms) {
+            (Some(began), Some(ended)) => human_ms(ended.saturating_sub(began)),
+            _ => String::new(),
+        };
+        rows.push([
+            readable(name),
+            d.outcome.map_or("not begun", outcome_word).to_owned(),
+            format!("{}/{}", thousands(d.tables_copied), thousands(d.tables)),
+            thousands(d.rows),
+            human_bytes(d.bytes),
+            time,
+        ]);
+    }
+    let mut lines = align(&rows);
+    for (name, d) in &run.databases {
+        if !matches!(d.outcome, Some(DatabaseOutcome::Done) | None) {
+            lines.push(format!("  {}: {}", readable(name), printable(&d.message)));
+        }
+    }
+    lines
+}
+
+/// Columns: text to the left, numbers (from the third on) to the right.
+fn align(rows: &[[String; 6]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..6).map(width).collect();
+    let cell = |(column, text): (usize, &String)| {
+        let width = widths[column];
+        if column < 2 { format!("{text:<width$}") } else { format!("{text:>width$}") }
+    };
+    rows.iter().map(|row| row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ")).collect()
+}
+
+fn roles(run: &Run) -> Vec<String> {
+    if run.roles.is_empty() {
+        return Vec::new();
+    }
+    let with = |status| run.roles.values().filter(|r| r.status == status).count() as u64;
+    let mut lines = vec![
+        String::new(),
+        format!(
+            "{} created, {} left as they were, {} failed",
+            count_of(with(RoleStatus::Created), "role"),
+            with(RoleStatus::Exists),
+            with(RoleStatus::Failed)
+        ),
+    ];
+    for (name, role) in run.roles.iter().filter(|r| r.1.status == RoleStatus::Failed) {
+        lines.push(format!("  {}: {}", readable(name), printable(&role.message)));
+    }
+    let placeholders: Vec<_> =
+        run.roles.iter().filter(|r| r.1.password == RolePassword::Placeholder).map(|r| readable(r.0)).collect();
+    if !placeholders.is_empty() {
+        lines.push(format!(
+            "  {} got a placeholder password, because the source does not show hashes to this user: {}",
+            count_of(placeholders.len() as u64, "role"),
+            placeholders.join(", ")
+        ));
+        lines.push("  set them with ALTER ROLE … PASSWORD, or name them beforehand with --role-passwords".to_owned());
+    }
+    lines
+}
+
+fn findings(run: &Run) -> Vec<String> {
+    let mut sorted: Vec<&Finding> = run.findings.iter().collect();
+    sorted.sort_by(|a, b| (b.severity, &a.database, &a.id).cmp(&(a.severity, &b.database, &b.id)));
+    let mut lines = Vec::new();
+    let mut seen: BTreeMap<(&str, Severity), usize> = BTreeMap::new();
+    for finding in sorted {
+        let count = seen.entry((finding.id.as_str(), finding.severity)).or_default();
+        *count += 1;
+        if *count > MOST_OF_A_KIND {
+            continue;
+        }
+        lines.push(one_finding(finding));
+        lines.extend(details(finding));
+    }
+    for ((id, _), count) in seen.iter().filter(|s| *s.1 > MOST_OF_A_KIND) {
+        lines.push(format!("and {} more findings of kind {id}", count - MOST_OF_A_KIND));
+    }
+    if run.findings_dropped > 0 {
+        lines.push(format!("and {} that are only in the journal", count_of(run.findings_dropped, "finding")));
+    }
+    if !lines.is_empty() {
+        lines.insert(0, String::new());
+    }
+    lines
+}
+
+fn one_finding(finding: &Finding) -> String {
+    finding_line(finding).unwrap_or_else(|| {
+        let place = finding.database.as_ref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
+        format!("note: {place}{}", printable(&finding.title))
+    })
+}
+
+fn details(finding: &Finding) -> Vec<String> {
+    let mut lines = Vec::new();
+    // A single object is usually in the title already.
+    if finding.objects.len() > 1 || finding.objects.first().is_some_and(|o| !finding.title.contains(o.as_str())) {
+        let named: Vec<_> = finding.objects.iter().take(MOST_OBJECTS).map(|o| printable(o)).collect();
+        let more = finding.objects.len().saturating_sub(MOST_OBJECTS);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        lines.push(format!("    {}{rest}", named.join(", ")));
+    }
+    if !finding.fix.is_empty() {
+        lines.push(format!("    to do: {}", printable(&finding.fix)));
+    }
+    lines
+}
+
+fn sentence(run: &Run, outcome: RunOutcome) -> String {
+    let took = human_ms(run.last_ms.saturating_sub(run.started_ms));
+    match outcome {
+        RunOutcome::Done => format!("Done in {took}: everything that was asked for is on the target."),
+        RunOutcome::Partly => format!("NOT everything came across (after {took}): see above what is missing."),
+        RunOutcome::Failed => format!("Failed after {took}: no database was moved."),
+        RunOutcome::Stopped => format!("Stopped after {took}. Nothing of ours is left on the source."),
+        RunOutcome::Checked => {
+            let blockers = run.findings.iter().filter(|f| f.severity == Severity::Blocker).count() as u64;
+            match blockers {
+                0 => "Checked: nothing is in the way. Nothing was changed.".to_owned(),
+                n => format!("Checked: {} in the way. Nothing was changed.", count_of(n, "blocker")),
+            }
+        }
+        RunOutcome::Refused => "Refused. Nothing was changed.".to_owned(),
+    }
+}
+
+/// What a stopped run leaves behind: only what it made itself is named.
+fn left_on_target(run: &Run) -> Vec<String> {
+    let made = run.ledger.values().filter(|l| l.state != LedgerState::NotOurs);
+    let unfinished = |name: &str| run.databases.get(name).is_none_or(|d| d.outcome != Some(DatabaseOutcome::Done));
+    let names: Vec<_> = made
+        .filter(|l| l.object.kind == crate::model::event::ObjectKind::Database && unfinished(&l.object.name))
+        .map(|l| format!("\"{}\"", printable(&l.object.name.replace('"', "\"\""))))
+        .collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let drops: Vec<_> = names.iter().map(|n| format!("DROP DATABASE {n};")).collect();
+    vec![format!("On the target unfinished databases are left; before starting over: {}", drops.join(" "))]
+}
