@@ -41,11 +41,13 @@ pub(super) fn start(plan: Plan, secrets: Secrets) -> Result<Handle, Failure> {
     let cancel = CancellationToken::new();
     let emit = Arc::new(Emitter::new(journal, Run::default(), entry_tx, cancel.clone()));
     let board = Arc::new(Board::default());
-    tokio::spawn(listen(command_rx, Arc::clone(&emit), cancel.clone()));
+    let listening = tokio::spawn(listen(command_rx, Arc::clone(&emit), cancel.clone()));
     let publishing = tokio::spawn(Arc::clone(&board).publish(gauge_tx));
     let ended = tokio::spawn(async move {
         let result = work(plan, secrets, Arc::clone(&emit), board, cancel).await;
         publishing.abort();
+        // It holds an emitter, and faces take the end of the entries for the end of the run.
+        listening.abort();
         finish(&emit, &lock, result)
     });
     Ok(Handle { entries: entry_rx, gauges: gauge_rx, commands: command_tx, ended })

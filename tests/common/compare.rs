@@ -18,6 +18,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use run::{Answer, Facts};
+use script::About;
 
 /// One end.
 #[derive(Clone, Debug)]
@@ -50,7 +51,12 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let database = if self.database.is_empty() { "(server)" } else { &self.database };
         let (source, target) = (around(&self.source, &self.target), around(&self.target, &self.source));
-        write!(f, "{database}: {} {}: source {source} / target {target}", self.kind, shortened(&self.object, 0))
+        write!(
+            f,
+            "{database}: {} {}: source {source} / target {target}",
+            self.kind,
+            shortened(&self.object, 0)
+        )
     }
 }
 
@@ -75,12 +81,21 @@ pub(crate) fn compare_servers(source: &Conn, target: &Conn) -> Vec<Difference> {
         FROM pg_catalog.pg_database d WHERE NOT d.datistemplate;";
     let mut found = compare_globals(source, target);
     let (ours, theirs) = ask(source, target, "", &mut found, |conn| on_server(conn, DATABASES));
-    let names = |facts: &Facts| facts.keys().map(|(open, name)| (name.clone(), open.clone())).collect::<BTreeSet<_>>();
+    let names = |facts: &Facts| {
+        facts.keys().map(|(open, name)| (name.clone(), open.clone())).collect::<BTreeSet<_>>()
+    };
     let (ours, theirs) = (names(&ours), names(&theirs));
     found.extend(ours.symmetric_difference(&theirs).map(|(name, open)| {
         let (here, there) = (open.clone(), ABSENT.to_owned());
-        let (source, target) = if ours.contains(&(name.clone(), open.clone())) { (here, there) } else { (there, here) };
-        Difference { database: name.clone(), kind: "database".to_owned(), object: name.clone(), source, target }
+        let (source, target) =
+            if ours.contains(&(name.clone(), open.clone())) { (here, there) } else { (there, here) };
+        Difference {
+            database: name.clone(),
+            kind: "database".to_owned(),
+            object: name.clone(),
+            source,
+            target,
+        }
     }));
     // Nobody can connect to a closed one, so pg_dumpall takes nothing of it either.
     for (name, _) in ours.intersection(&theirs).filter(|(_, open)| open == "open") {
@@ -92,7 +107,7 @@ pub(crate) fn compare_servers(source: &Conn, target: &Conn) -> Vec<Difference> {
 /// Roles, memberships, tablespaces, privileges on parameters, settings for all databases; with their comments.
 pub(crate) fn compare_globals(source: &Conn, target: &Conn) -> Vec<Difference> {
     let mut found = Vec::new();
-    let script = shape(source, target, None, &mut found).script(true);
+    let script = shape(source, target, None, &mut found).script(About::Server);
     let (ours, theirs) = ask(source, target, "", &mut found, |conn| on_server(conn, &script));
     found.extend(differences("", &ours, &theirs));
     found
@@ -102,7 +117,7 @@ pub(crate) fn compare_globals(source: &Conn, target: &Conn) -> Vec<Difference> {
 pub(crate) fn compare_database(source: &Conn, target: &Conn, db: &str) -> Vec<Difference> {
     let mut found = Vec::new();
     let shape = shape(source, target, Some(db), &mut found);
-    let script = shape.script(false);
+    let script = shape.script(About::Database);
     let (ours, theirs) = ask(source, target, db, &mut found, |conn| run::psql(conn, db, &script));
     found.extend(differences(db, &ours, &theirs));
     if shape.same_major {
@@ -121,7 +136,11 @@ pub(crate) fn compare_database(source: &Conn, target: &Conn, db: &str) -> Vec<Di
 /// A script in the database that every server has, or should have.
 fn on_server(conn: &Conn, script: &str) -> Answer {
     let answer = run::psql(conn, "postgres", script);
-    if answer.errors.iter().any(|error| error.contains("FATAL:")) { run::psql(conn, "template1", script) } else { answer }
+    if answer.errors.iter().any(|error| error.contains("FATAL:")) {
+        run::psql(conn, "template1", script)
+    } else {
+        answer
+    }
 }
 
 /// Asks both ends at once; what failed is a difference, because nothing was compared there.
@@ -157,15 +176,11 @@ fn errors(db: &str, side: &str, answer: &Answer, found: &mut Vec<Difference>) {
 }
 
 fn shape(source: &Conn, target: &Conn, db: Option<&str>, found: &mut Vec<Difference>) -> script::Shape {
-    const VERSION: &str = "SELECT concat_ws(chr(31), 'version', '', current_setting('server_version_num')::int / 10000);";
-    let question = format!("{VERSION}\n{}", script::SHAPE);
     let (ours, theirs) = ask(source, target, db.unwrap_or_default(), found, |conn| match db {
-        Some(db) => run::psql(conn, db, &question),
-        None => on_server(conn, &question),
+        Some(db) => run::psql(conn, db, script::SHAPE),
+        None => on_server(conn, script::SHAPE),
     });
-    let version = ("version".to_owned(), String::new());
-    let same_major = ours.get(&version) == theirs.get(&version);
-    script::Shape::new(&ours, &theirs, same_major)
+    script::Shape::new(&ours, &theirs)
 }
 
 /// Multiset comparison; of one line on each side only the facts that differ.
@@ -180,12 +195,16 @@ fn differences(db: &str, source: &Facts, target: &Facts) -> Vec<Difference> {
         };
         match (ours.as_slice(), theirs.as_slice()) {
             ([one], [other]) => {
-                let (a, b): (Vec<&str>, Vec<&str>) = (one.split('\u{1e}').collect(), other.split('\u{1e}').collect());
+                let (a, b): (Vec<&str>, Vec<&str>) =
+                    (one.split('\u{1e}').collect(), other.split('\u{1e}').collect());
                 if a.len() != b.len() && one != other {
                     add(one.clone(), other.clone());
                     continue;
                 }
-                a.iter().zip(&b).filter(|(a, b)| a != b).for_each(|(a, b)| add((*a).to_owned(), (*b).to_owned()));
+                a.iter()
+                    .zip(&b)
+                    .filter(|(a, b)| a != b)
+                    .for_each(|(a, b)| add((*a).to_owned(), (*b).to_owned()));
             }
             _ => {
                 left(ours, theirs).into_iter().for_each(|one| add(one, ABSENT.to_owned()));

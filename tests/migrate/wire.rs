@@ -241,6 +241,8 @@ async fn sessions_hold_their_settings_and_know_their_end() {
     assert_eq!(slept.unwrap_err().kind, ErrorKind::Cancelled);
 
     let pid: i32 = session.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+    // Nothing may be under way (the statement before is closed behind our back), or that would get the news.
+    session.batch("").await.unwrap();
     wire.command(&format!("SELECT pg_terminate_backend({pid})")).await.unwrap();
     let end = session.closed().await;
     assert_eq!((end.kind, end.sqlstate.as_deref()), (ErrorKind::ConnectionLost, Some("57P01")));

@@ -46,7 +46,8 @@ impl Session {
         self.canceller.clone()
     }
 
-    /// Waits for the end of the connection, whoever ends it, and says why.
+    /// Waits for the end of the connection, whoever ends it, and says why. If a statement was under way, it gets the
+    /// server's words, and this says only that the connection was closed.
     pub async fn closed(&self) -> Error {
         let mut ended = self.ended.clone();
         match ended.wait_for(Option::is_some).await {

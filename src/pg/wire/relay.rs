@@ -18,12 +18,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
+use tokio::time::Instant;
 
 /// How much is read before it is written. Larger ones fall out of the processor's cache.
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// The time that each side has to become usable again after an error.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a COPY may take to begin, once it is not wanted any more, before it is cancelled.
+const START_PATIENCE: Duration = Duration::from_millis(200);
 
 /// A frame that was begun must be ended before the target can be used again. Up to this length it is worth it.
 const MAX_PADDING_BYTES: usize = 16 * 1024 * 1024;
@@ -125,16 +129,21 @@ async fn start(
     }
 }
 
-/// Cancels a COPY that has not begun yet and waits for what comes of it.
+/// Ends a COPY that has not begun yet and shall not. Most begin at once; one that does not is cancelled, and again
+/// if need be: a server ignores a cancel request that overtakes the statement.
 async fn give_up(
-    starting: Pin<&mut impl Future<Output = Result<(), Error>>>,
+    mut starting: Pin<&mut impl Future<Output = Result<(), Error>>>,
     canceller: &Canceller,
 ) -> Result<(), Error> {
-    canceller.cancel().await.ok();
-    match tokio::time::timeout(SETTLE_TIMEOUT, starting).await {
-        Ok(result) => result,
-        Err(_) => Err(Error::new(ErrorKind::Cancelled, "the COPY does not begin and cannot be cancelled")),
+    let deadline = Instant::now() + SETTLE_TIMEOUT;
+    while Instant::now() < deadline {
+        if let Ok(result) = tokio::time::timeout(START_PATIENCE, starting.as_mut()).await {
+            return result;
+        }
+        // Without success the next turn tries again.
+        canceller.cancel().await.ok();
     }
+    Err(Error::new(ErrorKind::Cancelled, "the COPY does not begin and cannot be cancelled"))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,7 +28,7 @@ pub(super) fn entries(lines: &[String]) -> Facts {
     let mut close = |heading: &str, body: &mut Vec<&str>| {
         let of = |name: &str| heading.contains(name);
         // Grants and settings stand in the order they were made; each is one line.
-        if of("; Type: ACL;") || of("; Type: DATABASE PROPERTIES;") {
+        if of("; Type: ACL;") || of("; Type: DEFAULT ACL;") || of("; Type: DATABASE PROPERTIES;") {
             body.sort_unstable();
         }
         // Roles stand in the order of pg_authid; the catalogs are compared exactly.
@@ -47,7 +47,8 @@ pub(super) fn entries(lines: &[String]) -> Facts {
         body.clear();
     };
     for (index, line) in lines.iter().enumerate() {
-        let framed = index > 0 && lines[index - 1] == "--" && lines.get(index + 1).is_some_and(|next| next == "--");
+        let framed =
+            index > 0 && lines[index - 1] == "--" && lines.get(index + 1).is_some_and(|next| next == "--");
         match line.strip_prefix(HEADING) {
             Some(next) if framed => {
                 close(&heading, &mut body);

@@ -67,7 +67,8 @@ fn command(conn: &Conn, program: &str, db: &str) -> Command {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    for name in ["PGSERVICE", "PGHOSTADDR", "PGTZ", "PGDATESTYLE", "PGCLIENTENCODING", "PSQLRC", "PGDATABASE"] {
+    for name in ["PGSERVICE", "PGHOSTADDR", "PGTZ", "PGDATESTYLE", "PGCLIENTENCODING", "PSQLRC", "PGDATABASE"]
+    {
         command.env_remove(name);
     }
     command
@@ -104,8 +105,11 @@ fn answer(output: std::io::Result<Output>, what: &str) -> Answer {
     match output {
         Err(error) => Answer { lines: Vec::new(), errors: vec![format!("{what}: {error}")] },
         Ok(output) => {
-            let mut errors: Vec<String> =
-                text(&output.stderr).lines().filter(|line| line.contains("ERROR:") || line.contains("FATAL:")).map(str::to_owned).collect();
+            let mut errors: Vec<String> = text(&output.stderr)
+                .lines()
+                .filter(|line| line.contains("ERROR:") || line.contains("FATAL:"))
+                .map(str::to_owned)
+                .collect();
             if !output.status.success() && errors.is_empty() {
                 errors.push(format!("{what} ended with {}: {}", output.status, text(&output.stderr).trim()));
             }
@@ -128,7 +132,8 @@ pub(super) fn psql(conn: &Conn, db: &str, script: &str) -> Answer {
 
 /// The schema of a database as `pg_dump` writes it; the program is the caller's, so that both ends are written by the same.
 pub(super) fn pg_dump(conn: &Conn, bin: &Conn, db: &str) -> Answer {
-    let conn = Conn { host: conn.host.clone(), port: conn.port, user: conn.user.clone(), bin: bin.bin.clone() };
+    let conn =
+        Conn { host: conn.host.clone(), port: conn.port, user: conn.user.clone(), bin: bin.bin.clone() };
     let mut dump = command(&conn, "pg_dump", db);
     dump.args(["--create", "--schema-only"]);
     let mut answer = answer(run(dump, ""), "pg_dump");
@@ -139,7 +144,11 @@ pub(super) fn pg_dump(conn: &Conn, bin: &Conn, db: &str) -> Answer {
 }
 
 /// Does the same on both ends at once.
-pub(super) fn both<T: Send>(source: &Conn, target: &Conn, work: impl Fn(&Conn) -> T + Sync) -> (Option<T>, Option<T>) {
+pub(super) fn both<T: Send>(
+    source: &Conn,
+    target: &Conn,
+    work: impl Fn(&Conn) -> T + Sync,
+) -> (Option<T>, Option<T>) {
     std::thread::scope(|scope| {
         let other = scope.spawn(|| work(target));
         let own = work(source);

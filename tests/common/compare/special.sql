@@ -13,6 +13,8 @@ SELECT 'system acl' || chr(31) || 'relation ' || (pg_identify_object('pg_class':
 FROM pg_catalog.pg_class o LEFT JOIN pg_catalog.pg_init_privs i
   ON i.objoid = o.oid AND i.classoid = 'pg_class'::regclass AND i.objsubid = 0
 WHERE o.oid < 16384 AND o.relkind IN ('r', 'v', 'm', 'S', 'f', 'p')
+  -- initdb makes the information schema after it has noted the rest.
+  AND ({system} OR o.relnamespace <> 'information_schema'::regnamespace)
   AND {acl:coalesce(o.relacl, acldefault(CASE o.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", o.relowner))}
     IS DISTINCT FROM {acl:coalesce(i.initprivs, acldefault(CASE o.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", o.relowner))};
 SELECT 'system acl' || chr(31) || 'column ' || (pg_identify_object('pg_class'::regclass, o.attrelid, o.attnum)).identity || chr(31)
@@ -47,8 +49,8 @@ SELECT 'dependency' || chr(31)
 FROM pg_catalog.pg_depend d
 CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
 CROSS JOIN LATERAL pg_identify_object(d.refclassid, d.refobjid, d.refobjsubid) r
-WHERE d.objid >= 16384 AND (d.deptype IN ('e', 'x') OR d.deptype IN ('a', 'i') AND d.classid = 'pg_class'::regclass
-    AND d.objid IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relkind = 'S' AND c.relpersistence <> 't'));
+WHERE d.deptype IN ('e', 'x') OR d.deptype IN ('a', 'i') AND d.classid = 'pg_class'::regclass
+    AND d.objid IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relkind = 'S' AND c.oid >= 16384 AND c.relpersistence <> 't');
 
 -- The order of columns. pg_dump cannot keep it where a child table's own columns stand before inherited ones.
 SELECT 'column order' || chr(31) || {esc:(pg_identify_object('pg_class'::regclass, a.attrelid, 0)).identity} || chr(31)
