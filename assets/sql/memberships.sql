@@ -1,5 +1,5 @@
 -- Who is a member of what, with which options and granted by whom. From 10; inherit and set from 16.
--- Members that are the system's own roles come with the server.
+-- Those among the system's own roles come with the server.
 SELECT r.rolname::text AS role, m.rolname::text AS member, g.rolname::text AS grantor,
        a.admin_option AS admin,
        (pg_catalog.to_jsonb(a) ->> 'inherit_option')::bool AS inherit,
@@ -8,5 +8,5 @@ SELECT r.rolname::text AS role, m.rolname::text AS member, g.rolname::text AS gr
   JOIN pg_catalog.pg_roles r ON r.oid = a.roleid
   JOIN pg_catalog.pg_roles m ON m.oid = a.member
   LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantor
- WHERE m.rolname !~ '^pg_'
+ WHERE m.rolname !~ '^pg_' OR r.rolname !~ '^pg_'
  ORDER BY 1, 2, 3

@@ -2,12 +2,12 @@
 -- tables), with what copying them needs. From 10.
 -- Binary is called safe only for built-in types whose binary form holds no OIDs, no locale and no encoding
 -- declaration, for enums (they travel as labels) and for domains over such types.
-WITH RECURSIVE ancestors(oid, ancestor) AS (
-    SELECT i.inhrelid, i.inhparent
+WITH RECURSIVE ancestors(oid, ancestor, level) AS (
+    SELECT i.inhrelid, i.inhparent, 1
       FROM pg_catalog.pg_inherits i
       JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
   UNION ALL
-    SELECT a.oid, i.inhparent
+    SELECT a.oid, i.inhparent, a.level + 1
       FROM ancestors a
       JOIN pg_catalog.pg_class c ON c.oid = a.ancestor AND c.relispartition
       JOIN pg_catalog.pg_inherits i ON i.inhrelid = a.ancestor
@@ -59,11 +59,11 @@ SELECT c.oid::int8 AS oid,
        c.relispartition AS is_partition,
        coalesce(k.names, '{}') AS columns,
        coalesce(k.binary_is_safe, false) AS binary_is_safe,
-       coalesce((SELECT pg_catalog.array_agg(an.nspname::text) FROM ancestors x
+       coalesce((SELECT pg_catalog.array_agg(an.nspname::text ORDER BY x.level) FROM ancestors x
                    JOIN pg_catalog.pg_class ac ON ac.oid = x.ancestor
                    JOIN pg_catalog.pg_namespace an ON an.oid = ac.relnamespace WHERE x.oid = c.oid), '{}')
          AS ancestor_schemas,
-       coalesce((SELECT pg_catalog.array_agg(ac.relname::text) FROM ancestors x
+       coalesce((SELECT pg_catalog.array_agg(ac.relname::text ORDER BY x.level) FROM ancestors x
                    JOIN pg_catalog.pg_class ac ON ac.oid = x.ancestor
                    JOIN pg_catalog.pg_namespace an ON an.oid = ac.relnamespace WHERE x.oid = c.oid), '{}')
          AS ancestor_names

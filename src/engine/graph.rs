@@ -43,6 +43,14 @@ impl<T> Graph<T> {
             self.nodes[node].depends_on.push(on);
         }
     }
+
+    /// Puts nodes one after the other, the first after `from`; returns the last.
+    pub(crate) fn chain(&mut self, from: NodeId, nodes: Vec<NodeId>) -> NodeId {
+        nodes.into_iter().fold(from, |before, node| {
+            self.depend(node, before);
+            node
+        })
+    }
 }
 
 /// How a graph ended.

@@ -23,7 +23,11 @@ pub(crate) fn ends_the_database(failure: &Failure) -> bool {
 /// the column.
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
+        // A statement may fail because the server could not connect to a third one (a foreign table): our own session
+        // lives on.
+        let of_others = error.sqlstate.as_deref().is_some_and(|code| code.starts_with("08") && code != "08P01");
         let kind = match error.kind {
+            _ if of_others => FailureKind::Server,
             ErrorKind::ConnectionLost | ErrorKind::Protocol => FailureKind::ConnectionLost,
             kind if kind.is_connecting() => FailureKind::Connection,
             ErrorKind::DiskFull => FailureKind::DiskFull,

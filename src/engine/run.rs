@@ -180,7 +180,7 @@ async fn databases(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {
 }
 
 async fn settings(cx: &Cx, made: &BTreeSet<String>) {
-    if cx.cancel.is_cancelled() || made.is_empty() {
+    if cx.cancel.is_cancelled() {
         return;
     }
     cx.emit.record(Event::PhaseBegan { phase: Phase::Settings, database: None });

@@ -5,7 +5,7 @@
 
 use super::error::{Error, ErrorKind};
 use super::tls::{Tls, TlsStream, server_end_point};
-use crate::model::endpoint::{Endpoint, Host, HostSpec, Keepalives, SslMode, SslNegotiation};
+use crate::model::endpoint::{Endpoint, Host, HostSpec, SslMode, SslNegotiation};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -157,7 +157,7 @@ impl Dial<'_> {
         let mut failure = Error::new(ErrorKind::NameNotFound, "the host name has no address");
         for (done, address) in addresses.iter().enumerate() {
             let share = self.deadline.share(addresses.len() - done);
-            let opening = connect_tcp(*address, &self.endpoint.keepalives);
+            let opening = connect_tcp(*address, &self.endpoint);
             failure = match tokio::time::timeout(share, opening).await {
                 Ok(Ok(socket)) => return Ok(socket),
                 Ok(Err(error)) => Error::io(&error),
@@ -242,12 +242,28 @@ async fn ask_for_tls(socket: &mut TcpStream) -> Result<Answer, Error> {
     }
 }
 
-/// `tcp_user_timeout`, and keepalives' idle time, interval and count, stay with the kernel's values: neither std nor
-/// tokio can set them, and socket2 is not a dependency.
-async fn connect_tcp(address: SocketAddr, keepalives: &Keepalives) -> io::Result<TcpStream> {
+/// The kernel's own keepalive values stay where the endpoint names none.
+async fn connect_tcp(address: SocketAddr, endpoint: &Endpoint) -> io::Result<TcpStream> {
+    use rustix::net::sockopt;
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let keepalives = &endpoint.keepalives;
+    let seconds = |s: u32| Duration::from_secs(u64::from(s));
     socket.set_nodelay(true)?;
     socket.set_keepalive(keepalives.enabled)?;
+    if keepalives.enabled {
+        if let Some(idle_s) = keepalives.idle_s.filter(|s| *s > 0) {
+            sockopt::set_tcp_keepidle(&socket, seconds(idle_s))?;
+        }
+        if let Some(interval_s) = keepalives.interval_s.filter(|s| *s > 0) {
+            sockopt::set_tcp_keepintvl(&socket, seconds(interval_s))?;
+        }
+        if let Some(count) = keepalives.count.filter(|c| *c > 0) {
+            sockopt::set_tcp_keepcnt(&socket, count)?;
+        }
+    }
+    if let Some(timeout_ms) = endpoint.tcp_user_timeout_ms.filter(|t| *t > 0) {
+        sockopt::set_tcp_user_timeout(&socket, timeout_ms)?;
+    }
     socket.connect(address).await
 }
 

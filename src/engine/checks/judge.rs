@@ -86,7 +86,7 @@ pub(super) fn databases(
         emit.record(Event::Finding { finding });
     }
     let wanted = |d: &&DatabaseFacts| {
-        let named = scope.databases.iter().any(|n| *n == d.name);
+        let named = scope.databases.contains(&d.name);
         scope.wants_database(&d.name) && (named || !NOT_USERS.contains(&d.name.as_str()))
     };
     let mut candidates: Vec<_> =

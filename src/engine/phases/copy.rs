@@ -6,12 +6,15 @@ use crate::engine::sessions::Pair;
 use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
-use crate::model::units::thousands;
+use crate::model::units::{TableName, thousands};
 use crate::pg::facts::tables::{self, Belongs, TableFacts};
 use crate::pg::quote::Qualified;
 use crate::pg::statement::data::{CopyFormat, copy_in, copy_out};
 use crate::pg::wire::{CopyStats, RelayError, relay};
 use std::time::Instant;
+
+/// SQLSTATE check_violation: a CHECK, or the bounds of a partition.
+const CHECK_VIOLATION: &str = "23514";
 
 /// Copies one table. A failure of this table alone is journalled and the others go on.
 ///
@@ -67,11 +70,30 @@ fn format<'a>(db: &'a Db, table: &TableFacts) -> CopyFormat<'a> {
     }
 }
 
+/// Into the table itself; where rows do not belong into this partition on the target, into the top of its tree, which
+/// finds their place. That happens to hash partitions whose key hashes otherwise there: enums hash by their OIDs, text
+/// by its encoding and collation. The partition's own constraint finds it out for each row.
 async fn copy(db: &Db, snapshot: &Snapshot, table: &TableFacts) -> Result<CopyStats, Failure> {
+    let direct = copy_into(db, snapshot, table, &table.name).await;
+    match (&direct, table.ancestors.last()) {
+        (Err(failure), Some(top)) if failure.sqlstate.as_deref() == Some(CHECK_VIOLATION) => {
+            tracing::info!(database = db.name, "{}: {failure}; again by way of {top}", table.name);
+            copy_into(db, snapshot, table, top).await
+        }
+        _ => direct,
+    }
+}
+
+async fn copy_into(
+    db: &Db,
+    snapshot: &Snapshot,
+    table: &TableFacts,
+    into: &TableName,
+) -> Result<CopyStats, Failure> {
     let doing = db.cx.board.doing(&db.name, format!("copying {}", table.name), Some(table.size_bytes));
     let mut pair = db.pair(&snapshot.id).await?;
     let format = format(db, table);
-    let (out, into) = (copy_out(table, format), copy_in(table, format));
+    let (out, into) = (copy_out(table, format), copy_in(into, &table.columns, format));
     let prepare = match table.belongs {
         Belongs::User => "BEGIN".to_owned(),
         Belongs::Extension { .. } => format!("BEGIN; {}", make_room(db, table).await?),

@@ -235,8 +235,13 @@ enum Rank {
     /// after the other and before its indexes.
     Key,
     Index,
+    /// Indexes of partitions made part of their parent's: one after the other, for each looks at whether the parent is
+    /// complete now, and two at a time may both find that it is not. Of a tree in several levels, pg_dump does not name
+    /// all dependencies.
+    Attach,
     ForeignKey,
-    /// What must not see rows being loaded, or watches over them.
+    /// What must not see rows being loaded, or watches over them. One after the other: the state of a partition's
+    /// trigger refers to a trigger that came with its parent's, which pg_dump does not always name.
     Guard,
     /// Only pg_dump's own dependencies.
     Other,
@@ -246,6 +251,7 @@ fn rank(entry: &Entry) -> Rank {
     match entry.desc.as_str() {
         "CONSTRAINT" | "CHECK CONSTRAINT" => Rank::Key,
         "INDEX" => Rank::Index,
+        "INDEX ATTACH" => Rank::Attach,
         "FK CONSTRAINT" => Rank::ForeignKey,
         "TRIGGER" | "POLICY" | "ROW SECURITY" | "PUBLICATION" | "PUBLICATION TABLE" | "PUBLICATION TABLES IN SCHEMA" => {
             Rank::Guard
@@ -289,13 +295,12 @@ fn add_entries(
             }
         }
     }
-    order_by_rank(graph, entries, tables, &added, data);
+    order_by_rank(graph, entries, &added, data);
 }
 
 fn order_by_rank(
     graph: &mut Graph<Work>,
     entries: &[Entry],
-    tables: &HashMap<i64, NodeId>,
     added: &[(NodeId, usize, Rank)],
     data: &[NodeId],
 ) {
@@ -304,11 +309,16 @@ fn order_by_rank(
         entries.iter().filter(|e| e.desc == "TABLE").map(|e| (e.dump_id, e.object_oid)).collect();
     let own_table = |at: usize| entries[at].dependencies.iter().find_map(|d| table_of.get(d)).copied();
     let mut last_key: HashMap<u32, NodeId> = HashMap::new();
+    let data_is_in = graph.meeting_point(data.to_vec());
     for (node, at, _) in added.iter().filter(|a| a.2 == Rank::Key) {
-        if let Some(table) = own_table(*at)
-            && let Some(before) = last_key.insert(table, *node)
-        {
-            graph.depend(*node, before);
+        match own_table(*at) {
+            Some(table) => {
+                if let Some(before) = last_key.insert(table, *node) {
+                    graph.depend(*node, before);
+                }
+            }
+            // A check of a domain that is not valid: rows of any table may break it.
+            None => graph.depend(*node, data_is_in),
         }
     }
     for (node, at, _) in added.iter().filter(|a| a.2 == Rank::Index) {
@@ -319,10 +329,11 @@ fn order_by_rank(
     let of_rank = |wanted: &[Rank]| -> Vec<NodeId> {
         added.iter().filter(|a| wanted.contains(&a.2)).map(|a| a.0).collect()
     };
-    let mut before_keys = data.to_vec();
-    before_keys.extend(tables.values());
-    before_keys.extend(of_rank(&[Rank::Key, Rank::Index]));
-    let keys_may = graph.meeting_point(before_keys);
+    let mut before_attaching = of_rank(&[Rank::Key, Rank::Index]);
+    before_attaching.push(data_is_in);
+    let attach_may = graph.meeting_point(before_attaching);
+    let attached = graph.chain(attach_may, of_rank(&[Rank::Attach]));
+    let keys_may = graph.meeting_point(vec![attached]);
     let foreign_keys = of_rank(&[Rank::ForeignKey]);
     for node in &foreign_keys {
         graph.depend(*node, keys_may);
@@ -330,9 +341,7 @@ fn order_by_rank(
     let mut before_guards = foreign_keys;
     before_guards.push(keys_may);
     let guards_may = graph.meeting_point(before_guards);
-    for node in of_rank(&[Rank::Guard]) {
-        graph.depend(node, guards_may);
-    }
+    graph.chain(guards_may, of_rank(&[Rank::Guard]));
 }
 
 /// Privileges come after everything that they could have hindered, in the archive's order: column privileges follow

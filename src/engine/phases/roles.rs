@@ -212,11 +212,13 @@ pub(crate) async fn role_settings(cx: &Cx, made: &BTreeSet<String>) -> Result<()
     let source = cx.source_session(&cx.source_home).await?;
     let target = cx.target_session(&cx.target_home).await?;
     let all = guarded(&cx.cancel, source.canceller(), facts::settings(&source)).await?;
-    for (role, settings) in all.iter().filter(|(role, _)| made.contains(role)) {
+    let wanted = |role: &Option<String>| role.as_ref().is_none_or(|role| made.contains(role));
+    for (role, settings) in all.iter().filter(|(role, _)| wanted(role)) {
         for setting in settings {
-            let Some(sql) = roles::alter_setting(role, setting) else { continue };
+            let Some(sql) = roles::alter_setting(role.as_deref(), setting) else { continue };
             let name = setting.split('=').next().unwrap_or_default();
-            let finding = Finding::lost("setting", format!("setting {name} of role {role} could not be set"));
+            let whose = role.as_ref().map_or("all roles".to_owned(), |role| format!("role {role}"));
+            let finding = Finding::lost("setting", format!("setting {name} of {whose} could not be set"));
             try_or_report(cx, &target, &sql, finding).await?;
         }
     }

@@ -84,11 +84,11 @@ pub async fn memberships(session: &Session) -> Result<Vec<Membership>, Error> {
     .await
 }
 
-/// Role name to its settings as `name=value`.
+/// Role (absent: all of them) and settings as `name=value`.
 ///
 /// # Errors
 /// When the server does not answer.
-pub async fn settings(session: &Session) -> Result<Vec<(String, Vec<String>)>, Error> {
+pub async fn settings(session: &Session) -> Result<Vec<(Option<String>, Vec<String>)>, Error> {
     let sql = include_str!("../../../assets/sql/role_settings.sql");
     rows(session, sql, &[], |r| Ok((get(r, "role")?, get(r, "settings")?))).await
 }

@@ -6,6 +6,7 @@ use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one answer of the server")]
 pub struct ServerFacts {
     pub version: ServerVersion,
     pub user: String,

@@ -16,7 +16,7 @@ pub struct TableFacts {
     pub columns: Vec<String>,
     /// The binary form of every column means the same on another server.
     pub binary_is_safe: bool,
-    /// The partitioned tables above this one.
+    /// The partitioned tables above this one, the nearest first.
     pub ancestors: Vec<TableName>,
     pub belongs: Belongs,
 }

@@ -43,8 +43,8 @@ pub fn copy_out(table: &TableFacts, format: CopyFormat<'_>) -> String {
     }
 }
 
-pub fn copy_in(table: &TableFacts, format: CopyFormat<'_>) -> String {
-    format!("COPY {}{} FROM STDIN {format}", Qualified(&table.name), column_list(&table.columns))
+pub fn copy_in(table: &TableName, columns: &[String], format: CopyFormat<'_>) -> String {
+    format!("COPY {}{} FROM STDIN {format}", Qualified(table), column_list(columns))
 }
 
 /// Several tables in one statement: ACCESS SHARE is compatible with everything but a change of the definition, a
@@ -164,7 +164,7 @@ mod tests {
             copy_out(&plain, text),
             "COPY \"S\".\"t\" (\"a\", \"B\") TO STDOUT (FORMAT text, ENCODING 'LATIN1')"
         );
-        assert_eq!(copy_in(&table(Belongs::User, &[]), CopyFormat::Binary), "COPY \"S\".\"t\" FROM STDIN (FORMAT binary)");
+        assert_eq!(copy_in(&TableName::new("S", "t"), &[], CopyFormat::Binary), "COPY \"S\".\"t\" FROM STDIN (FORMAT binary)");
         let config = table(Belongs::Extension { condition: Some("WHERE NOT standard".into()) }, &["a"]);
         assert_eq!(
             copy_out(&config, CopyFormat::Binary),

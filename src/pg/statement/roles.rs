@@ -53,11 +53,11 @@ pub fn grant_membership(membership: &Membership, target: ServerVersion, grantor:
     let mut sql = format!("GRANT {} TO {}", Ident(&membership.role), Ident(&membership.member));
     let mut options = Vec::new();
     if target.at_least(16) {
-        options.push(format!("ADMIN {}", on_off(membership.admin)));
+        options.push(format!("ADMIN {}", membership.admin));
         // Before 16 a membership had no INHERIT of its own: the member's attribute stood for it, and does again when
         // the option is left out.
-        options.extend(membership.inherit.map(|on| format!("INHERIT {}", on_off(on))));
-        options.extend(membership.set.map(|on| format!("SET {}", on_off(on))));
+        options.extend(membership.inherit.map(|on| format!("INHERIT {on}")));
+        options.extend(membership.set.map(|on| format!("SET {on}")));
     } else if membership.admin {
         options.push("ADMIN OPTION".to_owned());
     }
@@ -70,10 +70,6 @@ pub fn grant_membership(membership: &Membership, target: ServerVersion, grantor:
     sql
 }
 
-fn on_off(on: bool) -> &'static str {
-    if on { "TRUE" } else { "FALSE" }
-}
-
 pub fn grant_parameter(privilege: &ParameterPrivilege) -> String {
     let grantee = privilege.grantee.as_ref().map_or("PUBLIC".to_owned(), |g| Ident(g).to_string());
     let with = if privilege.grantable { " WITH GRANT OPTION" } else { "" };
@@ -83,10 +79,11 @@ pub fn grant_parameter(privilege: &ParameterPrivilege) -> String {
     format!("GRANT {word} ON PARAMETER {} TO {grantee}{with}", parameter.join("."))
 }
 
-/// `ALTER ROLE … SET` from one `name=value` of `pg_db_role_setting`; `None` where there is no `=` in it.
-pub fn alter_setting(role: &str, setting: &str) -> Option<String> {
+/// `ALTER ROLE … SET` (without a role: `ALTER ROLE ALL SET`) from one `name=value` of `pg_db_role_setting`; `None` where there is no `=` in it.
+pub fn alter_setting(role: Option<&str>, setting: &str) -> Option<String> {
     let (name, value) = setting.split_once('=')?;
-    Some(format!("ALTER ROLE {} SET {} TO {}", Ident(role), Ident(name), setting_value(name, value)))
+    let role = role.map_or("ALL".to_owned(), |role| Ident(role).to_string());
+    Some(format!("ALTER ROLE {role} SET {} TO {}", Ident(name), setting_value(name, value)))
 }
 
 /// Settings that hold a list of identifiers are stored as such a list, and would become a single, nonsensical
@@ -148,7 +145,7 @@ mod tests {
         assert_eq!(setting_value("search_path", ""), "''");
         assert_eq!(setting_value("DateStyle", "ISO, DMY"), "'ISO, DMY'");
         assert_eq!(
-            alter_setting("r\"x", "work_mem=1MB").as_deref(),
+            alter_setting(Some("r\"x"), "work_mem=1MB").as_deref(),
             Some("ALTER ROLE \"r\"\"x\" SET \"work_mem\" TO '1MB'")
         );
     }
@@ -166,7 +163,7 @@ mod tests {
         let old = grant_membership(&m, ServerVersion(150000), Grantor::Named);
         assert_eq!(old, "GRANT \"a\" TO \"b\" WITH ADMIN OPTION GRANTED BY \"g\"");
         let new = grant_membership(&m, ServerVersion(160000), Grantor::Ourselves);
-        assert_eq!(new, "GRANT \"a\" TO \"b\" WITH ADMIN TRUE, INHERIT FALSE");
+        assert_eq!(new, "GRANT \"a\" TO \"b\" WITH ADMIN true, INHERIT false");
     }
 
     #[test]

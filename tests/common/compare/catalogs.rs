@@ -104,7 +104,7 @@ pub(super) const LOCAL: &[Catalog] = &[
         ],
         ..catalog(
             "pg_trigger",
-            "CASE WHEN t.tgisinternal AND t.tgconstraint <> 0 THEN concat('internal of ', {constraint:t.tgconstraint}, ' on ', {class:t.tgrelid}, ': ', t.tgfoid) \
+            "CASE WHEN t.tgisinternal AND t.tgconstraint <> 0 THEN concat('internal of ', {constraint:t.tgconstraint}, ' on ', {class:t.tgrelid}, ': ', {proc:t.tgfoid}) \
              ELSE {trigger:t.oid} END",
             Which::OfRelation("tgrelid"),
             "tgname tgparentid",

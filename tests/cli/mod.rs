@@ -1,0 +1,3 @@
+//! The command line as its users meet it: refusals, exit codes, what is printed where.
+
+mod refusals;
