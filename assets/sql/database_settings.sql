@@ -1,4 +1,4 @@
--- What belongs to this database as a whole: ALTER DATABASE … SET and ALTER ROLE … IN DATABASE … SET; the role is NULL
+-- What belongs to this database as a whole: ALTER DATABASE ... SET and ALTER ROLE ... IN DATABASE ... SET; the role is NULL
 -- for the former. From 10.
 SELECT r.rolname::text AS role, s.setconfig AS settings
   FROM pg_catalog.pg_db_role_setting s

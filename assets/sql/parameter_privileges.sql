@@ -1,4 +1,4 @@
--- GRANT … ON PARAMETER. From 15.
+-- GRANT ... ON PARAMETER. From 15.
 SELECT p.parname AS parameter, x.privilege_type AS privilege, x.is_grantable AS grantable,
        CASE WHEN x.grantee = 0 THEN NULL ELSE g.rolname::text END AS grantee
   FROM pg_catalog.pg_parameter_acl p

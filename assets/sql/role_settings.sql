@@ -1,4 +1,4 @@
--- ALTER ROLE … SET for all databases, and ALTER ROLE ALL SET, where the role is NULL. From 10.
+-- ALTER ROLE ... SET for all databases, and ALTER ROLE ALL SET, where the role is NULL. From 10.
 SELECT r.rolname::text AS role, s.setconfig AS settings
   FROM pg_catalog.pg_db_role_setting s
   LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole

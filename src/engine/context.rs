@@ -11,6 +11,7 @@ use crate::model::secrets::Secrets;
 use crate::pg::connect::{Canceller, Server, Session};
 use crate::pg::error::Error;
 use crate::pg::facts::server::ServerFacts;
+use crate::pg::tools::Tool;
 use std::future::Future;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,8 @@ pub(crate) struct Cx {
     /// The database of each server that questions about the whole server are asked in.
     pub(crate) source_home: String,
     pub(crate) target_home: String,
+    /// The pg_dump that fits both servers.
+    pub(crate) tool: Tool,
     pub(crate) emit: Arc<Emitter>,
     pub(crate) board: Arc<Board>,
     pub(crate) slots: Slots,

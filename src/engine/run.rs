@@ -8,6 +8,7 @@ use super::emit::Emitter;
 use super::phases::roles;
 use super::slots::Slots;
 use super::Handle;
+use crate::model::check::Finding;
 use crate::model::command::Command;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
 use crate::model::failure::Failure;
@@ -24,6 +25,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How many databases are worked on side by side at most. Each keeps a snapshot and its locks on the source.
 const MOST_DATABASES: u32 = 8;
+/// Connections that are left for others on each server.
+const SPARE_CONNECTIONS: u32 = 3;
+/// Sessions of one database beside those of its workers: the snapshot's holder, pg_dump, one for questions.
+const OVERHEAD: u32 = 3;
 
 pub(super) fn start(plan: Plan, secrets: Secrets) -> Result<Handle, Failure> {
     let folder = Folder::at(&plan.home);
@@ -120,8 +125,10 @@ async fn work(
         exists_on_target: c.on_target.is_some(),
     });
     emit.record(Event::Planned { databases: planned.collect() });
-    let slots = Slots::new(plan.jobs);
+    let room = Room::within(&plan, &found, &emit);
+    let slots = Slots::new(room.jobs);
     let cx = Arc::new(Cx {
+        tool: found.tool,
         plan,
         secrets,
         source: found.source.server,
@@ -135,13 +142,36 @@ async fn work(
         slots,
         cancel,
     });
-    Ok(move_all(&cx, found.candidates).await)
+    Ok(move_all(&cx, found.candidates, room).await)
 }
 
-async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) -> RunOutcome {
+/// How much is done at a time.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    jobs: u32,
+    databases: u32,
+}
+
+impl Room {
+    /// As many as asked for, but no more than the servers have connections for: taking the last one of a server that
+    /// is in use would be an outage.
+    fn within(plan: &Plan, found: &checks::Found, emit: &Emitter) -> Room {
+        let free = found.source.facts.free_connections.min(found.target.facts.free_connections);
+        let free = u32::try_from(free).unwrap_or(0).saturating_sub(SPARE_CONNECTIONS);
+        let jobs = plan.jobs.min(free.saturating_sub(OVERHEAD).max(1));
+        if jobs < plan.jobs {
+            let title = format!("{jobs} at a time instead of {}", plan.jobs);
+            let why = "the servers have few connections left";
+            emit.record(Event::Finding { finding: Finding::info("jobs", title).because(why) });
+        }
+        Room { jobs, databases: (free / (jobs + OVERHEAD)).clamp(1, MOST_DATABASES.min(jobs.max(2))) }
+    }
+}
+
+async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>, room: Room) -> RunOutcome {
     match roles::run(cx).await {
         Ok(made) => {
-            databases(cx, candidates).await;
+            databases(cx, candidates, room).await;
             settings(cx, &made).await;
         }
         Err(failure) => {
@@ -157,9 +187,8 @@ async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) -> RunOutc
     cx.emit.outcome()
 }
 
-async fn databases(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {
-    let at_a_time = cx.plan.jobs.clamp(1, MOST_DATABASES) as usize;
-    let gate = Arc::new(Semaphore::new(at_a_time));
+async fn databases(cx: &Arc<Cx>, candidates: Vec<database::Candidate>, room: Room) {
+    let gate = Arc::new(Semaphore::new(room.databases as usize));
     let mut running = JoinSet::new();
     for candidate in candidates {
         let (cx, gate) = (Arc::clone(cx), Arc::clone(&gate));

@@ -157,7 +157,7 @@ impl Dial<'_> {
         let mut failure = Error::new(ErrorKind::NameNotFound, "the host name has no address");
         for (done, address) in addresses.iter().enumerate() {
             let share = self.deadline.share(addresses.len() - done);
-            let opening = connect_tcp(*address, &self.endpoint);
+            let opening = connect_tcp(*address, self.endpoint);
             failure = match tokio::time::timeout(share, opening).await {
                 Ok(Ok(socket)) => return Ok(socket),
                 Ok(Err(error)) => Error::io(&error),

@@ -17,7 +17,7 @@ use crate::pg::error::ErrorKind;
 use crate::pg::facts::databases::{self, DatabaseFacts};
 use crate::pg::facts::relations::{table_names, user_objects};
 use crate::pg::facts::server::{self, ServerFacts};
-use crate::pg::tools::{ToolSearch, find_pg_dump};
+use crate::pg::tools::{Tool, ToolSearch, find_pg_dump};
 use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +40,7 @@ pub(crate) struct Reached {
 pub(crate) struct Found {
     pub(crate) source: Reached,
     pub(crate) target: Reached,
+    pub(crate) tool: Tool,
     /// Largest first.
     pub(crate) candidates: Vec<Candidate>,
 }
@@ -68,14 +69,14 @@ pub(crate) async fn gather(
     judge::servers(plan, &source, &target, emit)?;
     let mut candidates = judge::databases(plan, &source, &target, emit)?;
     let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
-    find_pg_dump(&search, source.facts.version.major(), target.facts.version.major())
+    let tool = find_pg_dump(&search, source.facts.version.major(), target.facts.version.major())
         .await
         .map_err(|e| Failure::refused(e.to_string()))?;
     let names = look_into_sources(&source, &mut candidates, plan, cancel).await?;
     judge::filters(plan, &names)?;
     look_into_targets(&target, &mut candidates, plan, cancel).await?;
     judge::all_blocked(&candidates)?;
-    Ok(Found { source, target, candidates })
+    Ok(Found { source, target, tool, candidates })
 }
 
 fn summary(reached: &Reached) -> ServerSummary {

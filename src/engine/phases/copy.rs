@@ -6,6 +6,7 @@ use crate::engine::sessions::Pair;
 use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
+use crate::model::plan::TargetPolicy;
 use crate::model::units::{TableName, thousands};
 use crate::pg::facts::tables::{self, Belongs, TableFacts};
 use crate::pg::quote::Qualified;
@@ -148,6 +149,10 @@ async fn make_room(db: &Db, table: &TableFacts) -> Result<String, Failure> {
     let there = db.guarded(session.canceller(), tables::gather(&session)).await?;
     let name = &table.name;
     match there.into_iter().find(|t| t.name == *name).map(|t| t.belongs) {
+        // Whatever is there already stays, as the operator said; a collision is reported.
+        Some(_) if db.occupied && db.cx.plan.policies.target_not_empty == TargetPolicy::Append => {
+            Ok("SELECT".to_owned())
+        }
         Some(Belongs::Extension { condition }) => {
             Ok(format!("DELETE FROM ONLY {} {}", Qualified(name), condition.unwrap_or_default()))
         }

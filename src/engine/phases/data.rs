@@ -1,15 +1,14 @@
 //! What only makes sense with data: sequence values, materialized views, statistics.
 
-use super::entries::{Script, patiently};
+use super::entries::{Script, patiently, record_time};
 use super::load::SequenceValue;
 use crate::engine::context::execute;
 use crate::engine::database::Db;
 use crate::engine::graph::{Graph, Ran};
-use crate::engine::phases::schema::{dump_from, tool};
+use crate::engine::phases::schema::dump_from;
 use crate::engine::phases::snapshot::Snapshot;
 use crate::engine::retry::ends_the_database;
 use crate::model::check::Finding;
-use crate::model::event::Event;
 use crate::model::failure::Failure;
 use crate::model::plan::TargetPolicy;
 use crate::model::units::TableName;
@@ -99,11 +98,7 @@ async fn refresh_views(db: &Db, session: &Session, snapshot: &Snapshot, script: 
         let result = patiently(db, session, &refresh(&name)).await;
         drop(doing);
         match result {
-            Ok(()) => {
-                let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                let title = format!("REFRESH MATERIALIZED VIEW {name}");
-                db.cx.emit.record(Event::StatementTimed { database: db.name.clone(), title, ms });
-            }
+            Ok(()) => record_time(db, format!("REFRESH MATERIALIZED VIEW {name}"), began),
             Err(failure) if ends_the_database(&failure) => return Err(failure),
             Err(failure) => {
                 let title = format!("materialized view {name} could not be refreshed and is empty");
@@ -120,7 +115,7 @@ async fn refresh_views(db: &Db, session: &Session, snapshot: &Snapshot, script: 
 async fn import_statistics(db: &Db, session: &Session) -> Result<bool, Failure> {
     let cx = &db.cx;
     let both = cx.source_facts.version.at_least(18) && cx.target_facts.version.at_least(18);
-    if !both || tool(cx).await?.version.major < 18 || !cx.plan.scope.tables.patterns().is_empty() || db.occupied {
+    if !both || cx.tool.version.major < 18 || !cx.plan.scope.tables.patterns().is_empty() || db.occupied {
         return Ok(false);
     }
     let archive = match dump_from(db, &cx.source, None, Content::Statistics).await {

@@ -78,8 +78,11 @@ fn left_out(db: &Db, entry: &Entry) -> Option<Option<Finding>> {
         "PUBLICATION" | "PUBLICATION TABLE" | "PUBLICATION TABLES IN SCHEMA" if name.starts_with("pgpassage_") => {
             Some(None)
         }
-        "ACL" | "ACL LANGUAGE" | "DEFAULT ACL" if plan.policies.privileges == Keep::No => Some(None),
-        _ if matches!(entry.desc.as_str(), "ACL" | "DEFAULT ACL") && plan.policies.privileges == Keep::No => Some(None),
+        _ if ["ACL", "ACL LANGUAGE", "DEFAULT ACL"].contains(&entry.desc.as_str())
+            && plan.policies.privileges == Keep::No =>
+        {
+            Some(None)
+        }
         _ => None,
     }
 }
@@ -108,11 +111,7 @@ pub(crate) async fn execute_entry(db: &Db, session: &Session, script: &Script, e
             report(db, entry, &failure);
             return Ok(());
         }
-        let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if ms >= NOTICEABLE_MS {
-            let title = entry.title();
-            db.cx.emit.record(Event::StatementTimed { database: db.name.clone(), title, ms });
-        }
+        record_time(db, entry.title(), began);
     }
     if db.cx.plan.policies.owners == Keep::Yes {
         for sql in entry.postlude() {
@@ -127,6 +126,14 @@ pub(crate) async fn execute_entry(db: &Db, session: &Session, script: &Script, e
         }
     }
     Ok(())
+}
+
+/// Journals how long a statement took, if anybody could have noticed.
+pub(crate) fn record_time(db: &Db, title: String, began: Instant) {
+    let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if ms >= NOTICEABLE_MS {
+        db.cx.emit.record(Event::StatementTimed { database: db.name.clone(), title, ms });
+    }
 }
 
 /// The definition with the session state it needs. A tablespace that the target does not have is replaced.

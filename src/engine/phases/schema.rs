@@ -1,8 +1,7 @@
 //! The schema: the archive that pg_dump makes of it under the snapshot, and the part of it that rows need.
 
 use super::entries::{Script, execute_entry};
-use super::snapshot::{Snapshot, report_left_out};
-use crate::engine::context::Cx;
+use super::snapshot::{Snapshot, report_beyond_dump, report_left_out};
 use crate::engine::database::Db;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
@@ -10,7 +9,7 @@ use crate::pg::archive::{self, Archive, Entry, Handling, Pass, Section};
 use crate::pg::connect::{Server, Session};
 use crate::pg::facts::databases::tablespaces;
 use crate::pg::tools::{
-    Content, DumpOptions, DumpRequest, Level, Tool, ToolError, ToolSearch, dump_schema, find_pg_dump,
+    Content, DumpOptions, DumpRequest, Level, ToolError, dump_schema,
 };
 use std::time::Duration;
 
@@ -21,31 +20,22 @@ const DUMP_LOCK_TIMEOUT_MS: u64 = 60_000;
 /// Written and read with the same locale for amounts of money, as the rows are.
 const SESSION_OPTIONS: &str = "-c lc_monetary=C";
 
-/// The pg_dump that fits both servers.
-pub(crate) async fn tool(cx: &Cx) -> Result<Tool, Failure> {
-    let places = &cx.plan.tools;
-    let search = ToolSearch { pgbin: places.pgbin.clone(), path_dirs: places.path_dirs.clone() };
-    find_pg_dump(&search, cx.source_facts.version.major(), cx.target_facts.version.major())
-        .await
-        .map_err(tool_failure)
-}
-
-pub(crate) fn tool_failure(error: ToolError) -> Failure {
+fn tool_failure(error: ToolError) -> Failure {
     Failure::local(error.to_string())
 }
 
 /// Dumps the source's schema under the snapshot.
 pub(crate) async fn dump(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
     report_left_out(db, snapshot);
+    report_beyond_dump(db, snapshot);
     let cx = &db.cx;
-    let tool = tool(cx).await?;
     let archive = dump_from(db, &cx.source, Some(&snapshot.id), Content::Schema).await?;
     let home = cx.target_session(&cx.target_home).await?;
     let spaces = db.guarded(home.canceller(), tablespaces(&home)).await?;
     cx.emit.record(Event::ArchiveRead {
         database: db.name.clone(),
         entries: archive.entries.len() as u64,
-        tool: format!("pg_dump {}", tool.version),
+        tool: format!("pg_dump {}", cx.tool.version),
     });
     Ok(Script::new(archive, spaces))
 }
@@ -58,7 +48,6 @@ pub(crate) async fn dump_from(
     content: Content,
 ) -> Result<Archive, Failure> {
     let cx = &db.cx;
-    let tool = tool(cx).await?;
     let mut endpoint = server.endpoint().clone();
     let host = endpoint.hosts.first().cloned().ok_or_else(|| Failure::local("the server has no address"))?;
     endpoint.options = Some(match &endpoint.options {
@@ -67,7 +56,7 @@ pub(crate) async fn dump_from(
     });
     endpoint.application_name = Some(format!("pgpassage/{} {}", env!("CARGO_PKG_VERSION"), cx.plan.id));
     let request = DumpRequest {
-        tool: tool.path,
+        tool: cx.tool.path.clone(),
         conninfo: endpoint.children_conninfo(&db.name, &host),
         password: server.password_for(&db.name).cloned(),
         snapshot: snapshot.map(str::to_owned),

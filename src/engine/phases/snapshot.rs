@@ -41,6 +41,7 @@ pub(crate) struct Snapshot {
     pub(crate) sequences: Vec<SequenceFacts>,
     pub(crate) materialized_views: Vec<(i64, TableName)>,
     pub(crate) large_objects: Vec<LargeObjectFacts>,
+    beyond_dump: Vec<(String, String)>,
     holder: std::sync::Mutex<Option<Arc<Session>>>,
     watch: JoinHandle<()>,
 }
@@ -111,6 +112,7 @@ async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
     let sequences = db.guarded(holder.canceller(), objects::sequences(&holder)).await?;
     let materialized_views = db.guarded(holder.canceller(), objects::materialized_views(&holder)).await?;
     let large_objects = db.guarded(holder.canceller(), objects::large_objects(&holder)).await?;
+    let beyond_dump = db.guarded(holder.canceller(), objects::beyond_dump(&holder)).await?;
     let bytes = tables.iter().map(|t| t.size_bytes).sum();
     let count = tables.len() as u64;
     db.cx.emit.record(Event::SnapshotTaken { database: db.name.clone(), tables: count, bytes });
@@ -120,7 +122,17 @@ async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
     });
     let watch = tokio::spawn(watch(Arc::clone(db), Arc::clone(&holder)));
     let holder = std::sync::Mutex::new(Some(holder));
-    Ok(Snapshot { id, tables, left_out, sequences, materialized_views, large_objects, holder, watch })
+    Ok(Snapshot {
+        id,
+        tables,
+        left_out,
+        sequences,
+        materialized_views,
+        large_objects,
+        beyond_dump,
+        holder,
+        watch,
+    })
 }
 
 async fn planned_tables(db: &Db, holder: &Session) -> Result<(Vec<TableFacts>, Vec<TableName>), Failure> {
@@ -219,6 +231,33 @@ async fn watch(db: Arc<Db>, holder: Arc<Session>) {
         .while_doing("the session that holds the snapshot on the source was lost")
         .advise("see the source's log for the reason; what was copied so far is not whole, start this database again");
     db.abort(Failure { kind: FailureKind::ConnectionLost, ..failure });
+}
+
+/// What pg_dump cannot bring over and does not mention.
+pub(crate) fn report_beyond_dump(db: &Db, snapshot: &Snapshot) {
+    let kinds = [
+        ("invalid index", "invalid-index", "invalid indexes are not made on the target", "REINDEX or drop them"),
+        (
+            "disabled foreign key",
+            "disabled-key",
+            "foreign keys whose checks are disabled on the source are enforced on the target",
+            "disable them again there with ALTER TABLE ... DISABLE TRIGGER ALL, if that is wanted",
+        ),
+        ("comment", "comment", "comments that pg_dump does not know are not moved", "set them again with COMMENT ON"),
+        (
+            "privileges",
+            "privileges",
+            "privileges on information_schema that were changed are not moved",
+            "set them again with GRANT and REVOKE",
+        ),
+    ];
+    for (kind, id, title, fix) in kinds {
+        let objects: Vec<_> =
+            snapshot.beyond_dump.iter().filter(|(k, _)| k == kind).map(|(_, object)| object.clone()).collect();
+        if !objects.is_empty() {
+            db.finding(Finding::warning(id, title).fix(fix).objects(objects));
+        }
+    }
 }
 
 /// What the operator chose to leave out is said, so that nobody takes it for a loss.

@@ -79,3 +79,12 @@ pub async fn to_analyze(session: &Session) -> Result<Vec<AnalyzeTarget>, Error> 
     })
     .await
 }
+
+/// What pg_dump leaves behind without a word, as kind and object.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn beyond_dump(session: &Session) -> Result<Vec<(String, String)>, Error> {
+    let sql = include_str!("../../../assets/sql/beyond_dump.sql");
+    rows(session, sql, &[], |r| Ok((get(r, "kind")?, get(r, "object")?))).await
+}
