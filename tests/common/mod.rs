@@ -1,6 +1,6 @@
 //! What the tests with real servers share: two clusters, the program run against them, its result.
 
-pub mod compare;
+pub(crate) mod compare;
 
 use pgpassage::demo::cluster::{Cluster, ClusterOptions, find_server_binaries};
 use serde_json::Value;
@@ -11,48 +11,48 @@ use std::time::{Duration, Instant};
 /// No run of a test takes this long.
 const LIMIT: Duration = Duration::from_secs(240);
 
-pub fn server_binaries() -> PathBuf {
+pub(crate) fn server_binaries() -> PathBuf {
     find_server_binaries(None, None).unwrap()
 }
 
-pub fn cluster() -> Cluster {
+pub(crate) fn cluster() -> Cluster {
     Cluster::start(ClusterOptions::new(server_binaries())).unwrap()
 }
 
 /// A source, a target and a place for the migration's state. Everything goes when this is dropped.
-pub struct Pair {
-    pub source: Cluster,
-    pub target: Cluster,
-    pub state: tempfile::TempDir,
+pub(crate) struct Pair {
+    pub(crate) source: Cluster,
+    pub(crate) target: Cluster,
+    pub(crate) state: tempfile::TempDir,
 }
 
 impl Pair {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of(cluster(), cluster())
     }
 
-    pub fn of(source: Cluster, target: Cluster) -> Self {
+    pub(crate) fn of(source: Cluster, target: Cluster) -> Self {
         Self { source, target, state: tempfile::tempdir().unwrap() }
     }
 
     /// `migrate --json` with further arguments, to its end.
-    pub fn migrate(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn migrate(&self, arguments: &[&str]) -> Ran {
         let source = self.source.uri("postgres");
         let target = self.target.uri("postgres");
         self.program(&[&["migrate", "-s", &source, "-t", &target, "--json"], arguments].concat())
     }
 
     /// The program with these arguments and nothing of our environment but PATH.
-    pub fn program(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn program(&self, arguments: &[&str]) -> Ran {
         self.program_with(arguments, &[])
     }
 
-    pub fn program_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+    pub(crate) fn program_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
         let child = self.start(arguments, environment);
         Ran::from(wait(child))
     }
 
-    pub fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
+    pub(crate) fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_pgpassage"))
             .args(arguments)
             .env_clear()
@@ -68,7 +68,7 @@ impl Pair {
     }
 
     /// Every file below the state folder, as text.
-    pub fn state_text(&self) -> String {
+    pub(crate) fn state_text(&self) -> String {
         fn collect(folder: &Path, text: &mut String) {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -84,16 +84,16 @@ impl Pair {
         text
     }
 
-    pub fn compare(&self) -> Vec<compare::Difference> {
+    pub(crate) fn compare(&self) -> Vec<compare::Difference> {
         compare::compare_servers(&conn(&self.source), &conn(&self.target))
     }
 
-    pub fn compare_database(&self, database: &str) -> Vec<compare::Difference> {
+    pub(crate) fn compare_database(&self, database: &str) -> Vec<compare::Difference> {
         compare::compare_database(&conn(&self.source), &conn(&self.target), database)
     }
 }
 
-pub fn conn(cluster: &Cluster) -> compare::Conn {
+pub(crate) fn conn(cluster: &Cluster) -> compare::Conn {
     compare::Conn {
         host: cluster.socket_dir().to_str().unwrap().to_owned(),
         port: cluster.port(),
@@ -103,7 +103,7 @@ pub fn conn(cluster: &Cluster) -> compare::Conn {
 }
 
 /// Waits with a bound; a child that hangs is killed and fails the test.
-pub fn wait(mut child: Child) -> Output {
+pub(crate) fn wait(mut child: Child) -> Output {
     use std::io::Read;
     let mut out = child.stdout.take().unwrap();
     let mut err = child.stderr.take().unwrap();
@@ -131,13 +131,13 @@ pub fn wait(mut child: Child) -> Output {
 
 /// How a run of the program ended.
 #[derive(Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// 128 + signal where a signal ended it.
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
     /// The document on standard output; null where there is none.
-    pub json: Value,
+    pub(crate) json: Value,
 }
 
 impl From<Output> for Ran {
@@ -152,20 +152,20 @@ impl From<Output> for Ran {
 
 impl Ran {
     /// `done`, `failed` or `cancelled`.
-    pub fn status(&self, database: &str) -> &str {
+    pub(crate) fn status(&self, database: &str) -> &str {
         self.json["pg_databases"][database]["status"].as_str().unwrap_or("absent")
     }
 
-    pub fn message(&self, database: &str) -> &str {
+    pub(crate) fn message(&self, database: &str) -> &str {
         self.json["pg_databases"][database]["message"].as_str().unwrap_or("absent")
     }
 
-    pub fn error(&self) -> &str {
+    pub(crate) fn error(&self) -> &str {
         self.json["error"].as_str().unwrap_or("no error")
     }
 
     /// Findings of at least this weight, as `id: title: why`.
-    pub fn findings(&self, severity: &str) -> Vec<String> {
+    pub(crate) fn findings(&self, severity: &str) -> Vec<String> {
         let text = |f: &Value, key: &str| f[key].as_str().unwrap_or_default().to_owned();
         let all = self.json["findings"].as_array().cloned().unwrap_or_default();
         all.iter()
@@ -176,7 +176,7 @@ impl Ran {
 
     /// Everything went well, or the test ends here with what did not.
     #[track_caller]
-    pub fn assert_done(&self) -> &Self {
+    pub(crate) fn assert_done(&self) -> &Self {
         assert_eq!(self.code, 0, "{}\n{}", self.stderr, self.stdout);
         assert_eq!(self.findings("lost"), Vec::<String>::new());
         self
@@ -185,7 +185,7 @@ impl Ran {
 
 /// Waits until a query on a cluster gives the wanted answer.
 #[track_caller]
-pub fn eventually(cluster: &Cluster, database: &str, query: &str, wanted: &str) {
+pub(crate) fn eventually(cluster: &Cluster, database: &str, query: &str, wanted: &str) {
     let began = Instant::now();
     loop {
         let got = cluster.psql(database, query).unwrap();
