@@ -98,7 +98,8 @@ pub(crate) fn conn(cluster: &Cluster) -> compare::Conn {
         host: cluster.socket_dir().to_str().unwrap().to_owned(),
         port: cluster.port(),
         user: cluster.superuser().to_owned(),
-        bin: cluster.bin().to_owned(),
+        // Builds of old servers come without client programs.
+        bin: if cluster.bin().join("psql").exists() { cluster.bin().to_owned() } else { server_binaries() },
     }
 }
 
