@@ -233,7 +233,8 @@ mod tests {
     #[test]
     fn replication_is_refused_in_words() {
         assert_eq!(refuse_replication(&parse(&["--force-method", "dump"])), None);
-        let stop = refuse_replication(&parse(&["--stop-replication", "--max-replication-lag", "-1"])).unwrap();
+        let stop =
+            refuse_replication(&parse(&["--stop-replication", "--max-replication-lag", "-1"])).unwrap();
         assert_eq!(stop, "Stopping replication requires also '--max-replication-lag' >= 0");
         for words in [&["-m"][..], &["--max-replication-lag", "0"], &["--force-method", "replication"]] {
             assert!(refuse_replication(&parse(words)).unwrap().contains("one-time snapshot"));

@@ -35,7 +35,9 @@ impl Exit {
             RunOutcome::Partly => Exit::Partly,
             RunOutcome::Failed => Exit::Failed,
             RunOutcome::Refused => Exit::Blocked,
-            RunOutcome::Checked if run.findings.iter().any(|f| f.severity == crate::model::check::Severity::Blocker) => {
+            RunOutcome::Checked
+                if run.findings.iter().any(|f| f.severity == crate::model::check::Severity::Blocker) =>
+            {
                 Exit::Blocked
             }
             RunOutcome::Checked => Exit::Done,

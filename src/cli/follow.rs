@@ -20,7 +20,11 @@ const DRAW: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 enum Face {
     /// A picture that is drawn over; lines that matter stay above it.
-    Picture { screen: Screen, rate: Rate, stay: Vec<String> },
+    Picture {
+        screen: Screen,
+        rate: Rate,
+        stay: Vec<String>,
+    },
     /// One line each, on standard output, or on standard error where that is for JSON.
     Lines(fn(&str)),
     Silent,
@@ -44,7 +48,10 @@ impl Face {
     fn entry(&mut self, run: &Run, entry: &Entry) {
         match self {
             Face::Picture { stay, .. } => match &entry.event {
-                Event::Started { .. } | Event::ServerSeen { .. } | Event::Stopping { .. } | Event::Planned { .. } => {
+                Event::Started { .. }
+                | Event::ServerSeen { .. }
+                | Event::Stopping { .. }
+                | Event::Planned { .. } => {
                     stay.extend(line(run, entry));
                 }
                 Event::Finding { finding } => stay.extend(finding_line(finding)),

@@ -23,7 +23,12 @@ pub(super) fn line(run: &Run, entry: &Entry) -> Option<String> {
         }
         Event::PhaseEnded { phase: Phase::Roles, .. } => roles_line(run),
         Event::SnapshotTaken { database, tables, bytes } => {
-            format!("{}: snapshot taken, {}, {}", readable(database), count_of(*tables, "table"), human_bytes(*bytes))
+            format!(
+                "{}: snapshot taken, {}, {}",
+                readable(database),
+                count_of(*tables, "table"),
+                human_bytes(*bytes)
+            )
         }
         Event::TableCopied { database, table, rows, bytes, ms } => format!(
             "{}: copied {table}, {} ({}) in {}",

@@ -35,7 +35,8 @@ pub(super) fn start(paths: &[&Path], output: &OutputArgs) -> Result<Guards> {
         layers.push(layer(writer, if output.debug { LevelFilter::DEBUG } else { LevelFilter::INFO }));
     }
     if output.verbose || output.debug {
-        layers.push(layer(std::io::stderr, if output.debug { LevelFilter::DEBUG } else { LevelFilter::INFO }));
+        layers
+            .push(layer(std::io::stderr, if output.debug { LevelFilter::DEBUG } else { LevelFilter::INFO }));
     }
     // A second start in one process (tests) keeps the first one's log.
     drop(tracing_subscriber::registry().with(layers).try_init());

@@ -20,11 +20,15 @@ use exit::Exit;
 
 /// Parses the command line, does what it says, and returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(args::expand_short(arguments)) {
+    let arguments = args::expand_short(arguments);
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come out here too, and are no errors.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            if exit == Exit::Usage && arguments.iter().any(|argument| argument == "--json") {
+                out::print(&json::refusal(None, &sentence(&error)).to_string());
+            }
             drop(error.print());
             return exit;
         }
@@ -45,4 +49,12 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
     // A second Ctrl-C does not wait for what still runs.
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));
     exit
+}
+
+/// What clap says, without its explanations: the first paragraph as one line.
+fn sentence(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let first: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let line = first.join(" ");
+    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
 }

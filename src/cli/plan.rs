@@ -32,6 +32,7 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
     let mut warnings = Vec::new();
     let source = connection(args.source.as_deref(), ("-s", "SOURCE_SERVICE_URI"), env, &mut warnings)?;
     let target = connection(args.target.as_deref(), ("-t", "TARGET_SERVICE_URI"), env, &mut warnings)?;
+    warnings.extend(seen_by_others(args, &source, &target));
     let scope = scope(args)?;
     let role_passwords = match &args.role_passwords {
         Some(path) => read_role_passwords(path)?,
@@ -74,14 +75,29 @@ fn connection(
             .ok_or_else(|| anyhow!("no server given: use {short} or set {variable}"))?,
     };
     let resolved = resolve(&text, env)?;
-    if flag.is_some() && resolved.password_in_text {
-        warnings.push(format!(
-            "the password given with {short} can be seen by everybody on this machine (ps); \
-             {variable}, PGPASSWORD or ~/.pgpass keep it to you"
-        ));
-    }
     warnings.extend(resolved.warnings.iter().cloned());
     Ok(resolved)
+}
+
+/// One warning, whichever of the two holds a password.
+fn seen_by_others(args: &MigrateArgs, source: &Resolved, target: &Resolved) -> Option<String> {
+    let both = [
+        (&args.source, source, "-s", "SOURCE_SERVICE_URI"),
+        (&args.target, target, "-t", "TARGET_SERVICE_URI"),
+    ];
+    let (flags, variables): (Vec<_>, Vec<_>) = both
+        .into_iter()
+        .filter(|(flag, resolved, ..)| flag.is_some() && resolved.password_in_text)
+        .map(|(_, _, flag, variable)| (flag, variable))
+        .unzip();
+    (!flags.is_empty()).then(|| {
+        format!(
+            "the password given with {} can be seen by everybody on this machine (ps); {}, PGPASSWORD or ~/.pgpass \
+             keep it to you",
+            flags.join(" and "),
+            variables.join(", ")
+        )
+    })
 }
 
 fn scope(args: &MigrateArgs) -> Result<Scope> {

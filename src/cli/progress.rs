@@ -46,7 +46,8 @@ impl Rate {
 /// The lines of the picture, none longer than `width` characters.
 pub(super) fn picture(run: &Run, gauges: &Gauges, rate: Option<u64>, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
-    let name_width = run.databases.keys().map(|n| readable(n).chars().count()).max().unwrap_or(0).clamp(4, 24);
+    let name_width =
+        run.databases.keys().map(|n| readable(n).chars().count()).max().unwrap_or(0).clamp(4, 24);
     let idle = DatabaseGauge::default();
     // Those that are at work first, then those that wait, then those that are through.
     let mut databases: Vec<_> = run.databases.iter().collect();
@@ -67,7 +68,8 @@ pub(super) fn picture(run: &Run, gauges: &Gauges, rate: Option<u64>, width: usiz
     for task in running.iter().take(MOST_RUNNING) {
         let for_ms = gauges.at_ms.saturating_sub(task.since_ms);
         let bytes = task.bytes.map(|(wire, _)| format!(", {}", human_bytes(wire))).unwrap_or_default();
-        let what = format!("{}: {}{bytes}, {}", readable(&task.database), printable(&task.what), human_ms(for_ms));
+        let what =
+            format!("{}: {}{bytes}, {}", readable(&task.database), printable(&task.what), human_ms(for_ms));
         lines.push(format!("    {what}"));
     }
     if running.len() > MOST_RUNNING {
@@ -90,7 +92,7 @@ fn database_line(database: &DatabaseRun, gauge: &DatabaseGauge) -> String {
         Some(Phase::Copy | Phase::Indexes) => {
             let percent = percent(gauge.bytes_done, gauge.bytes_total);
             format!(
-                "{} {percent:>3} %  {} of {}, {}/{} tables, {}/{} indexes and constraints",
+                "{} {percent:>3} %  {} of {}, {}/{} tables, {}/{} indexes and keys",
                 bar(percent),
                 human_bytes(gauge.bytes_done),
                 human_bytes(gauge.bytes_total),
@@ -109,7 +111,9 @@ fn total_line(run: &Run, gauges: &Gauges, rate: Option<u64>) -> Option<String> {
     let waiting: u64 = run
         .databases
         .iter()
-        .filter(|(name, d)| d.outcome.is_none() && gauges.databases.get(*name).is_none_or(|g| g.bytes_total == 0))
+        .filter(|(name, d)| {
+            d.outcome.is_none() && gauges.databases.get(*name).is_none_or(|g| g.bytes_total == 0)
+        })
         .filter_map(|(_, d)| d.size_bytes)
         .sum();
     let (done, total) = (gauges.bytes_done(), gauges.bytes_total() + waiting);
@@ -117,13 +121,12 @@ fn total_line(run: &Run, gauges: &Gauges, rate: Option<u64>) -> Option<String> {
         return None;
     }
     let percent = percent(done, total);
+    // Once all rows are in there is no speed to speak of.
+    let rate = rate.filter(|rate| *rate > 0 && done < total);
     let speed = rate.map(|r| format!(", {}/s", human_bytes(r))).unwrap_or_default();
-    let left = match rate {
-        Some(rate) if rate > 0 && done < total => {
-            format!(", about {} left for the rows", human_ms((total - done) / rate.max(1) * 1000))
-        }
-        _ => String::new(),
-    };
+    let left_ms = rate.map_or(0, |rate| (total - done) / rate * 1000);
+    let left =
+        if left_ms > 0 { format!(", about {} left for the rows", human_ms(left_ms)) } else { String::new() };
     Some(format!("{} {percent:>3} %  {}{speed}{left}", bar(percent), count_of(gauges.rows_done(), "row")))
 }
 
@@ -205,7 +208,8 @@ mod tests {
         assert_eq!(percent(999, 1000), 99);
         assert_eq!(percent(1000, 1000), 100);
         let mut run = Run::default();
-        run.databases.insert("shop".into(), DatabaseRun { size_bytes: Some(10 << 20), ..DatabaseRun::default() });
+        run.databases
+            .insert("shop".into(), DatabaseRun { size_bytes: Some(10 << 20), ..DatabaseRun::default() });
         let mut gauges = Gauges::default();
         let gauge = DatabaseGauge {
             phase: Some(Phase::Copy),

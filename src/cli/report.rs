@@ -89,15 +89,21 @@ fn roles(run: &Run) -> Vec<String> {
     for (name, role) in run.roles.iter().filter(|r| r.1.status == RoleStatus::Failed) {
         lines.push(format!("  {}: {}", readable(name), printable(&role.message)));
     }
-    let placeholders: Vec<_> =
-        run.roles.iter().filter(|r| r.1.password == RolePassword::Placeholder).map(|r| readable(r.0)).collect();
+    let placeholders: Vec<_> = run
+        .roles
+        .iter()
+        .filter(|r| r.1.password == RolePassword::Placeholder)
+        .map(|r| readable(r.0))
+        .collect();
     if !placeholders.is_empty() {
         lines.push(format!(
             "  {} got a placeholder password, because the source does not show hashes to this user: {}",
             count_of(placeholders.len() as u64, "role"),
             placeholders.join(", ")
         ));
-        lines.push("  set them with ALTER ROLE … PASSWORD, or name them beforehand with --role-passwords".to_owned());
+        lines.push(
+            "  set them with ALTER ROLE … PASSWORD, or name them beforehand with --role-passwords".to_owned(),
+        );
     }
     lines
 }
@@ -138,7 +144,9 @@ fn one_finding(finding: &Finding) -> String {
 fn details(finding: &Finding) -> Vec<String> {
     let mut lines = Vec::new();
     // A single object is usually in the title already.
-    if finding.objects.len() > 1 || finding.objects.first().is_some_and(|o| !finding.title.contains(o.as_str())) {
+    if finding.objects.len() > 1
+        || finding.objects.first().is_some_and(|o| !finding.title.contains(o.as_str()))
+    {
         let named: Vec<_> = finding.objects.iter().take(MOST_OBJECTS).map(|o| printable(o)).collect();
         let more = finding.objects.len().saturating_sub(MOST_OBJECTS);
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -154,7 +162,9 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
     let took = human_ms(run.last_ms.saturating_sub(run.started_ms));
     match outcome {
         RunOutcome::Done => format!("Done in {took}: everything that was asked for is on the target."),
-        RunOutcome::Partly => format!("NOT everything came across (after {took}): see above what is missing."),
+        RunOutcome::Partly => {
+            format!("NOT everything came across (after {took}): see above what is missing.")
+        }
         RunOutcome::Failed => format!("Failed after {took}: no database was moved."),
         RunOutcome::Stopped => format!("Stopped after {took}. Nothing of ours is left on the source."),
         RunOutcome::Checked => {
@@ -171,7 +181,8 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
 /// What a stopped run leaves behind: only what it made itself is named.
 fn left_on_target(run: &Run) -> Vec<String> {
     let made = run.ledger.values().filter(|l| l.state != LedgerState::NotOurs);
-    let unfinished = |name: &str| run.databases.get(name).is_none_or(|d| d.outcome != Some(DatabaseOutcome::Done));
+    let unfinished =
+        |name: &str| run.databases.get(name).is_none_or(|d| d.outcome != Some(DatabaseOutcome::Done));
     let names: Vec<_> = made
         .filter(|l| l.object.kind == crate::model::event::ObjectKind::Database && unfinished(&l.object.name))
         .map(|l| format!("\"{}\"", printable(&l.object.name.replace('"', "\"\""))))

@@ -50,7 +50,12 @@ impl Board {
         change(self.state().databases.entry(database.to_owned()).or_default());
     }
 
-    pub(crate) fn doing(&self, database: &str, what: impl Into<String>, copy_of_bytes: Option<u64>) -> Doing<'_> {
+    pub(crate) fn doing(
+        &self,
+        database: &str,
+        what: impl Into<String>,
+        copy_of_bytes: Option<u64>,
+    ) -> Doing<'_> {
         let wire_bytes = Arc::new(AtomicU64::new(0));
         let mut state = self.state();
         let key = state.next_task;

@@ -1,7 +1,7 @@
 //! One database from beginning to end: its phases in order, and what they amount to.
 
 use super::context::{Cx, guarded};
-use super::phases::{create, data, existing, load, schema, settings, snapshot};
+use super::phases::{create, data, existing, load, schema, settings};
 use super::sessions::Pools;
 use crate::model::check::{Finding, Severity};
 use crate::model::event::{DatabaseOutcome, Event, PhaseOutcome};
@@ -84,7 +84,11 @@ impl Db {
     }
 
     /// Runs one phase and journals its beginning and its end.
-    async fn phase<T>(&self, phase: Phase, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    async fn phase<T>(
+        &self,
+        phase: Phase,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         let database = Some(self.name.clone());
         self.record(Event::PhaseBegan { phase, database: database.clone() });
         self.cx.board.change(&self.name, |g| g.phase = Some(phase));
@@ -126,7 +130,9 @@ pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
     db.pools.clear();
     let (outcome, message) = match result {
         Ok(()) => match db.lost.load(Ordering::Relaxed) {
-            0 if db.on_target.is_some() => (DatabaseOutcome::Done, "migrated to existing database".to_owned()),
+            0 if db.on_target.is_some() => {
+                (DatabaseOutcome::Done, "migrated to existing database".to_owned())
+            }
             0 => (DatabaseOutcome::Done, "created and migrated database".to_owned()),
             n => {
                 let things = crate::model::units::count_of(n, "thing");
@@ -143,8 +149,7 @@ async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
     db.phase(Phase::Database, create::run(db)).await?;
     let (snapshot, archive) = db
         .phase(Phase::Schema, async {
-            let snapshot = snapshot::take(db).await?;
-            let archive = schema::dump(db, &snapshot).await?;
+            let (snapshot, archive) = schema::under_snapshot(db).await?;
             if db.occupied {
                 existing::prepare(db, &snapshot, &archive).await?;
             } else {

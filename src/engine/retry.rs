@@ -15,7 +15,10 @@ pub(crate) fn worth_another_try(error: &Error) -> bool {
 pub(crate) fn ends_the_database(failure: &Failure) -> bool {
     matches!(
         failure.kind,
-        FailureKind::Connection | FailureKind::ConnectionLost | FailureKind::DiskFull | FailureKind::Interrupted
+        FailureKind::Connection
+            | FailureKind::ConnectionLost
+            | FailureKind::DiskFull
+            | FailureKind::Interrupted
     )
 }
 
@@ -25,7 +28,8 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         // A statement may fail because the server could not connect to a third one (a foreign table): our own session
         // lives on.
-        let of_others = error.sqlstate.as_deref().is_some_and(|code| code.starts_with("08") && code != "08P01");
+        let of_others =
+            error.sqlstate.as_deref().is_some_and(|code| code.starts_with("08") && code != "08P01");
         let kind = match error.kind {
             _ if of_others => FailureKind::Server,
             ErrorKind::ConnectionLost | ErrorKind::Protocol => FailureKind::ConnectionLost,

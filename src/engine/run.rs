@@ -1,5 +1,6 @@
 //! The loop: checks, roles, databases side by side, what must come last, and the end.
 
+use super::Handle;
 use super::board::Board;
 use super::checks;
 use super::context::Cx;
@@ -7,7 +8,6 @@ use super::database;
 use super::emit::Emitter;
 use super::phases::roles;
 use super::slots::Slots;
-use super::Handle;
 use crate::model::check::Finding;
 use crate::model::command::Command;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
@@ -61,7 +61,9 @@ pub(super) fn start(plan: Plan, secrets: Secrets) -> Result<Handle, Failure> {
 fn local(error: StoreError) -> Failure {
     let failure = Failure::local(error.to_string());
     match error {
-        StoreError::Busy { .. } => Failure { kind: crate::model::failure::FailureKind::Refused, ..failure },
+        StoreError::Busy { .. } | StoreError::Exists(_) => {
+            Failure { kind: crate::model::failure::FailureKind::Refused, ..failure }
+        }
         _ => failure,
     }
 }
@@ -75,7 +77,11 @@ async fn listen(mut commands: mpsc::Receiver<Command>, emit: Arc<Emitter>, cance
     }
 }
 
-fn finish(emit: &Emitter, _lock: &Locked, result: Result<RunOutcome, Failure>) -> Result<RunOutcome, Failure> {
+fn finish(
+    emit: &Emitter,
+    _lock: &Locked,
+    result: Result<RunOutcome, Failure>,
+) -> Result<RunOutcome, Failure> {
     let outcome = match result {
         Ok(outcome) => outcome,
         Err(failure) if failure.is_interruption() => RunOutcome::Stopped,
@@ -113,7 +119,9 @@ async fn work(
                     crate::model::check::Severity::Blocker,
                     failure.what.clone(),
                 );
-                let finding = finding.in_database(&candidate.facts.name).fix(failure.advice.clone().unwrap_or_default());
+                let finding = finding
+                    .in_database(&candidate.facts.name)
+                    .fix(failure.advice.clone().unwrap_or_default());
                 emit.record(Event::Finding { finding });
             }
         }

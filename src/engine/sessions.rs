@@ -13,7 +13,7 @@ type Setting = (&'static str, &'static str);
 
 /// What every server from 10 knows. In the startup packet, because a role's or a database's own setting would otherwise
 /// be in force until the first statement: an idle timeout of a second has ended sessions that way.
-const BASE: [Setting; 11] = [
+const BASE: [Setting; 12] = [
     ("DateStyle", "ISO"),
     ("IntervalStyle", "postgres"),
     ("TimeZone", "UTC"),
@@ -23,6 +23,8 @@ const BASE: [Setting; 11] = [
     ("lc_monetary", "C"),
     ("search_path", ""),
     ("row_security", "off"),
+    // `document` refuses xml values that are no document.
+    ("xmloption", "content"),
     ("statement_timeout", "0"),
     ("lock_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
@@ -109,6 +111,12 @@ impl Db {
         if let Some(pair) = pop(&self.pools.pairs) {
             return Ok(pair);
         }
+        let source = self.reader(snapshot).await?;
+        self.pair_with(source).await
+    }
+
+    /// A session on the source inside of the snapshot.
+    pub(crate) async fn reader(&self, snapshot: &str) -> Result<Connection, Failure> {
         let cx = &self.cx;
         let from = settings(Side::Source, cx.source_facts.version);
         let mut source = cx.source.connect_wire(&self.name, &from).await?;
@@ -118,6 +126,11 @@ impl Db {
                 crate::pg::quote::Literal(snapshot)
             ))
             .await?;
+        Ok(source)
+    }
+
+    pub(crate) async fn pair_with(&self, source: Connection) -> Result<Pair, Failure> {
+        let cx = &self.cx;
         let mut to = settings(Side::Target, cx.target_facts.version);
         to.push(("synchronous_commit", "off"));
         let mut target = cx.target.connect_wire(&self.name, &to).await?;

@@ -22,32 +22,95 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
-    Started { version: String, pid: u32, id: String },
-    ServerSeen { side: Side, server: ServerSummary },
-    Finding { finding: Finding },
+    Started {
+        version: String,
+        pid: u32,
+        id: String,
+    },
+    ServerSeen {
+        side: Side,
+        server: ServerSummary,
+    },
+    Finding {
+        finding: Finding,
+    },
     /// The migration does not start. Nothing was changed on either server.
-    Refused { failure: Failure },
+    Refused {
+        failure: Failure,
+    },
     /// The databases that will be moved, in the order in which they are begun.
-    Planned { databases: Vec<PlannedDatabase> },
-    PhaseBegan { phase: Phase, #[serde(default)] database: Option<String> },
-    PhaseEnded { phase: Phase, #[serde(default)] database: Option<String>, outcome: PhaseOutcome },
+    Planned {
+        databases: Vec<PlannedDatabase>,
+    },
+    PhaseBegan {
+        phase: Phase,
+        #[serde(default)]
+        database: Option<String>,
+    },
+    PhaseEnded {
+        phase: Phase,
+        #[serde(default)]
+        database: Option<String>,
+        outcome: PhaseOutcome,
+    },
     /// Proved absent, about to be made: from here on it may exist and is ours.
-    Making { object: ServerObject },
-    Made { object: ServerObject },
+    Making {
+        object: ServerObject,
+    },
+    Made {
+        object: ServerObject,
+    },
     /// It had been made by somebody else before we could: not ours, never to be removed by us.
-    NotOurs { object: ServerObject },
-    RoleSettled { role: String, status: RoleStatus, message: String, password: RolePassword },
+    NotOurs {
+        object: ServerObject,
+    },
+    RoleSettled {
+        role: String,
+        status: RoleStatus,
+        message: String,
+        password: RolePassword,
+    },
     /// The snapshot of a database is taken and its tables are locked against changes of their definition.
-    SnapshotTaken { database: String, tables: u64, bytes: u64 },
+    SnapshotTaken {
+        database: String,
+        tables: u64,
+        bytes: u64,
+    },
     /// The archive of the schema: how many entries it has.
-    ArchiveRead { database: String, entries: u64, tool: String },
-    TableCopied { database: String, table: TableName, rows: u64, bytes: u64, ms: u64 },
-    TableFailed { database: String, table: TableName, failure: Failure },
+    ArchiveRead {
+        database: String,
+        entries: u64,
+        tool: String,
+    },
+    TableCopied {
+        database: String,
+        table: TableName,
+        rows: u64,
+        bytes: u64,
+        ms: u64,
+    },
+    TableFailed {
+        database: String,
+        table: TableName,
+        failure: Failure,
+    },
     /// An index, a constraint, a view: a statement that took noticeable time.
-    StatementTimed { database: String, title: String, ms: u64 },
-    DatabaseEnded { database: String, outcome: DatabaseOutcome, message: String },
-    Stopping { because: StopReason },
-    Ended { outcome: RunOutcome },
+    StatementTimed {
+        database: String,
+        title: String,
+        ms: u64,
+    },
+    DatabaseEnded {
+        database: String,
+        outcome: DatabaseOutcome,
+        message: String,
+    },
+    Stopping {
+        because: StopReason,
+    },
+    Ended {
+        outcome: RunOutcome,
+    },
     #[serde(other)]
     Unknown,
 }
@@ -111,8 +174,12 @@ pub enum PhaseOutcome {
     Done,
     /// Went to its end, but there are findings.
     Warned,
-    Skipped { because: String },
-    Failed { failure: Failure },
+    Skipped {
+        because: String,
+    },
+    Failed {
+        failure: Failure,
+    },
     Interrupted,
     #[serde(other)]
     Unknown,

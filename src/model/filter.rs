@@ -51,9 +51,8 @@ impl TableScope {
     /// `names` are the table's own name and those of the partitioned tables above it: naming a partitioned table
     /// means all of its partitions.
     pub fn selects(&self, database: &str, names: &[TableName]) -> bool {
-        let any = |patterns: &[TablePattern]| {
-            patterns.iter().any(|p| names.iter().any(|n| p.matches(database, n)))
-        };
+        let any =
+            |patterns: &[TablePattern]| patterns.iter().any(|p| names.iter().any(|n| p.matches(database, n)));
         match self {
             TableScope::All => true,
             TableScope::Only(patterns) => any(patterns),

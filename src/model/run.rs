@@ -168,7 +168,9 @@ impl Run {
         if self.refused.is_some() {
             return RunOutcome::Refused;
         }
-        if self.stopping.is_some() && self.databases.values().any(|d| d.outcome != Some(DatabaseOutcome::Done)) {
+        if self.stopping.is_some()
+            && self.databases.values().any(|d| d.outcome != Some(DatabaseOutcome::Done))
+        {
             return RunOutcome::Stopped;
         }
         let lost = self.findings_dropped > 0

@@ -20,7 +20,9 @@ pub enum StoreError {
     Io { path: PathBuf, error: io::Error },
     #[error("{path}, line {line}: not a journal entry: {why}", path = path.display())]
     Damaged { path: PathBuf, line: u64, why: String },
-    #[error("{0:?} cannot be a migration's id: use up to 20 of a-z, 0-9 and _, beginning with a letter or digit")]
+    #[error(
+        "{0:?} cannot be a migration's id: use up to 20 of a-z, 0-9 and _, beginning with a letter or digit"
+    )]
     BadId(String),
     #[error("{path} belongs to a migration that was started before; choose another --migration-id", path = .0.display())]
     Exists(PathBuf),

@@ -4,8 +4,8 @@
 use pgpassage::model::check::Finding;
 use pgpassage::model::command::StopReason;
 use pgpassage::model::event::{
-    DatabaseOutcome, Entry, Event, ObjectKind, PhaseOutcome, PlannedDatabase, RolePassword, RoleStatus, RunOutcome,
-    ServerObject, ServerSummary,
+    DatabaseOutcome, Entry, Event, ObjectKind, PhaseOutcome, PlannedDatabase, RolePassword, RoleStatus,
+    RunOutcome, ServerObject, ServerSummary,
 };
 use pgpassage::model::failure::{Failure, FailureKind};
 use pgpassage::model::phase::Phase;
@@ -34,7 +34,11 @@ fn entries() -> Vec<Entry> {
         Event::Finding { finding: Finding::warning("locale", "differs").in_database("shop").object("a") },
         Event::PhaseEnded { phase: Phase::Checks, database: None, outcome: PhaseOutcome::Done },
         Event::Planned {
-            databases: vec![PlannedDatabase { name: database(), size_bytes: Some(5), exists_on_target: false }],
+            databases: vec![PlannedDatabase {
+                name: database(),
+                size_bytes: Some(5),
+                exists_on_target: false,
+            }],
         },
         Event::Making { object: object(ObjectKind::Role) },
         Event::NotOurs { object: object(ObjectKind::Role) },
@@ -48,16 +52,38 @@ fn entries() -> Vec<Entry> {
         Event::Made { object: object(ObjectKind::Database) },
         Event::SnapshotTaken { database: database(), tables: 2, bytes: 9 },
         Event::ArchiveRead { database: database(), entries: 12, tool: "pg_dump 15.18".into() },
-        Event::TableCopied { database: database(), table: TableName::new("s", "t"), rows: 3, bytes: 4, ms: 5 },
-        Event::TableFailed { database: database(), table: TableName::new("s", "u"), failure: failure.clone() },
+        Event::TableCopied {
+            database: database(),
+            table: TableName::new("s", "t"),
+            rows: 3,
+            bytes: 4,
+            ms: 5,
+        },
+        Event::TableFailed {
+            database: database(),
+            table: TableName::new("s", "u"),
+            failure: failure.clone(),
+        },
         Event::StatementTimed { database: database(), title: "INDEX i".into(), ms: 200 },
-        Event::PhaseEnded { phase: Phase::Copy, database: Some(database()), outcome: PhaseOutcome::Failed { failure } },
+        Event::PhaseEnded {
+            phase: Phase::Copy,
+            database: Some(database()),
+            outcome: PhaseOutcome::Failed { failure },
+        },
         Event::Stopping { because: StopReason::Operator },
-        Event::DatabaseEnded { database: database(), outcome: DatabaseOutcome::Failed, message: "no room".into() },
+        Event::DatabaseEnded {
+            database: database(),
+            outcome: DatabaseOutcome::Failed,
+            message: "no room".into(),
+        },
         Event::Refused { failure: Failure::refused("no") },
         Event::Ended { outcome: RunOutcome::Failed },
     ];
-    events.into_iter().zip(1..).map(|(event, seq)| Entry { seq, at_ms: 1_700_000_000_000 + seq, event }).collect()
+    events
+        .into_iter()
+        .zip(1..)
+        .map(|(event, seq)| Entry { seq, at_ms: 1_700_000_000_000 + seq, event })
+        .collect()
 }
 
 fn write(path: &Path, entries: &[Entry]) {
@@ -118,8 +144,13 @@ fn what_a_newer_version_wrote_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
     let mut file = std::fs::File::create(&path).unwrap();
-    writeln!(file, r#"{{"seq":1,"at_ms":5,"event":{{"kind":"teleported","to":{{"x":1}}}},"mood":"good"}}"#).unwrap();
-    writeln!(file, r#"{{"seq":2,"at_ms":6,"event":{{"kind":"phase_began","phase":"hover","database":null}}}}"#).unwrap();
+    writeln!(file, r#"{{"seq":1,"at_ms":5,"event":{{"kind":"teleported","to":{{"x":1}}}},"mood":"good"}}"#)
+        .unwrap();
+    writeln!(
+        file,
+        r#"{{"seq":2,"at_ms":6,"event":{{"kind":"phase_began","phase":"hover","database":null}}}}"#
+    )
+    .unwrap();
     let read = read_journal(&path).unwrap();
     assert_eq!(read[0].event, Event::Unknown);
     assert_eq!(read[1].event, Event::PhaseBegan { phase: Phase::Unknown, database: None });

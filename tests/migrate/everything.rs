@@ -42,7 +42,8 @@ fn nothing_is_missing() {
     load(&pair);
     let ran = pair.migrate(&[]);
     let is_known = |text: &String| KNOWN.iter().any(|(known, _)| text.contains(known));
-    let differences: Vec<_> = pair.compare().iter().map(ToString::to_string).filter(|d| !is_known(d)).collect();
+    let differences: Vec<_> =
+        pair.compare().iter().map(ToString::to_string).filter(|d| !is_known(d)).collect();
     assert!(differences.is_empty(), "{}\n{:#?}", differences.join("\n"), ran.findings("lost"));
     ran.assert_done();
     let warnings = ran.json["findings"].to_string();

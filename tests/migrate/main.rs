@@ -9,6 +9,6 @@ mod cli;
 
 mod archive;
 mod everything;
-mod versions;
 mod traps;
+mod versions;
 mod wire;

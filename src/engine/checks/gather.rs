@@ -5,11 +5,11 @@ use crate::engine::context::guarded;
 use crate::engine::database::Candidate;
 use crate::engine::emit::Emitter;
 use crate::engine::sessions::{base, settings};
+use crate::model::endpoint::Endpoint;
 use crate::model::event::{Event, ServerSummary};
 use crate::model::failure::Failure;
 use crate::model::passwords::Passwords;
 use crate::model::plan::{Plan, TargetPolicy};
-use crate::model::endpoint::Endpoint;
 use crate::model::secrets::Secrets;
 use crate::model::units::{Side, TableName, count_of};
 use crate::pg::connect::{Server, Session};
@@ -88,7 +88,12 @@ fn summary(reached: &Reached) -> ServerSummary {
     }
 }
 
-async fn reach(plan: &Plan, side: Side, endpoint: &Endpoint, passwords: &Passwords) -> Result<Reached, Failure> {
+async fn reach(
+    plan: &Plan,
+    side: Side,
+    endpoint: &Endpoint,
+    passwords: &Passwords,
+) -> Result<Reached, Failure> {
     let name = format!("pgpassage/{} {}", env!("CARGO_PKG_VERSION"), plan.id);
     let server = Server::new(endpoint.clone(), passwords.clone(), name.clone());
     let (session, home) = first_session(&server).await.map_err(|f| f.while_doing(side))?;
@@ -156,18 +161,24 @@ async fn look_into_targets(
         let session = match connected {
             Ok(session) => session,
             Err(error) => {
-                candidate.blocked = Some(Failure::from(error).while_doing("the target's database cannot be reached"));
+                candidate.blocked =
+                    Some(Failure::from(error).while_doing("the target's database cannot be reached"));
                 continue;
             }
         };
         let there = guarded(cancel, session.canceller(), user_objects(&session)).await?;
         candidate.occupied = !there.is_empty();
         if candidate.occupied && plan.policies.target_not_empty == TargetPolicy::Refuse {
-            let tables: Vec<_> = there.iter().filter(|o| o.kind == "table").map(ToString::to_string).collect();
+            let tables: Vec<_> =
+                there.iter().filter(|o| o.kind == "table").map(ToString::to_string).collect();
             let all: Vec<_> = there.iter().map(ToString::to_string).collect();
             let named = if tables.is_empty() { &all } else { &tables };
             let list = named.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-            let more = if named.len() > NAMED { format!(" and {} more", named.len() - NAMED) } else { String::new() };
+            let more = if named.len() > NAMED {
+                format!(" and {} more", named.len() - NAMED)
+            } else {
+                String::new()
+            };
             candidate.blocked = Some(
                 Failure::refused(format!(
                     "the target's database is not empty: it holds {} ({list}{more})",

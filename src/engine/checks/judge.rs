@@ -25,12 +25,18 @@ const NOT_USERS: [&str; 9] = [
 ];
 
 /// Same server, version, standby.
-pub(super) fn servers(plan: &Plan, source: &Reached, target: &Reached, emit: &Emitter) -> Result<(), Failure> {
+pub(super) fn servers(
+    plan: &Plan,
+    source: &Reached,
+    target: &Reached,
+    emit: &Emitter,
+) -> Result<(), Failure> {
     let same = match (&source.facts.identity, &target.facts.identity) {
         (Some(a), Some(b)) if a == b => true,
         (Some(a), Some(b)) if a.system_identifier == b.system_identifier => {
-            let finding = Finding::warning("physical-copy", "source and target are physical copies of one another")
-                .because("both servers have the same system identifier, but are not the same process");
+            let finding =
+                Finding::warning("physical-copy", "source and target are physical copies of one another")
+                    .because("both servers have the same system identifier, but are not the same process");
             emit.record(Event::Finding { finding });
             false
         }
@@ -51,14 +57,17 @@ pub(super) fn servers(plan: &Plan, source: &Reached, target: &Reached, emit: &Em
     }
     if to.major() < from.major() {
         if plan.policies.version_check == Keep::Yes {
-            return Err(Failure::refused("Migrating to older major PostgreSQL server version is not supported")
-                .advise(format!(
-                    "the source has {from}, the target {to}; choose a newer target, or take the risk with \
+            return Err(Failure::refused(
+                "Migrating to older major PostgreSQL server version is not supported",
+            )
+            .advise(format!(
+                "the source has {from}, the target {to}; choose a newer target, or take the risk with \
                      --skip-db-version-check"
-                )));
+            )));
         }
-        let finding = Finding::warning("older-target", format!("the target ({to}) is older than the source ({from})"))
-            .because("what the older server does not know cannot be made there; each loss is reported");
+        let finding =
+            Finding::warning("older-target", format!("the target ({to}) is older than the source ({from})"))
+                .because("what the older server does not know cannot be made there; each loss is reported");
         emit.record(Event::Finding { finding });
     }
     if target.facts.in_recovery {
@@ -82,7 +91,10 @@ pub(super) fn databases(
             .advise("check the names given with --database"));
     }
     for name in scope.excluded_databases.iter().filter(|name| !known(name)) {
-        let finding = Finding::info("filter", format!("database {name}, which is to be left out, is not on the source"));
+        let finding = Finding::info(
+            "filter",
+            format!("database {name}, which is to be left out, is not on the source"),
+        );
         emit.record(Event::Finding { finding });
     }
     let wanted = |d: &&DatabaseFacts| {
@@ -91,7 +103,8 @@ pub(super) fn databases(
     };
     let mut candidates: Vec<_> =
         source.databases.iter().filter(wanted).map(|d| candidate(d, &target.databases)).collect();
-    candidates.sort_by(|a, b| b.facts.size_bytes.cmp(&a.facts.size_bytes).then(a.facts.name.cmp(&b.facts.name)));
+    candidates
+        .sort_by(|a, b| b.facts.size_bytes.cmp(&a.facts.size_bytes).then(a.facts.name.cmp(&b.facts.name)));
     if candidates.is_empty() {
         return Err(Failure::refused("there is no database to migrate")
             .advise("check --database, --exclude-database and --filtered-db"));
@@ -122,15 +135,20 @@ fn creatable(plan: &Plan, candidates: &[Candidate], target: &Reached) -> Result<
     let Some(first) = missing.next() else { return Ok(()) };
     let name = &first.facts.name;
     if plan.policies.create_databases == Keep::No {
-        return Err(Failure::refused(format!("Database '{name}' doesn't exist in target (not creating databases)"))
-            .advise("create it there, or leave out --no-createdb"));
+        return Err(Failure::refused(format!(
+            "Database '{name}' doesn't exist in target (not creating databases)"
+        ))
+        .advise("create it there, or leave out --no-createdb"));
     }
     if !target.facts.superuser && !target.facts.may_create_databases {
         return Err(Failure::refused(format!(
             "the target's user {} may not create databases, and '{name}' does not exist there",
             target.facts.user
         ))
-        .advise(format!("on the target: ALTER ROLE {} CREATEDB, or create the database", target.facts.user)));
+        .advise(format!(
+            "on the target: ALTER ROLE {} CREATEDB, or create the database",
+            target.facts.user
+        )));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The rows of one table: relayed from the source's COPY into the target's, and counted on both sides.
 
-use super::snapshot::Snapshot;
+use super::snapshot::{LOCK_NOT_AVAILABLE, Snapshot};
 use crate::engine::database::Db;
 use crate::engine::sessions::Pair;
 use crate::model::check::Finding;
@@ -10,7 +10,7 @@ use crate::model::plan::TargetPolicy;
 use crate::model::units::{TableName, thousands};
 use crate::pg::facts::tables::{self, Belongs, TableFacts};
 use crate::pg::quote::Qualified;
-use crate::pg::statement::data::{CopyFormat, copy_in, copy_out};
+use crate::pg::statement::data::{CopyFormat, copy_in, copy_out, lock_now};
 use crate::pg::wire::{CopyStats, RelayError, relay};
 use std::time::Instant;
 
@@ -85,16 +85,67 @@ async fn copy(db: &Db, snapshot: &Snapshot, table: &TableFacts) -> Result<CopySt
     }
 }
 
+/// A table that cannot be locked at once is read by the spare: somebody waits for an exclusive lock on it, and waits
+/// for ours, so that waiting behind him would never end.
 async fn copy_into(
     db: &Db,
     snapshot: &Snapshot,
     table: &TableFacts,
     into: &TableName,
 ) -> Result<CopyStats, Failure> {
-    let doing = db.cx.board.doing(&db.name, format!("copying {}", table.name), Some(table.size_bytes));
     let mut pair = db.pair(&snapshot.id).await?;
+    let stats = relay_rows(db, &mut pair, table, (into, lock_now(&table.name))).await;
+    match stats {
+        Ok(stats) => {
+            db.put_pair_back(pair);
+            Ok(stats)
+        }
+        Err(failure) if failure.sqlstate.as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+            tracing::info!(database = db.name, "{}: {failure}; read by the spare session", table.name);
+            drop(pair);
+            copy_by_spare(db, snapshot, table, into).await
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn copy_by_spare(
+    db: &Db,
+    snapshot: &Snapshot,
+    table: &TableFacts,
+    into: &TableName,
+) -> Result<CopyStats, Failure> {
+    let mut spare = tokio::select! {
+        biased;
+        () = db.cancel.cancelled() => return Err(Failure::interrupted()),
+        spare = snapshot.spare.0.lock() => spare,
+    };
+    let Some(reader) = spare.take() else {
+        return Err(Failure::new(
+            FailureKind::Server,
+            format!("somebody waits for an exclusive lock on {} on the source, and nothing can be read any more", table.name),
+        )
+        .advise("keep schema changes and maintenance away from the source while it is migrated, and start again"));
+    };
+    let mut pair = db.pair_with(reader).await?;
+    let stats = relay_rows(db, &mut pair, table, (into, "SAVEPOINT table".to_owned())).await;
+    // Back to where the locks were taken, whatever became of this table.
+    if pair.source.is_usable() && pair.source.command("ROLLBACK TO SAVEPOINT table").await.is_ok() {
+        *spare = Some(pair.source);
+    }
+    stats
+}
+
+async fn relay_rows(
+    db: &Db,
+    pair: &mut Pair,
+    table: &TableFacts,
+    (into, first): (&TableName, String),
+) -> Result<CopyStats, Failure> {
+    let doing = db.cx.board.doing(&db.name, format!("copying {}", table.name), Some(table.size_bytes));
     let format = format(db, table);
-    let (out, into) = (copy_out(table, format), copy_in(into, &table.columns, format));
+    let out = format!("{first}; {}", copy_out(table, format));
+    let into = copy_in(into, &table.columns, format);
     let prepare = match table.belongs {
         Belongs::User => "BEGIN".to_owned(),
         Belongs::Extension { .. } => format!("BEGIN; {}", make_room(db, table).await?),
@@ -108,11 +159,9 @@ async fn copy_into(
             drop((a, b));
             return Err(Failure::interrupted());
         }
-        stats = transaction(&mut pair, &prepare, (&out, &into), &doing.wire_bytes) => stats,
+        stats = transaction(pair, &prepare, (&out, &into), &doing.wire_bytes) => stats,
     };
-    let stats = stats.map_err(|f| explain(f, format))?;
-    db.put_pair_back(pair);
-    Ok(stats)
+    stats.map_err(|f| explain(f, format))
 }
 
 async fn transaction(
@@ -167,7 +216,8 @@ async fn make_room(db: &Db, table: &TableFacts) -> Result<String, Failure> {
 /// Text has a limit that binary does not have: the server builds the whole line in one buffer of 1 GB, and a byte of
 /// bytea takes two there, or more.
 fn explain(failure: Failure, format: CopyFormat<'_>) -> Failure {
-    let too_large = failure.sqlstate.as_deref() == Some("54000") || failure.what.contains("invalid memory alloc");
+    let too_large =
+        failure.sqlstate.as_deref() == Some("54000") || failure.what.contains("invalid memory alloc");
     if too_large && matches!(format, CopyFormat::Text { .. }) {
         return failure.advise(
             "a row of this table is larger than 1 GB as text, and text is needed because of one of its types or \

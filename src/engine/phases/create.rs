@@ -29,7 +29,9 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
                 "the target's database has locale {}/{}, the source's {}/{}",
                 existing.collate, existing.ctype, db.facts.collate, db.facts.ctype
             );
-            db.finding(Finding::warning("locale", text).because("text may sort in another order than it did"));
+            db.finding(
+                Finding::warning("locale", text).because("text may sort in another order than it did"),
+            );
         }
         return Ok(());
     }
@@ -43,8 +45,9 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
         && matches!(failure.sqlstate.as_deref(), Some("42501" | "42704"))
     {
         // We may not give it to that role, or the role is not there: the rows matter more than the owner.
-        let finding = Finding::warning("ownership", format!("the database could not be given to its owner {owner}"))
-            .because(failure.what.clone());
+        let finding =
+            Finding::warning("ownership", format!("the database could not be given to its owner {owner}"))
+                .because(failure.what.clone());
         let second = execute(&db.cancel, &session, &database::create(&db.facts, version, None)).await;
         if second.is_ok() {
             db.finding(finding);

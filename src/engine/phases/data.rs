@@ -82,13 +82,19 @@ async fn statement_for(db: &Db, session: &Session, sequence: &SequenceValue) -> 
         return Ok(theirs);
     };
     let ours: i64 = row.try_get(1).map_err(crate::pg::error::Error::from)?;
-    let further = if sequence.facts.increment < 0 { ours < sequence.last_value } else { ours > sequence.last_value };
+    let further =
+        if sequence.facts.increment < 0 { ours < sequence.last_value } else { ours > sequence.last_value };
     let our_called: bool = row.try_get(2).map_err(crate::pg::error::Error::from)?;
     Ok(if further { set_sequence(name, ours, called(our_called)) } else { theirs })
 }
 
 /// In the archive's order, which is pg_dump's order of dependencies: a view that reads another one comes after it.
-async fn refresh_views(db: &Db, session: &Session, snapshot: &Snapshot, script: &Script) -> Result<(), Failure> {
+async fn refresh_views(
+    db: &Db,
+    session: &Session,
+    snapshot: &Snapshot,
+    script: &Script,
+) -> Result<(), Failure> {
     let populated: HashSet<i64> = snapshot.materialized_views.iter().map(|v| v.0).collect();
     let wanted = |desc: &str, oid: u32| desc == "MATERIALIZED VIEW" && populated.contains(&i64::from(oid));
     for entry in script.archive.entries.iter().filter(|e| wanted(&e.desc, e.object_oid)) {
@@ -191,7 +197,9 @@ async fn analyze_one(db: &Db, session: &Session, name: &TableName) -> Result<(),
         Err(failure) => {
             // Autovacuum will come by; nothing is missing, it may only be slow until then.
             let finding = Finding::warning("statistics", format!("{name} could not be analyzed"));
-            db.finding(finding.because(failure.what).fix("run ANALYZE on the target").object(name.to_string()));
+            db.finding(
+                finding.because(failure.what).fix("run ANALYZE on the target").object(name.to_string()),
+            );
             Ok(())
         }
     }

@@ -75,7 +75,9 @@ fn left_out(db: &Db, entry: &Entry) -> Option<Option<Finding>> {
         "EXTENSION" if excluded(name) => Some((entry.desc == "EXTENSION").then(|| {
             Finding::info("excluded-extension", "an extension was left out, as asked").object(name)
         })),
-        "PUBLICATION" | "PUBLICATION TABLE" | "PUBLICATION TABLES IN SCHEMA" if name.starts_with("pgpassage_") => {
+        "PUBLICATION" | "PUBLICATION TABLE" | "PUBLICATION TABLES IN SCHEMA"
+            if name.starts_with("pgpassage_") =>
+        {
             Some(None)
         }
         _ if ["ACL", "ACL LANGUAGE", "DEFAULT ACL"].contains(&entry.desc.as_str())
@@ -91,7 +93,12 @@ fn left_out(db: &Db, entry: &Entry) -> Option<Option<Finding>> {
 ///
 /// # Errors
 /// Only what ends the whole database: a lost connection, a full disk, an interruption.
-pub(crate) async fn execute_entry(db: &Db, session: &Session, script: &Script, entry: &Entry) -> Result<(), Failure> {
+pub(crate) async fn execute_entry(
+    db: &Db,
+    session: &Session,
+    script: &Script,
+    entry: &Entry,
+) -> Result<(), Failure> {
     if !script.settle(entry) {
         return Ok(());
     }
@@ -121,7 +128,8 @@ pub(crate) async fn execute_entry(db: &Db, session: &Session, script: &Script, e
                 return Err(failure);
             }
             let owner = entry.owner.as_deref().unwrap_or_default();
-            let finding = Finding::warning("ownership", format!("{} could not be given to {owner}", entry.title()));
+            let finding =
+                Finding::warning("ownership", format!("{} could not be given to {owner}", entry.title()));
             db.finding(finding.because(failure.what).object(entry.title()));
         }
     }
@@ -139,12 +147,17 @@ pub(crate) fn record_time(db: &Db, title: String, began: Instant) {
 /// The definition with the session state it needs. A tablespace that the target does not have is replaced.
 pub(crate) fn statement(db: &Db, script: &Script, entry: &Entry, definition: &str) -> String {
     let mut prelude = entry.prelude();
-    if let Some(name) = entry.tablespace.as_deref().filter(|n| !n.is_empty() && !script.tablespaces.contains(*n)) {
+    if let Some(name) =
+        entry.tablespace.as_deref().filter(|n| !n.is_empty() && !script.tablespaces.contains(*n))
+    {
         prelude.retain(|sql| !sql.starts_with("SET default_tablespace"));
         prelude.push("SET default_tablespace = ''".to_owned());
         db.finding(
-            Finding::warning("tablespace", format!("the target has no tablespace {name}; the default one is used"))
-                .object(entry.title()),
+            Finding::warning(
+                "tablespace",
+                format!("the target has no tablespace {name}; the default one is used"),
+            )
+            .object(entry.title()),
         );
     }
     prelude.push(definition.to_owned());

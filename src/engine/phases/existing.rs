@@ -35,8 +35,17 @@ pub(crate) async fn prepare(db: &Db, snapshot: &Snapshot, script: &Script) -> Re
 }
 
 /// Kinds whose definition decides which rows fit: it must be the same to the letter.
-const EXACT: [&str; 9] =
-    ["TABLE", "CONSTRAINT", "CHECK CONSTRAINT", "FK CONSTRAINT", "INDEX", "TYPE", "DOMAIN", "DEFAULT", "SEQUENCE"];
+const EXACT: [&str; 9] = [
+    "TABLE",
+    "CONSTRAINT",
+    "CHECK CONSTRAINT",
+    "FK CONSTRAINT",
+    "INDEX",
+    "TYPE",
+    "DOMAIN",
+    "DEFAULT",
+    "SEQUENCE",
+];
 
 fn key(entry: &Entry) -> (&str, &str, &str) {
     (entry.desc.as_str(), entry.namespace.as_deref().unwrap_or_default(), entry.tag.as_str())
@@ -44,7 +53,8 @@ fn key(entry: &Entry) -> (&str, &str, &str) {
 
 /// Whether an entry is part of the schema, as opposed to remarks, privileges and what is never moved.
 fn counts(entry: &Entry) -> bool {
-    let aside = ["ACL", "DEFAULT ACL", "COMMENT", "SECURITY LABEL", "SUBSCRIPTION", "EVENT TRIGGER", "EXTENSION"];
+    let aside =
+        ["ACL", "DEFAULT ACL", "COMMENT", "SECURITY LABEL", "SUBSCRIPTION", "EVENT TRIGGER", "EXTENSION"];
     entry.handling() == Handling::Execute && !aside.contains(&entry.desc.as_str())
 }
 
@@ -55,7 +65,9 @@ fn compare(db: &Db, ours: &Archive, theirs: &Archive) -> Result<(), Failure> {
         match there.get(&key(entry)) {
             None => wrong.push(format!("{} is missing", entry.title())),
             Some(other) if other.definition == entry.definition => {}
-            Some(_) if EXACT.contains(&entry.desc.as_str()) => wrong.push(format!("{} differs", entry.title())),
+            Some(_) if EXACT.contains(&entry.desc.as_str()) => {
+                wrong.push(format!("{} differs", entry.title()))
+            }
             Some(_) => different.push(entry.title()),
         }
     }
@@ -71,8 +83,11 @@ fn compare(db: &Db, ours: &Archive, theirs: &Archive) -> Result<(), Failure> {
     }
     if !different.is_empty() {
         db.finding(
-            Finding::warning("different", "objects on the target are there, but defined otherwise; they were left alone")
-                .objects(different),
+            Finding::warning(
+                "different",
+                "objects on the target are there, but defined otherwise; they were left alone",
+            )
+            .objects(different),
         );
     }
     Ok(())
@@ -100,8 +115,12 @@ async fn hold_off(db: &Db, session: &Session, tables: &HashSet<&TableName>) -> R
             "grant SET ON PARAMETER session_replication_role (15 and later), connect as a superuser, or disable them",
         )
     };
-    Err(Failure::refused(format!("{} {why} while rows are loaded: {}", count_of(total, "trigger"), named.join(", ")))
-        .advise(advice))
+    Err(Failure::refused(format!(
+        "{} {why} while rows are loaded: {}",
+        count_of(total, "trigger"),
+        named.join(", ")
+    ))
+    .advise(advice))
 }
 
 async fn make_room(db: &Db, session: &Session, snapshot: &Snapshot) -> Result<(), Failure> {
@@ -128,7 +147,11 @@ async fn make_room(db: &Db, session: &Session, snapshot: &Snapshot) -> Result<()
     execute(&db.cancel, session, &sql).await.map_err(|f| f.while_doing("emptying the target's tables"))
 }
 
-async fn foreign_keys_from_outside(db: &Db, session: &Session, snapshot: &Snapshot) -> Result<Vec<String>, Failure> {
+async fn foreign_keys_from_outside(
+    db: &Db,
+    session: &Session,
+    snapshot: &Snapshot,
+) -> Result<Vec<String>, Failure> {
     // A partitioned table is inside when its partitions are.
     let inside: HashSet<TableName> = snapshot.tables.iter().flat_map(|t| t.names()).collect();
     let keys = db.guarded(session.canceller(), foreign_keys(session)).await?;
@@ -144,9 +167,12 @@ pub(crate) async fn verify(db: &Db) -> Result<(), Failure> {
         let found = db.guarded(session.canceller(), session.query_opt(sql.as_str(), &[])).await?;
         if found.is_some() {
             db.finding(
-                Finding::lost("foreign-key", format!("rows of {} point to nothing in {}", key.table, key.referenced))
-                    .because("a table that they refer to was not copied, or lacked those rows before")
-                    .object(format!("{} on {}", key.name, key.table)),
+                Finding::lost(
+                    "foreign-key",
+                    format!("rows of {} point to nothing in {}", key.table, key.referenced),
+                )
+                .because("a table that they refer to was not copied, or lacked those rows before")
+                .object(format!("{} on {}", key.name, key.table)),
             );
         }
     }

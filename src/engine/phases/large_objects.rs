@@ -6,7 +6,7 @@ use crate::engine::database::Db;
 use crate::engine::retry::ends_the_database;
 use crate::model::check::{Finding, Severity};
 use crate::model::failure::Failure;
-use crate::model::plan::Keep;
+use crate::model::plan::{Keep, TargetPolicy};
 use crate::pg::connect::Session;
 use crate::pg::facts::objects::LargeObjectFacts;
 use crate::pg::quote::Literal;
@@ -68,7 +68,9 @@ async fn one_by_one(db: &Db, snapshot: &Snapshot, group: &[LargeObjectFacts]) ->
             Err(failure) if ends_the_database(&failure) => return Err(failure),
             Err(failure) => {
                 let fix = match failure.sqlstate.as_deref() {
-                    Some("42501") => "grant SELECT on it on the source, or migrate as its owner or a superuser",
+                    Some("42501") => {
+                        "grant SELECT on it on the source, or migrate as its owner or a superuser"
+                    }
                     Some("23505") => "remove the large object of the same number from the target",
                     _ => "",
                 };
@@ -85,9 +87,15 @@ async fn one_by_one(db: &Db, snapshot: &Snapshot, group: &[LargeObjectFacts]) ->
 }
 
 /// Creates the objects with their contents; all of the group or none.
-async fn contents(db: &Db, source: &Session, target: &Session, group: &[LargeObjectFacts]) -> Result<(), Failure> {
+async fn contents(
+    db: &Db,
+    source: &Session,
+    target: &Session,
+    group: &[LargeObjectFacts],
+) -> Result<(), Failure> {
     let oids: Vec<Oid> = group.iter().filter_map(|o| Oid::try_from(o.oid).ok()).collect();
-    let read = format!("SELECT o, pg_catalog.lo_get(o, 0, {CHUNK_BYTES}) FROM pg_catalog.unnest($1::oid[]) o");
+    let read =
+        format!("SELECT o, pg_catalog.lo_get(o, 0, {CHUNK_BYTES}) FROM pg_catalog.unnest($1::oid[]) o");
     let rows = db.guarded(source.canceller(), source.query(read.as_str(), &[&oids])).await?;
     let mut heads = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -106,6 +114,11 @@ async fn contents(db: &Db, source: &Session, target: &Session, group: &[LargeObj
 
 async fn write(db: &Db, source: &Session, target: &Session, heads: &[Head]) -> Result<(), Failure> {
     let oids: Vec<Oid> = heads.iter().map(|h| h.oid).collect();
+    if db.cx.plan.policies.target_not_empty == TargetPolicy::Truncate {
+        // What truncating is to a table: those of the same number make room, others stay.
+        let remove = "SELECT pg_catalog.lo_unlink(m.oid) FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = ANY ($1)";
+        db.guarded(target.canceller(), target.execute(remove, &[&oids])).await?;
+    }
     let bytes: Vec<&[u8]> = heads.iter().map(|h| h.bytes.as_slice()).collect();
     let create = "SELECT pg_catalog.lo_from_bytea(o, b) FROM ROWS FROM (pg_catalog.unnest($1::oid[]), \
                   pg_catalog.unnest($2::bytea[])) AS x(o, b)";

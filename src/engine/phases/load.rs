@@ -119,7 +119,10 @@ fn report_unready(db: &Db, script: &Script, unready: &[Work]) {
     });
     let titles: Vec<_> = titles.collect();
     if !titles.is_empty() {
-        db.finding(Finding::lost("not-executed", "entries that wait for each other were not executed").objects(titles));
+        db.finding(
+            Finding::lost("not-executed", "entries that wait for each other were not executed")
+                .objects(titles),
+        );
     }
 }
 
@@ -253,9 +256,12 @@ fn rank(entry: &Entry) -> Rank {
         "INDEX" => Rank::Index,
         "INDEX ATTACH" => Rank::Attach,
         "FK CONSTRAINT" => Rank::ForeignKey,
-        "TRIGGER" | "POLICY" | "ROW SECURITY" | "PUBLICATION" | "PUBLICATION TABLE" | "PUBLICATION TABLES IN SCHEMA" => {
-            Rank::Guard
-        }
+        "TRIGGER"
+        | "POLICY"
+        | "ROW SECURITY"
+        | "PUBLICATION"
+        | "PUBLICATION TABLE"
+        | "PUBLICATION TABLES IN SCHEMA" => Rank::Guard,
         _ => Rank::Other,
     }
 }

@@ -84,7 +84,11 @@ fn settle(cx: &Cx, role: &str, status: RoleStatus, message: &str, password: Role
 }
 
 /// What goes into the role's PASSWORD clause.
-fn verifier(cx: &Cx, role: &RoleFacts, hashes: Option<&BTreeMap<String, Secret>>) -> (RolePassword, Option<Secret>) {
+fn verifier(
+    cx: &Cx,
+    role: &RoleFacts,
+    hashes: Option<&BTreeMap<String, Secret>>,
+) -> (RolePassword, Option<Secret>) {
     if let Some(hashes) = hashes {
         return match hashes.get(&role.name) {
             Some(hash) => (RolePassword::Kept, Some(hash.clone())),
@@ -129,8 +133,13 @@ async fn make(
     settle(cx, &role.name, RoleStatus::Created, "role created", password);
     if let Some(comment) = &role.comment {
         let sql = roles::comment(&role.name, comment);
-        try_or_report(cx, target, &sql, Finding::lost("role", format!("the comment on role {} was not set", role.name)))
-            .await?;
+        try_or_report(
+            cx,
+            target,
+            &sql,
+            Finding::lost("role", format!("the comment on role {} was not set", role.name)),
+        )
+        .await?;
     }
     Ok(true)
 }
@@ -148,9 +157,14 @@ async fn try_or_report(cx: &Cx, target: &Session, sql: &str, finding: Finding) -
 
 /// A grant by somebody who got his right to grant by another grant must come after that one; so whatever fails is tried
 /// again as long as others succeed, and at last in our own name.
-async fn memberships(cx: &Cx, (source, target): (&Session, &Session), made: &BTreeSet<String>) -> Result<(), Failure> {
+async fn memberships(
+    cx: &Cx,
+    (source, target): (&Session, &Session),
+    made: &BTreeSet<String>,
+) -> Result<(), Failure> {
     let all = guarded(&cx.cancel, source.canceller(), facts::memberships(source)).await?;
-    let excluded = |m: &Membership| cx.plan.scope.excluded_roles.iter().any(|r| *r == m.role || *r == m.member);
+    let excluded =
+        |m: &Membership| cx.plan.scope.excluded_roles.iter().any(|r| *r == m.role || *r == m.member);
     let mut open: Vec<Membership> = all
         .into_iter()
         .filter(|m| (made.contains(&m.role) || made.contains(&m.member)) && !excluded(m))
@@ -191,7 +205,11 @@ fn report_memberships(cx: &Cx, failed: Vec<(Membership, Failure)>) {
     }
 }
 
-async fn parameters(cx: &Cx, (source, target): (&Session, &Session), made: &BTreeSet<String>) -> Result<(), Failure> {
+async fn parameters(
+    cx: &Cx,
+    (source, target): (&Session, &Session),
+    made: &BTreeSet<String>,
+) -> Result<(), Failure> {
     if !cx.source_facts.version.at_least(15) || !cx.target_facts.version.at_least(15) {
         return Ok(());
     }

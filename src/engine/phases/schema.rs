@@ -8,15 +8,17 @@ use crate::model::failure::{Failure, FailureKind};
 use crate::pg::archive::{self, Archive, Entry, Handling, Pass, Section};
 use crate::pg::connect::{Server, Session};
 use crate::pg::facts::databases::tablespaces;
-use crate::pg::tools::{
-    Content, DumpOptions, DumpRequest, Level, ToolError, dump_schema,
-};
+use crate::pg::tools::{Content, DumpOptions, DumpRequest, Level, ToolError, dump_schema};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// No schema takes this long; a pg_dump that hangs must not hold the source's locks for ever.
 const DUMP_TIME_LIMIT: Duration = Duration::from_secs(4 * 3600);
-/// pg_dump's own wait for a lock, in milliseconds. We hold the same locks already.
-const DUMP_LOCK_TIMEOUT_MS: u64 = 60_000;
+/// pg_dump's own wait for a lock, in milliseconds. We hold the same locks already, so it waits only for somebody who
+/// waits for us.
+const DUMP_LOCK_TIMEOUT_MS: u64 = 3_000;
+/// How often all locks are let go of, so that such a one gets his turn.
+const ATTEMPTS: u32 = 5;
 /// Written and read with the same locale for amounts of money, as the rows are.
 const SESSION_OPTIONS: &str = "-c lc_monetary=C";
 
@@ -24,9 +26,30 @@ fn tool_failure(error: ToolError) -> Failure {
     Failure::local(error.to_string())
 }
 
-/// Dumps the source's schema under the snapshot.
-pub(crate) async fn dump(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
-    report_left_out(db, snapshot);
+/// Takes the snapshot and dumps the source's schema under it.
+pub(crate) async fn under_snapshot(db: &Arc<Db>) -> Result<(Snapshot, Script), Failure> {
+    let mut attempt = 1;
+    loop {
+        let snapshot = snapshot::take(db).await?;
+        match dump(db, &snapshot).await {
+            Ok(script) => {
+                report_left_out(db, &snapshot);
+                return Ok((snapshot, script));
+            }
+            Err(failure) if failure.what.contains("LOCK TABLE") && attempt < ATTEMPTS => {
+                tracing::info!(database = db.name, attempt, "snapshot taken again: {failure}");
+                attempt += 1;
+            }
+            Err(failure) if failure.what.contains("LOCK TABLE") => {
+                let advice = "keep schema changes and maintenance away from the source while it is migrated, and start again";
+                return Err(failure.advise(advice));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+async fn dump(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
     report_beyond_dump(db, snapshot);
     let cx = &db.cx;
     let archive = dump_from(db, &cx.source, Some(&snapshot.id), Content::Schema).await?;

@@ -25,7 +25,11 @@ pub(crate) async fn run(db: &Db, script: &Script) -> Result<(), Failure> {
     for entry in &script.archive.entries {
         match entry.handling() {
             // The refreshing has been done; statistics are an archive of their own.
-            Handling::Refresh | Handling::Statistics | Handling::Session | Handling::Data | Handling::Database => {
+            Handling::Refresh
+            | Handling::Statistics
+            | Handling::Session
+            | Handling::Data
+            | Handling::Database => {
                 script.settle(entry);
             }
             // Held against what is there already, and found to be the same.

@@ -5,6 +5,10 @@
 //! the session that exports the snapshot also holds ACCESS SHARE on every planned table until the last COPY has ended;
 //! and because a change may have slipped in between the snapshot and the lock, storage and definition of each table are
 //! compared afterwards. A difference throws the snapshot away and starts again.
+//!
+//! Whoever asks for an exclusive lock meanwhile waits for that session, and everybody who comes after him waits for
+//! him: a COPY of ours too, which would be for ever. So a second session, the *spare*, holds the same locks and can
+//! read any table without waiting; a table that cannot be locked at once is read by it.
 
 use crate::engine::context::execute;
 use crate::engine::database::Db;
@@ -17,14 +21,19 @@ use crate::pg::connect::Session;
 use crate::pg::facts::objects::{self, LargeObjectFacts, SequenceFacts};
 use crate::pg::facts::tables::{self, Belongs, TableFacts};
 use crate::pg::statement::data::lock_access_share;
+use crate::pg::wire::Connection;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
+/// SQLSTATE lock_not_available.
+pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// How often a change under our hands makes us start again before we give up.
 const ATTEMPTS: u32 = 5;
 /// How long a lock is waited for, in seconds, in each attempt.
 const LOCK_TIMEOUT_S: u32 = 20;
+/// The same for the spare, which waits for somebody who waits for the holder, if at all.
+const SPARE_LOCK_TIMEOUT_S: u32 = 3;
 /// Tables in one LOCK statement.
 const LOCK_BATCH: usize = 500;
 /// The holder is asked something this often, so that no firewall takes it for dead, and its death is noticed.
@@ -43,7 +52,19 @@ pub(crate) struct Snapshot {
     pub(crate) large_objects: Vec<LargeObjectFacts>,
     beyond_dump: Vec<(String, String)>,
     holder: std::sync::Mutex<Option<Arc<Session>>>,
+    /// Absent while a table is read by it.
+    pub(crate) spare: Spare,
     watch: JoinHandle<()>,
+}
+
+/// A session inside of the snapshot that has all tables locked.
+#[derive(Clone, Default)]
+pub(crate) struct Spare(pub(crate) Arc<tokio::sync::Mutex<Option<Connection>>>);
+
+impl std::fmt::Debug for Spare {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Spare")
+    }
 }
 
 impl Drop for Snapshot {
@@ -57,12 +78,18 @@ impl Snapshot {
     pub(crate) fn release(&self) {
         self.watch.abort();
         drop(self.holder.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        // All rows are read or given up: nobody works with it.
+        if let Ok(mut spare) = self.spare.0.try_lock() {
+            drop(spare.take());
+        }
     }
 
     /// The session that holds the snapshot, for questions under it.
     pub(crate) fn holder(&self) -> Result<Arc<Session>, Failure> {
         let holder = self.holder.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        holder.clone().ok_or_else(|| Failure::new(FailureKind::ConnectionLost, "the snapshot was released already"))
+        holder
+            .clone()
+            .ok_or_else(|| Failure::new(FailureKind::ConnectionLost, "the snapshot was released already"))
     }
 }
 
@@ -79,7 +106,9 @@ pub(crate) async fn take(db: &Arc<Db>) -> Result<Snapshot, Failure> {
             }
         }
     }
-    Err(last.advise("keep schema changes and maintenance away from the source while it is migrated, and start again"))
+    Err(last.advise(
+        "keep schema changes and maintenance away from the source while it is migrated, and start again",
+    ))
 }
 
 enum Attempt {
@@ -98,14 +127,23 @@ async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
     execute(
         &db.cancel,
         &holder,
-        &format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"),
+        &format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"
+        ),
     )
     .await?;
     let ask = "SELECT pg_catalog.pg_export_snapshot()::text";
     let row = db.guarded(holder.canceller(), holder.query_one(ask, &[])).await?;
     let id: String = row.try_get(0).map_err(crate::pg::error::Error::from)?;
-    let (tables, left_out) = planned_tables(db, &holder).await?;
+    let (tables, left_out) = match planned_tables(db, &holder).await {
+        // The sizes of tables cannot be asked for while they are locked.
+        Err(failure) if failure.sqlstate.as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+            return Err(Attempt::Again(blocked(db, &[], LOCK_TIMEOUT_S).await));
+        }
+        planned => planned?,
+    };
     lock(db, &holder, &tables).await?;
+    let spare = spare(db, &id, &tables).await?;
     compare(db, &holder, &tables).await?;
     execute(&db.cancel, &holder, "SET LOCAL lock_timeout = 0").await?;
 
@@ -120,7 +158,7 @@ async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
         g.tables_total = count;
         g.bytes_total = bytes;
     });
-    let watch = tokio::spawn(watch(Arc::clone(db), Arc::clone(&holder)));
+    let watch = tokio::spawn(watch(Arc::clone(db), Arc::clone(&holder), spare.clone()));
     let holder = std::sync::Mutex::new(Some(holder));
     Ok(Snapshot {
         id,
@@ -131,6 +169,7 @@ async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
         large_objects,
         beyond_dump,
         holder,
+        spare,
         watch,
     })
 }
@@ -140,7 +179,9 @@ async fn planned_tables(db: &Db, holder: &Session) -> Result<(Vec<TableFacts>, V
     let mut left_out = Vec::new();
     let mut tables = db.guarded(holder.canceller(), tables::gather(holder)).await?;
     tables.retain(|table| {
-        if matches!(table.belongs, Belongs::Extension { .. }) && scope.extension_tables == ExtensionTables::Leave {
+        if matches!(table.belongs, Belongs::Extension { .. })
+            && scope.extension_tables == ExtensionTables::Leave
+        {
             return false;
         }
         let selected = scope.tables.selects(&db.name, &table.names());
@@ -159,8 +200,10 @@ async fn lock(db: &Db, holder: &Session, tables: &[TableFacts]) -> Result<(), At
         let Err(failure) = result else { continue };
         return Err(match failure.sqlstate.as_deref() {
             // Dropped or renamed since the snapshot.
-            Some("42P01" | "3F000") => Attempt::Again(failure.while_doing("the schema changed on the source")),
-            Some("55P03") => Attempt::Again(blocked(db, batch).await),
+            Some("42P01" | "3F000") => {
+                Attempt::Again(failure.while_doing("the schema changed on the source"))
+            }
+            Some(LOCK_NOT_AVAILABLE) => Attempt::Again(blocked(db, batch, LOCK_TIMEOUT_S).await),
             Some("53200") => Attempt::Over(
                 failure
                     .while_doing(format!("locking {} for reading", count_of(tables.len() as u64, "table")))
@@ -172,8 +215,29 @@ async fn lock(db: &Db, holder: &Session, tables: &[TableFacts]) -> Result<(), At
     Ok(())
 }
 
-/// Says who keeps us from reading.
-async fn blocked(db: &Db, batch: &[TableFacts]) -> Failure {
+/// Opens the spare and gives it the holder's locks.
+async fn spare(db: &Db, snapshot: &str, tables: &[TableFacts]) -> Result<Spare, Attempt> {
+    let mut reader = db.reader(snapshot).await?;
+    let canceller = reader.canceller();
+    for batch in tables.chunks(LOCK_BATCH) {
+        let names: Vec<_> = batch.iter().map(|t| &t.name).collect();
+        let sql = format!(
+            "SET LOCAL lock_timeout = '{SPARE_LOCK_TIMEOUT_S}s'; {}; SET LOCAL lock_timeout = 0",
+            lock_access_share(&names)
+        );
+        let Err(failure) = db.guarded(canceller.clone(), reader.command(&sql)).await else { continue };
+        return Err(match failure.sqlstate.as_deref() {
+            Some(LOCK_NOT_AVAILABLE) => Attempt::Again(blocked(db, batch, SPARE_LOCK_TIMEOUT_S).await),
+            // The server's table of locks is too small for twice as many: without a spare, then.
+            Some("53200") => return Ok(Spare::default()),
+            _ => Attempt::Over(failure.while_doing("locking the tables for reading")),
+        });
+    }
+    Ok(Spare(Arc::new(tokio::sync::Mutex::new(Some(reader)))))
+}
+
+/// Says who keeps us from reading. An empty batch means any table.
+async fn blocked(db: &Db, batch: &[TableFacts], timeout_s: u32) -> Failure {
     let oids: Vec<_> = batch.iter().map(|t| t.oid).collect();
     let holders = match db.cx.source_session(&db.name).await {
         Ok(session) => db.guarded(session.canceller(), tables::lock_holders(&session, &oids)).await,
@@ -184,7 +248,10 @@ async fn blocked(db: &Db, batch: &[TableFacts]) -> Failure {
             .iter()
             .map(|h| {
                 let query = crate::model::units::printable(&h.query);
-                format!("pid {} (user {}, application {:?}, {}): {query}", h.pid, h.user, h.application, h.state)
+                format!(
+                    "pid {} (user {}, application {:?}, {}): {query}",
+                    h.pid, h.user, h.application, h.state
+                )
             })
             .collect::<Vec<_>>()
             .join("; "),
@@ -192,7 +259,7 @@ async fn blocked(db: &Db, batch: &[TableFacts]) -> Failure {
     };
     Failure::new(
         FailureKind::Server,
-        format!("tables on the source are locked exclusively for more than {LOCK_TIMEOUT_S} s by {who}"),
+        format!("tables on the source are locked exclusively, or about to be, for more than {timeout_s} s: {who}"),
     )
 }
 
@@ -216,13 +283,17 @@ async fn compare(db: &Db, holder: &Session, tables: &[TableFacts]) -> Result<(),
 }
 
 /// Keeps the holder alive; when it dies all the same, nothing that is read from then on is of the same moment.
-async fn watch(db: Arc<Db>, holder: Arc<Session>) {
+async fn watch(db: Arc<Db>, holder: Arc<Session>, spare: Spare) {
     let lost = loop {
         tokio::select! {
             error = holder.closed() => break error,
             () = tokio::time::sleep(KEEPALIVE) => {
                 if let Err(error) = holder.batch("SELECT").await {
                     break error;
+                }
+                // While it is busy it needs no keeping alive; whether it lives is found out by whoever needs it.
+                if let Ok(mut spare) = spare.0.try_lock() && let Some(reader) = spare.as_mut() {
+                    drop(reader.command("SELECT").await);
                 }
             }
         }
@@ -236,14 +307,24 @@ async fn watch(db: Arc<Db>, holder: Arc<Session>) {
 /// What pg_dump cannot bring over and does not mention.
 pub(crate) fn report_beyond_dump(db: &Db, snapshot: &Snapshot) {
     let kinds = [
-        ("invalid index", "invalid-index", "invalid indexes are not made on the target", "REINDEX or drop them"),
+        (
+            "invalid index",
+            "invalid-index",
+            "invalid indexes are not made on the target",
+            "REINDEX or drop them",
+        ),
         (
             "disabled foreign key",
             "disabled-key",
             "foreign keys whose checks are disabled on the source are enforced on the target",
             "disable them again there with ALTER TABLE ... DISABLE TRIGGER ALL, if that is wanted",
         ),
-        ("comment", "comment", "comments that pg_dump does not know are not moved", "set them again with COMMENT ON"),
+        (
+            "comment",
+            "comment",
+            "comments that pg_dump does not know are not moved",
+            "set them again with COMMENT ON",
+        ),
         (
             "privileges",
             "privileges",
@@ -252,8 +333,12 @@ pub(crate) fn report_beyond_dump(db: &Db, snapshot: &Snapshot) {
         ),
     ];
     for (kind, id, title, fix) in kinds {
-        let objects: Vec<_> =
-            snapshot.beyond_dump.iter().filter(|(k, _)| k == kind).map(|(_, object)| object.clone()).collect();
+        let objects: Vec<_> = snapshot
+            .beyond_dump
+            .iter()
+            .filter(|(k, _)| k == kind)
+            .map(|(_, object)| object.clone())
+            .collect();
         if !objects.is_empty() {
             db.finding(Finding::warning(id, title).fix(fix).objects(objects));
         }

@@ -56,7 +56,11 @@ pub async fn large_objects(session: &Session) -> Result<Vec<LargeObjectFacts>, E
             owner: get(r, "owner")?,
             privileges: has_privileges.then(|| privileges.iter().filter_map(|p| Grant::read(p)).collect()),
             comment: get(r, "comment")?,
-            labels: labels.iter().filter_map(|l| l.split_once(' ')).map(|(p, l)| (p.into(), l.into())).collect(),
+            labels: labels
+                .iter()
+                .filter_map(|l| l.split_once(' '))
+                .map(|(p, l)| (p.into(), l.into()))
+                .collect(),
         })
     })
     .await

@@ -80,7 +80,10 @@ pub async fn foreign_keys(session: &Session) -> Result<Vec<ForeignKey>, Error> {
             table: name(r)?,
             name: get(r, "constraint_name")?,
             columns: get(r, "columns")?,
-            referenced: TableName::new(get::<String>(r, "referenced_schema")?, get::<String>(r, "referenced_name")?),
+            referenced: TableName::new(
+                get::<String>(r, "referenced_schema")?,
+                get::<String>(r, "referenced_name")?,
+            ),
             referenced_columns: get(r, "referenced_columns")?,
         })
     })

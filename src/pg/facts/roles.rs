@@ -53,7 +53,8 @@ pub async fn gather(session: &Session) -> Result<Vec<RoleFacts>, Error> {
 /// When `pg_authid` may not be read; ask [`super::server::ServerFacts::reads_passwords`] before.
 pub async fn passwords(session: &Session) -> Result<BTreeMap<String, Secret>, Error> {
     let sql = include_str!("../../../assets/sql/role_passwords.sql");
-    let found = rows(session, sql, &[], |r| Ok((get(r, "name")?, Secret::new(get::<String>(r, "hash")?)))).await?;
+    let found =
+        rows(session, sql, &[], |r| Ok((get(r, "name")?, Secret::new(get::<String>(r, "hash")?)))).await?;
     Ok(found.into_iter().collect())
 }
 

@@ -46,7 +46,8 @@ pub async fn gather(session: &Session) -> Result<ServerFacts, Error> {
         })
     })
     .await?;
-    let mut facts = facts.pop().ok_or_else(|| Error::new(ErrorKind::Protocol, "the server does not know our user"))?;
+    let mut facts =
+        facts.pop().ok_or_else(|| Error::new(ErrorKind::Protocol, "the server does not know our user"))?;
     let identity = rows(session, include_str!("../../../assets/sql/identity.sql"), &[], |r| {
         Ok(Identity { system_identifier: get(r, "system_identifier")?, started: get(r, "started")? })
     })

@@ -54,6 +54,11 @@ pub fn lock_access_share(tables: &[&TableName]) -> String {
     format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "))
 }
 
+/// The same for one table, with an error instead of waiting.
+pub fn lock_now(table: &TableName) -> String {
+    format!("{} NOWAIT", lock_access_share(&[table]))
+}
+
 /// All in one statement, because TRUNCATE insists on having both ends of a foreign key in it. `ONLY`: without it the
 /// truncation of an inheritance parent empties children that were not asked for.
 pub fn truncate_only(tables: &[&TableName]) -> String {
@@ -164,7 +169,10 @@ mod tests {
             copy_out(&plain, text),
             "COPY \"S\".\"t\" (\"a\", \"B\") TO STDOUT (FORMAT text, ENCODING 'LATIN1')"
         );
-        assert_eq!(copy_in(&TableName::new("S", "t"), &[], CopyFormat::Binary), "COPY \"S\".\"t\" FROM STDIN (FORMAT binary)");
+        assert_eq!(
+            copy_in(&TableName::new("S", "t"), &[], CopyFormat::Binary),
+            "COPY \"S\".\"t\" FROM STDIN (FORMAT binary)"
+        );
         let config = table(Belongs::Extension { condition: Some("WHERE NOT standard".into()) }, &["a"]);
         assert_eq!(
             copy_out(&config, CopyFormat::Binary),

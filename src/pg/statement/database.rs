@@ -1,7 +1,7 @@
 //! Statements about a database as a whole.
 
-use crate::model::units::ServerVersion;
 use super::roles::setting_value;
+use crate::model::units::ServerVersion;
 use crate::pg::facts::databases::{DatabaseExtras, DatabaseFacts, LocaleProvider};
 use crate::pg::quote::{Ident, Literal};
 
@@ -13,7 +13,11 @@ pub fn create(database: &DatabaseFacts, target: ServerVersion, owner: Option<&st
         Ident(&database.name),
         Literal(&database.encoding)
     );
-    sql.push_str(&format!(" LC_COLLATE {} LC_CTYPE {}", Literal(&database.collate), Literal(&database.ctype)));
+    sql.push_str(&format!(
+        " LC_COLLATE {} LC_CTYPE {}",
+        Literal(&database.collate),
+        Literal(&database.ctype)
+    ));
     let locale = database.locale.as_deref();
     match (database.provider, locale) {
         (LocaleProvider::Icu, Some(locale)) => {

@@ -141,7 +141,10 @@ mod tests {
 
     #[test]
     fn lists_stay_lists() {
-        assert_eq!(setting_value("search_path", "\"$user\", public, \"a, \"\"b\""), "'$user', 'public', 'a, \"b'");
+        assert_eq!(
+            setting_value("search_path", "\"$user\", public, \"a, \"\"b\""),
+            "'$user', 'public', 'a, \"b'"
+        );
         assert_eq!(setting_value("search_path", ""), "''");
         assert_eq!(setting_value("DateStyle", "ISO, DMY"), "'ISO, DMY'");
         assert_eq!(
