@@ -16,3 +16,4 @@ SELECT i.pid, coalesce(a.usename::text, '') AS user_name, coalesce(a.application
        coalesce(a.state, '') AS state, pg_catalog.left(coalesce(a.query, ''), 80) AS query
   FROM involved i
   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = i.pid
+ WHERE a.application_name IS DISTINCT FROM pg_catalog.current_setting('application_name')

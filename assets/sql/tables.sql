@@ -53,7 +53,6 @@ WITH RECURSIVE ancestors(oid, ancestor, level) AS (
 SELECT c.oid::int8 AS oid,
        n.nspname::text AS schema,
        c.relname::text AS name,
-       pg_catalog.pg_table_size(c.oid) AS size_bytes,
        m.oid IS NOT NULL AS of_extension,
        nullif(f.condition, '') AS condition,
        c.relispartition AS is_partition,
@@ -76,4 +75,4 @@ SELECT c.oid::int8 AS oid,
    AND c.relpersistence IN ('p', 'u')
    AND n.nspname !~ '^pg_(toast|temp)' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
    AND (m.oid IS NULL OR f.oid IS NOT NULL)
- ORDER BY pg_catalog.pg_table_size(c.oid) DESC NULLS LAST, c.oid
+ ORDER BY c.oid

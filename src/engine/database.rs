@@ -22,6 +22,8 @@ pub(crate) struct Candidate {
     pub(crate) on_target: Option<DatabaseFacts>,
     /// The target's database holds something already, and the policy allows to go on with it.
     pub(crate) occupied: bool,
+    /// What a session of the source's database gets by itself, see [`crate::pg::facts::databases::session_defaults`].
+    pub(crate) defaults: Vec<(String, String)>,
     /// Why it cannot be moved; the others are.
     pub(crate) blocked: Option<Failure>,
 }
@@ -34,6 +36,7 @@ pub(crate) struct Db {
     pub(crate) facts: DatabaseFacts,
     pub(crate) on_target: Option<DatabaseFacts>,
     pub(crate) occupied: bool,
+    pub(crate) defaults: Vec<(String, String)>,
     /// Cancelled when the run is, and when this database cannot go on.
     pub(crate) cancel: CancellationToken,
     pub(crate) pools: Pools,
@@ -59,6 +62,13 @@ impl Db {
 
     pub(crate) fn aborted(&self) -> Option<Failure> {
         self.aborted.get().cloned()
+    }
+
+    /// ISO, with the source's order for dates that are not: a CHECK may read text as a date.
+    pub(crate) fn date_style(&self) -> String {
+        let own = self.defaults.iter().find(|(name, _)| name == "DateStyle");
+        let order = own.and_then(|(_, value)| value.rsplit(", ").next()).unwrap_or("MDY");
+        format!("ISO, {order}")
     }
 
     /// Waits for work on a server, but no longer than until this database is cancelled.
@@ -118,6 +128,7 @@ pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
         facts: candidate.facts,
         on_target: candidate.on_target,
         occupied: candidate.occupied,
+        defaults: candidate.defaults,
         pools: Pools::default(),
         triggers_held_off: AtomicBool::new(false),
         aborted: OnceLock::new(),

@@ -9,11 +9,11 @@ use crate::pg::connect::Session;
 use crate::pg::wire::Connection;
 use std::sync::{Mutex, PoisonError};
 
-type Setting = (&'static str, &'static str);
+type Setting<'a> = (&'a str, &'a str);
 
 /// What every server from 10 knows. In the startup packet, because a role's or a database's own setting would otherwise
 /// be in force until the first statement: an idle timeout of a second has ended sessions that way.
-const BASE: [Setting; 12] = [
+const BASE: [Setting<'static>; 17] = [
     ("DateStyle", "ISO"),
     ("IntervalStyle", "postgres"),
     ("TimeZone", "UTC"),
@@ -25,17 +25,23 @@ const BASE: [Setting; 12] = [
     ("row_security", "off"),
     // `document` refuses xml values that are no document.
     ("xmloption", "content"),
+    ("default_transaction_isolation", "read committed"),
+    // Off, the word NULL in an array's text would be a string.
+    ("array_nulls", "on"),
+    ("standard_conforming_strings", "on"),
+    ("transform_null_equals", "off"),
+    ("gin_fuzzy_search_limit", "0"),
     ("statement_timeout", "0"),
     ("lock_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
 ];
 
-pub(crate) fn base() -> Vec<Setting> {
+pub(crate) fn base() -> Vec<Setting<'static>> {
     BASE.to_vec()
 }
 
 /// The settings for sessions on a server of that version.
-pub(crate) fn settings(side: Side, version: ServerVersion) -> Vec<Setting> {
+pub(crate) fn settings(side: Side, version: ServerVersion) -> Vec<Setting<'static>> {
     let mut settings = base();
     if version.at_least(14) {
         settings.push(("idle_session_timeout", "0"));
@@ -51,8 +57,7 @@ pub(crate) fn settings(side: Side, version: ServerVersion) -> Vec<Setting> {
 }
 
 /// What pg_restore sets for the statements of an archive, beyond the above.
-pub(crate) const FOR_SCHEMA: &str = "SET check_function_bodies = off; SET xmloption = content; \
-                                     SET standard_conforming_strings = on";
+const FOR_SCHEMA: &str = "SET check_function_bodies = off";
 
 impl Cx {
     pub(crate) async fn source_session(&self, database: &str) -> Result<Session, Failure> {
@@ -131,8 +136,9 @@ impl Db {
 
     pub(crate) async fn pair_with(&self, source: Connection) -> Result<Pair, Failure> {
         let cx = &self.cx;
-        let mut to = settings(Side::Target, cx.target_facts.version);
-        to.push(("synchronous_commit", "off"));
+        let date_style = self.date_style();
+        let mut to: Vec<Setting<'_>> = settings(Side::Target, cx.target_facts.version);
+        to.extend([("synchronous_commit", "off"), ("DateStyle", &date_style)]);
         let mut target = cx.target.connect_wire(&self.name, &to).await?;
         if self.holds_triggers_off() {
             target.command("SET session_replication_role = replica").await?;
@@ -151,8 +157,26 @@ impl Db {
         if let Some(session) = pop(&self.pools.targets) {
             return Ok(session);
         }
-        let session = self.cx.target_session(&self.name).await?;
+        let date_style = self.date_style();
+        let mut to: Vec<Setting<'_>> = settings(Side::Target, self.cx.target_facts.version);
+        to.push(("DateStyle", &date_style));
+        let session = self.cx.target.connect(&self.name, &to).await?;
         session.batch(FOR_SCHEMA).await?;
+        Ok(session)
+    }
+
+    /// A session on the target in which expressions mean what they mean in a session of the source's database: what a
+    /// materialized view holds may depend on the time zone, for one.
+    pub(crate) async fn target_as_at_home(&self) -> Result<Session, Failure> {
+        let mut to: Vec<Setting<'_>> = settings(Side::Target, self.cx.target_facts.version);
+        let own = |name: &str| self.defaults.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+        to.retain(|(name, _)| !own(name));
+        let session = self.cx.target.connect(&self.name, &to).await?;
+        for (name, value) in &self.defaults {
+            // What the target does not know or have (a locale) stays as it is there.
+            let sql = "SELECT pg_catalog.set_config($1, $2, false)";
+            drop(self.guarded(session.canceller(), session.execute(sql, &[name, value])).await);
+        }
         Ok(session)
     }
 

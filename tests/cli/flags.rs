@@ -40,7 +40,8 @@ fn databases_are_included_and_left_out_by_name() {
     for name in ["a", "b", "Odd, name", "d"] {
         made(&pair, name, "CREATE TABLE t (i int); INSERT INTO t VALUES (1)");
     }
-    let ran = pair.migrate(&["-f", "a,nowhere", "--exclude-database", "Odd, name", "--exclude-database", "d"]);
+    let ran =
+        pair.migrate(&["-f", "a,nowhere", "--exclude-database", "Odd, name", "--exclude-database", "d"]);
     ran.assert_done();
     assert_eq!(names(&ran, "pg_databases"), ["b", "postgres"]);
     let note = "filter: database nowhere, which is to be left out, is not on the source: ";
@@ -49,7 +50,8 @@ fn databases_are_included_and_left_out_by_name() {
     let ran = pair.migrate(&["--database", "a", "--database", "Odd, name", "--filtered-db=a", "--jobs", "1"]);
     ran.assert_done();
     assert_eq!(names(&ran, "pg_databases"), ["Odd, name"]);
-    let there = "SELECT string_agg(datname, '|' ORDER BY datname COLLATE \"C\") FROM pg_database WHERE oid > 16383";
+    let there =
+        "SELECT string_agg(datname, '|' ORDER BY datname COLLATE \"C\") FROM pg_database WHERE oid > 16383";
     assert_eq!(target(&pair, "postgres", there), "Odd, name|b");
     assert_eq!(target(&pair, "Odd, name", "SELECT i FROM t"), "1");
 }
@@ -61,7 +63,8 @@ fn roles_and_extensions_are_left_out_by_their_two_letter_flags() {
                    ALTER ROLE one SET work_mem = '1MB'; CREATE DATABASE shop;
                    ALTER ROLE one IN DATABASE shop SET work_mem = '2MB'; ALTER ROLE kept IN DATABASE shop SET work_mem = '3MB'";
     pair.source.psql("postgres", globals).unwrap();
-    let schema = "CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE TABLE t (i int); INSERT INTO t VALUES (1);
+    let schema =
+        "CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE TABLE t (i int); INSERT INTO t VALUES (1);
                   COMMENT ON EXTENSION hstore IS 'gone'; ALTER TABLE t OWNER TO one;
                   GRANT SELECT ON t TO kept, one, two";
     pair.source.psql("shop", schema).unwrap();
@@ -100,7 +103,11 @@ const TABLES: &str = "
 
 /// The tables that hold rows.
 fn filled(pair: &Pair, database: &str) -> String {
-    target(pair, database, "SELECT string_agg(name, ' ' ORDER BY name COLLATE \"C\") FROM counts WHERE count > 0")
+    target(
+        pair,
+        database,
+        "SELECT string_agg(name, ' ' ORDER BY name COLLATE \"C\") FROM counts WHERE count > 0",
+    )
 }
 
 #[test]
@@ -109,14 +116,19 @@ fn skipped_tables_are_made_without_rows_and_told() {
     made(&pair, "shop", TABLES);
     made(&pair, "Other", TABLES);
     let odd = "\"Odd, \"\"Name\"\".x\", Events_1";
-    let ran = pair.migrate(&["--skip-table", odd, "--skip-table", "shop.APP.plain,\"Other\".\"My App\".\"T\""]);
+    let ran =
+        pair.migrate(&["--skip-table", odd, "--skip-table", "shop.APP.plain,\"Other\".\"My App\".\"T\""]);
     ran.assert_done();
     assert_eq!(filled(&pair, "shop"), "T app.other events_2 plain");
     assert_eq!(filled(&pair, "Other"), "app.other app.plain events_2 plain");
     let all = ran.json["findings"].as_array().unwrap();
     let of_shop = all.iter().find(|f| f["id"] == "left-out" && f["database"] == "shop").unwrap();
-    assert_eq!((&of_shop["severity"], &of_shop["title"]), (&"info".into(), &"3 tables made without rows, as asked".into()));
-    let mut named: Vec<_> = of_shop["objects"].as_array().unwrap().iter().map(|o| o.as_str().unwrap()).collect();
+    assert_eq!(
+        (&of_shop["severity"], &of_shop["title"]),
+        (&"info".into(), &"3 tables made without rows, as asked".into())
+    );
+    let mut named: Vec<_> =
+        of_shop["objects"].as_array().unwrap().iter().map(|o| o.as_str().unwrap()).collect();
     named.sort_unstable();
     assert_eq!(named, ["app.events_1a", "app.plain", "public.\"Odd, \"\"Name\"\".x\""]);
     assert_eq!(ran.json["pg_databases"]["shop"]["tables"], 4);
@@ -138,7 +150,8 @@ fn named_tables_are_moved_and_no_others() {
 #[test]
 fn a_foreign_key_to_a_skipped_table_is_lost_by_name() {
     let pair = Pair::new();
-    let schema = "CREATE TABLE customers (id int PRIMARY KEY); CREATE TABLE orders (c int REFERENCES customers);
+    let schema =
+        "CREATE TABLE customers (id int PRIMARY KEY); CREATE TABLE orders (c int REFERENCES customers);
                   CREATE TABLE empty (c int REFERENCES customers);
                   INSERT INTO customers VALUES (1); INSERT INTO orders VALUES (1)";
     made(&pair, "shop", schema);
@@ -147,10 +160,16 @@ fn a_foreign_key_to_a_skipped_table_is_lost_by_name() {
     assert_eq!((ran.code, ran.status("shop"), ran.status("postgres")), (3, "failed", "done"), "{ran:?}");
     let lost = ran.findings("lost");
     assert_eq!(lost.len(), 1, "{lost:?}");
-    assert!(lost[0].contains("orders_c_fkey") && lost[0].contains("violates foreign key constraint"), "{lost:?}");
+    assert!(
+        lost[0].contains("orders_c_fkey") && lost[0].contains("violates foreign key constraint"),
+        "{lost:?}"
+    );
     assert_eq!(target(&pair, "shop", "SELECT c FROM orders"), "1");
     assert_eq!(target(&pair, "shop", "SELECT count(*) FROM customers"), "0");
-    assert_eq!(target(&pair, "shop", "SELECT conname FROM pg_constraint WHERE contype = 'f'"), "empty_c_fkey");
+    assert_eq!(
+        target(&pair, "shop", "SELECT conname FROM pg_constraint WHERE contype = 'f'"),
+        "empty_c_fkey"
+    );
 }
 
 #[test]
@@ -177,7 +196,10 @@ fn no_owner_and_no_privileges_leave_everything_to_the_targets_user() {
     assert_eq!(target(&pair, "shop", owned), "");
     let database = "SELECT datdba::regrole, datacl FROM pg_database WHERE datname = 'shop'";
     assert_eq!(target(&pair, "shop", database), "postgres|");
-    assert_eq!(target(&pair, "shop", "SELECT nspowner::regrole, nspacl FROM pg_namespace WHERE nspname = 's'"), "postgres|");
+    assert_eq!(
+        target(&pair, "shop", "SELECT nspowner::regrole, nspacl FROM pg_namespace WHERE nspname = 's'"),
+        "postgres|"
+    );
     assert_eq!(target(&pair, "shop", "SELECT i FROM s.t"), "1");
 
     // Each alone keeps the other.
@@ -220,7 +242,9 @@ impl TinyExtension {
                    CREATE TABLE internal (i int); INSERT INTO internal VALUES (1);";
         let control = "default_version = '1.0'\nrelocatable = false\nschema = public\n".to_owned();
         let mut this = Self { files: Vec::new(), name: name.clone() };
-        for (file, text) in [(format!("{name}.control"), control), (format!("{name}--1.0.sql"), sql.to_owned())] {
+        for (file, text) in
+            [(format!("{name}.control"), control), (format!("{name}--1.0.sql"), sql.to_owned())]
+        {
             let path = folder.join(file);
             std::fs::write(&path, text).ok()?;
             this.files.push(path);
@@ -249,7 +273,8 @@ fn configuration_tables_of_extensions_travel_unless_switched_off() {
         extension.name
     );
     made(&pair, "shop", &sql);
-    let rows = "SELECT (SELECT string_agg(name, ' ' ORDER BY name) FROM settings), (SELECT count(*) FROM internal)";
+    let rows =
+        "SELECT (SELECT string_agg(name, ' ' ORDER BY name) FROM settings), (SELECT count(*) FROM internal)";
     for (flags, wanted) in [
         (["--no-replicate-extension-tables"].as_slice(), "builtin|1"),
         (&["--replicate-extension-tables"], "builtin mine|1"),
@@ -265,7 +290,18 @@ fn configuration_tables_of_extensions_travel_unless_switched_off() {
 /// Whether a role can log in over TCP with this password.
 fn can_log_in(cluster: &Cluster, user: &str, password: &str) -> bool {
     let mut psql = Command::new(cluster.bin().join("psql"));
-    psql.args(["-X", "-w", "-h", "127.0.0.1", "-p", &cluster.port().to_string(), "-U", user, "-d", "postgres"]);
+    psql.args([
+        "-X",
+        "-w",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &cluster.port().to_string(),
+        "-U",
+        user,
+        "-d",
+        "postgres",
+    ]);
     psql.args(["-c", "SELECT 1"]).env("PGPASSWORD", password).output().unwrap().status.success()
 }
 
@@ -304,7 +340,8 @@ fn password_hashes_travel_as_they_are() {
 #[test]
 fn hashes_that_cannot_be_read_become_placeholders_or_what_the_file_says() {
     let pair = Pair::of(cluster(), asking());
-    let roles = "CREATE ROLE mover LOGIN; CREATE ROLE app LOGIN PASSWORD 'unreadable'; CREATE ROLE \"a:b\" LOGIN;
+    let roles =
+        "CREATE ROLE mover LOGIN; CREATE ROLE app LOGIN PASSWORD 'unreadable'; CREATE ROLE \"a:b\" LOGIN;
                  CREATE ROLE team";
     pair.source.psql("postgres", roles).unwrap();
     let file = pair.state.path().join("role-passwords");
@@ -384,7 +421,10 @@ fn the_result_is_on_stdout_and_logs_are_not() {
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
     let lines: Vec<_> = ran.stdout.lines().collect();
     assert!(lines[0].starts_with('[') && lines[0].contains("migration "), "{}", ran.stdout);
-    assert!(lines.iter().any(|l| l.starts_with('[') && l.contains("shop: copied public.t, 1 row")), "{lines:?}");
+    assert!(
+        lines.iter().any(|l| l.starts_with('[') && l.contains("shop: copied public.t, 1 row")),
+        "{lines:?}"
+    );
     assert!(lines.last().unwrap().starts_with("Done in "), "{lines:?}");
     assert!(!ran.stdout.contains('\u{1b}') && !ran.stdout.contains('\r'));
 
@@ -470,7 +510,8 @@ fn servers_and_passwords_come_from_the_environment_too() {
     private_file(&home.join(".pgpass"), &lines);
     again(&["-s", &source, "-t", &to], &[]);
 
-    let service = format!("[src]\nhost=127.0.0.1\nport={}\nuser=postgres\ndbname=postgres\n", pair.source.port());
+    let service =
+        format!("[src]\nhost=127.0.0.1\nport={}\nuser=postgres\ndbname=postgres\n", pair.source.port());
     std::fs::write(home.join(".pg_service.conf"), service).unwrap();
     again(&["-s", "service=src", "-t", &to], &[]);
     again(&["-s", "postgres:///postgres", "-t", &to], &[("PGSERVICE", "src")]);

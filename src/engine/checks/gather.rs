@@ -14,7 +14,7 @@ use crate::model::secrets::Secrets;
 use crate::model::units::{Side, TableName, count_of};
 use crate::pg::connect::{Server, Session};
 use crate::pg::error::ErrorKind;
-use crate::pg::facts::databases::{self, DatabaseFacts};
+use crate::pg::facts::databases::{self, DatabaseFacts, session_defaults};
 use crate::pg::facts::relations::{table_names, user_objects};
 use crate::pg::facts::server::{self, ServerFacts};
 use crate::pg::tools::{Tool, ToolSearch, find_pg_dump};
@@ -127,19 +127,20 @@ async fn look_into_sources(
     cancel: &CancellationToken,
 ) -> Result<BTreeMap<String, Vec<TableName>>, Failure> {
     let mut names = BTreeMap::new();
-    let session_settings = settings(Side::Source, source.facts.version);
     for candidate in candidates.iter_mut().filter(|c| c.blocked.is_none()) {
-        let connected = source.server.connect(&candidate.facts.name, &session_settings);
+        // Nothing is set in this session: it shows what sessions of this database get by themselves.
         let session = tokio::select! {
             () = cancel.cancelled() => return Err(Failure::interrupted()),
-            connected = connected => match connected {
+            connected = source.server.connect(&candidate.facts.name, &[]) => match connected {
                 Ok(session) => session,
                 Err(error) => {
-                    candidate.blocked = Some(Failure::from(error).while_doing("the source's database cannot be reached"));
+                    let failure = Failure::from(error).while_doing("the source's database cannot be reached");
+                    candidate.blocked = Some(failure);
                     continue;
                 }
             },
         };
+        candidate.defaults = guarded(cancel, session.canceller(), session_defaults(&session)).await?;
         if !plan.scope.tables.patterns().is_empty() {
             let found = guarded(cancel, session.canceller(), table_names(&session)).await?;
             names.insert(candidate.facts.name.clone(), found);

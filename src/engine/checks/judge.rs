@@ -127,7 +127,7 @@ fn candidate(facts: &DatabaseFacts, on_target: &[DatabaseFacts]) -> Candidate {
         None
     };
     let on_target = on_target.iter().find(|d| d.name == facts.name).cloned();
-    Candidate { facts: facts.clone(), on_target, occupied: false, blocked }
+    Candidate { facts: facts.clone(), on_target, occupied: false, defaults: Vec::new(), blocked }
 }
 
 fn creatable(plan: &Plan, candidates: &[Candidate], target: &Reached) -> Result<(), Failure> {

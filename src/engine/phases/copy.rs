@@ -123,14 +123,19 @@ async fn copy_by_spare(
     let Some(reader) = spare.take() else {
         return Err(Failure::new(
             FailureKind::Server,
-            format!("somebody waits for an exclusive lock on {} on the source, and nothing can be read any more", table.name),
+            format!(
+                "somebody waits for an exclusive lock on {} on the source, and nothing can be read any more",
+                table.name
+            ),
         )
-        .advise("keep schema changes and maintenance away from the source while it is migrated, and start again"));
+        .advise(
+            "keep schema changes and maintenance away from the source while it is migrated, and start again",
+        ));
     };
     let mut pair = db.pair_with(reader).await?;
-    let stats = relay_rows(db, &mut pair, table, (into, "SAVEPOINT table".to_owned())).await;
+    let stats = relay_rows(db, &mut pair, table, (into, "SAVEPOINT before".to_owned())).await;
     // Back to where the locks were taken, whatever became of this table.
-    if pair.source.is_usable() && pair.source.command("ROLLBACK TO SAVEPOINT table").await.is_ok() {
+    if pair.source.is_usable() && pair.source.command("ROLLBACK TO SAVEPOINT before").await.is_ok() {
         *spare = Some(pair.source);
     }
     stats

@@ -32,7 +32,10 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let session = db.target().await?;
     set_sequences(db, &session, sequences).await?;
-    refresh_views(db, &session, snapshot, script).await?;
+    if !snapshot.materialized_views.is_empty() {
+        let at_home = db.target_as_at_home().await?;
+        refresh_views(db, &at_home, snapshot, script).await?;
+    }
     if !import_statistics(db, &session).await? {
         statistics(db, &session).await?;
     }

@@ -66,7 +66,7 @@ fn compare(db: &Db, ours: &Archive, theirs: &Archive) -> Result<(), Failure> {
             None => wrong.push(format!("{} is missing", entry.title())),
             Some(other) if other.definition == entry.definition => {}
             Some(_) if EXACT.contains(&entry.desc.as_str()) => {
-                wrong.push(format!("{} differs", entry.title()))
+                wrong.push(format!("{} differs", entry.title()));
             }
             Some(_) => different.push(entry.title()),
         }

@@ -1,7 +1,7 @@
 //! The schema: the archive that pg_dump makes of it under the snapshot, and the part of it that rows need.
 
 use super::entries::{Script, execute_entry};
-use super::snapshot::{Snapshot, report_beyond_dump, report_left_out};
+use super::snapshot::{self, Snapshot, report_beyond_dump, report_left_out};
 use crate::engine::database::Db;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
@@ -16,9 +16,9 @@ use std::time::Duration;
 const DUMP_TIME_LIMIT: Duration = Duration::from_secs(4 * 3600);
 /// pg_dump's own wait for a lock, in milliseconds. We hold the same locks already, so it waits only for somebody who
 /// waits for us.
-const DUMP_LOCK_TIMEOUT_MS: u64 = 3_000;
+const DUMP_LOCK_TIMEOUT_MS: u64 = 1_000;
 /// How often all locks are let go of, so that such a one gets his turn.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 10;
 /// Written and read with the same locale for amounts of money, as the rows are.
 const SESSION_OPTIONS: &str = "-c lc_monetary=C";
 
@@ -34,6 +34,7 @@ pub(crate) async fn under_snapshot(db: &Arc<Db>) -> Result<(Snapshot, Script), F
         match dump(db, &snapshot).await {
             Ok(script) => {
                 report_left_out(db, &snapshot);
+                report_beyond_dump(db, &snapshot);
                 return Ok((snapshot, script));
             }
             Err(failure) if failure.what.contains("LOCK TABLE") && attempt < ATTEMPTS => {
@@ -50,7 +51,6 @@ pub(crate) async fn under_snapshot(db: &Arc<Db>) -> Result<(Snapshot, Script), F
 }
 
 async fn dump(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
-    report_beyond_dump(db, snapshot);
     let cx = &db.cx;
     let archive = dump_from(db, &cx.source, Some(&snapshot.id), Content::Schema).await?;
     let home = cx.target_session(&cx.target_home).await?;

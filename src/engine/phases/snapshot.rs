@@ -29,11 +29,13 @@ use tokio::task::JoinHandle;
 /// SQLSTATE lock_not_available.
 pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// How often a change under our hands makes us start again before we give up.
-const ATTEMPTS: u32 = 5;
+const CHANGES: u32 = 20;
+/// How often we wait for locks that we do not get.
+const WAITS: u32 = 5;
 /// How long a lock is waited for, in seconds, in each attempt.
 const LOCK_TIMEOUT_S: u32 = 20;
 /// The same for the spare, which waits for somebody who waits for the holder, if at all.
-const SPARE_LOCK_TIMEOUT_S: u32 = 3;
+const SPARE_LOCK_TIMEOUT_S: u32 = 1;
 /// Tables in one LOCK statement.
 const LOCK_BATCH: usize = 500;
 /// The holder is asked something this often, so that no firewall takes it for dead, and its death is noticed.
@@ -95,24 +97,35 @@ impl Snapshot {
 
 /// Takes the snapshot, locks the tables and makes sure that they are what the snapshot saw.
 pub(crate) async fn take(db: &Arc<Db>) -> Result<Snapshot, Failure> {
-    let mut last = Failure::local("no attempt was made");
-    for attempt in 1..=ATTEMPTS {
-        match attempt_once(db).await {
+    let mut attempts = [0; 2];
+    loop {
+        let (failure, kind, most) = match attempt_once(db).await {
             Ok(snapshot) => return Ok(snapshot),
             Err(Attempt::Over(failure)) => return Err(failure),
-            Err(Attempt::Again(failure)) => {
-                tracing::info!(database = db.name, attempt, "snapshot taken again: {failure}");
-                last = failure;
-            }
+            Err(Attempt::Changed(failure)) => (failure, 0, CHANGES),
+            Err(Attempt::Blocked(failure)) => (failure, 1, WAITS),
+        };
+        attempts[kind] += 1;
+        tracing::info!(database = db.name, ?attempts, "snapshot taken again: {failure}");
+        if attempts[kind] >= most {
+            return Err(failure.advise(
+                "keep schema changes and maintenance away from the source while it is migrated, and start again",
+            ));
+        }
+        // Out of step with whoever changes tables again and again.
+        let pause = Duration::from_millis(u64::from(attempts[kind]) * 37);
+        tokio::select! {
+            () = db.cancel.cancelled() => return Err(Failure::interrupted()),
+            () = tokio::time::sleep(pause) => {}
         }
     }
-    Err(last.advise(
-        "keep schema changes and maintenance away from the source while it is migrated, and start again",
-    ))
 }
 
 enum Attempt {
-    Again(Failure),
+    /// Under our hands, which costs next to nothing.
+    Changed(Failure),
+    /// For as long as we wait for a lock, others wait behind us.
+    Blocked(Failure),
     Over(Failure),
 }
 
@@ -135,17 +148,12 @@ async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
     let ask = "SELECT pg_catalog.pg_export_snapshot()::text";
     let row = db.guarded(holder.canceller(), holder.query_one(ask, &[])).await?;
     let id: String = row.try_get(0).map_err(crate::pg::error::Error::from)?;
-    let (tables, left_out) = match planned_tables(db, &holder).await {
-        // The sizes of tables cannot be asked for while they are locked.
-        Err(failure) if failure.sqlstate.as_deref() == Some(LOCK_NOT_AVAILABLE) => {
-            return Err(Attempt::Again(blocked(db, &[], LOCK_TIMEOUT_S).await));
-        }
-        planned => planned?,
-    };
+    let (mut tables, left_out) = planned_tables(db, &holder).await?;
     lock(db, &holder, &tables).await?;
     let spare = spare(db, &id, &tables).await?;
     compare(db, &holder, &tables).await?;
     execute(&db.cancel, &holder, "SET LOCAL lock_timeout = 0").await?;
+    db.guarded(holder.canceller(), tables::measure(&holder, &mut tables)).await?;
 
     let sequences = db.guarded(holder.canceller(), objects::sequences(&holder)).await?;
     let materialized_views = db.guarded(holder.canceller(), objects::materialized_views(&holder)).await?;
@@ -201,9 +209,9 @@ async fn lock(db: &Db, holder: &Session, tables: &[TableFacts]) -> Result<(), At
         return Err(match failure.sqlstate.as_deref() {
             // Dropped or renamed since the snapshot.
             Some("42P01" | "3F000") => {
-                Attempt::Again(failure.while_doing("the schema changed on the source"))
+                Attempt::Changed(failure.while_doing("the schema changed on the source"))
             }
-            Some(LOCK_NOT_AVAILABLE) => Attempt::Again(blocked(db, batch, LOCK_TIMEOUT_S).await),
+            Some(LOCK_NOT_AVAILABLE) => Attempt::Blocked(blocked(db, batch, LOCK_TIMEOUT_S).await),
             Some("53200") => Attempt::Over(
                 failure
                     .while_doing(format!("locking {} for reading", count_of(tables.len() as u64, "table")))
@@ -227,7 +235,7 @@ async fn spare(db: &Db, snapshot: &str, tables: &[TableFacts]) -> Result<Spare, 
         );
         let Err(failure) = db.guarded(canceller.clone(), reader.command(&sql)).await else { continue };
         return Err(match failure.sqlstate.as_deref() {
-            Some(LOCK_NOT_AVAILABLE) => Attempt::Again(blocked(db, batch, SPARE_LOCK_TIMEOUT_S).await),
+            Some(LOCK_NOT_AVAILABLE) => Attempt::Changed(blocked(db, batch, SPARE_LOCK_TIMEOUT_S).await),
             // The server's table of locks is too small for twice as many: without a spare, then.
             Some("53200") => return Ok(Spare::default()),
             _ => Attempt::Over(failure.while_doing("locking the tables for reading")),
@@ -259,7 +267,9 @@ async fn blocked(db: &Db, batch: &[TableFacts], timeout_s: u32) -> Failure {
     };
     Failure::new(
         FailureKind::Server,
-        format!("tables on the source are locked exclusively, or about to be, for more than {timeout_s} s: {who}"),
+        format!(
+            "tables on the source are locked exclusively, or about to be, for more than {timeout_s} s: {who}"
+        ),
     )
 }
 
@@ -279,7 +289,7 @@ async fn compare(db: &Db, holder: &Session, tables: &[TableFacts]) -> Result<(),
         count_of(changed.len() as u64, "table"),
         changed.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
     );
-    Err(Attempt::Again(Failure::new(FailureKind::Server, what)))
+    Err(Attempt::Changed(Failure::new(FailureKind::Server, what)))
 }
 
 /// Keeps the holder alive; when it dies all the same, nothing that is read from then on is of the same moment.

@@ -100,3 +100,13 @@ pub async fn extras(session: &Session) -> Result<DatabaseExtras, Error> {
     .await?;
     found.pop().ok_or_else(|| Error::new(ErrorKind::NoDatabase, "the database is gone"))
 }
+
+/// What a session gets by itself that changes what expressions mean, as name and value; to be asked in a session that
+/// sets nothing.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn session_defaults(session: &Session) -> Result<Vec<(String, String)>, Error> {
+    let sql = include_str!("../../../assets/sql/session_defaults.sql");
+    rows(session, sql, &[], |r| Ok((get(r, "name")?, get(r, "setting")?))).await
+}

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct TableFacts {
     pub oid: i64,
     pub name: TableName,
-    /// Heap, TOAST and maps on disk.
+    /// Heap, TOAST and maps on disk; 0 until [`measure`] has been asked.
     pub size_bytes: u64,
     /// Columns that hold data: neither dropped nor generated.
     pub columns: Vec<String>,
@@ -37,7 +37,25 @@ impl TableFacts {
     }
 }
 
-/// The tables as the session's transaction sees them, largest first.
+/// Fills in the sizes and puts the largest first. The tables must be locked already: the question would wait for whoever
+/// holds one of them exclusively.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn measure(session: &Session, tables: &mut [TableFacts]) -> Result<(), Error> {
+    let oids: Vec<_> = tables.iter().map(|t| t.oid).collect();
+    let sql = include_str!("../../../assets/sql/table_sizes.sql");
+    let read = |r: &tokio_postgres::Row| Ok((get::<i64>(r, "oid")?, get::<Option<i64>>(r, "size_bytes")?));
+    let sizes: BTreeMap<_, _> = rows(session, sql, &[&oids], read).await?.into_iter().collect();
+    for table in &mut *tables {
+        let size = sizes.get(&table.oid).copied().flatten();
+        table.size_bytes = size.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+    }
+    tables.sort_by_key(|t| (std::cmp::Reverse(t.size_bytes), t.oid));
+    Ok(())
+}
+
+/// The tables as the session's transaction sees them.
 ///
 /// # Errors
 /// When the server does not answer.
@@ -49,8 +67,7 @@ pub async fn gather(session: &Session) -> Result<Vec<TableFacts>, Error> {
         Ok(TableFacts {
             oid: get(r, "oid")?,
             name: TableName::new(get::<String>(r, "schema")?, get::<String>(r, "name")?),
-            // NULL: dropped since the snapshot. The comparison after locking finds that out.
-            size_bytes: get::<Option<i64>>(r, "size_bytes")?.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+            size_bytes: 0,
             columns: get(r, "columns")?,
             binary_is_safe: get(r, "binary_is_safe")?,
             ancestors: schemas.into_iter().zip(names).map(|(s, n)| TableName::new(s, n)).collect(),
