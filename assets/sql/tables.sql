@@ -53,6 +53,7 @@ WITH RECURSIVE ancestors(oid, ancestor, level) AS (
 SELECT c.oid::int8 AS oid,
        n.nspname::text AS schema,
        c.relname::text AS name,
+       greatest(c.reltuples, 0)::int8 AS rows_estimate,
        m.oid IS NOT NULL AS of_extension,
        nullif(f.condition, '') AS condition,
        c.relispartition AS is_partition,

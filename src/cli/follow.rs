@@ -1,7 +1,7 @@
 //! Follows a running engine to its end: draws or prints what it tells, and passes signals on to it.
 
 use super::args::OutputArgs;
-use super::lines::{finding_line, line};
+use super::lines::{finding_line, line, text};
 use super::out;
 use super::progress::{Rate, Screen, picture};
 use crate::link::Link;
@@ -32,11 +32,12 @@ enum Face {
 
 impl Face {
     fn new(output: &OutputArgs) -> Self {
-        let logs_on_terminal = output.verbose || output.debug;
+        let logs = output.verbose || output.debug;
         let on_terminal = std::io::stderr().is_terminal() && (output.json || std::io::stdout().is_terminal());
-        if output.quiet {
+        if output.quiet || (logs && (output.json || on_terminal)) {
+            // What is logged to the same place says the same.
             Face::Silent
-        } else if on_terminal && !logs_on_terminal {
+        } else if on_terminal {
             Face::Picture { screen: Screen::default(), rate: Rate::default(), stay: Vec::new() }
         } else if output.json {
             Face::Lines(out::note)
@@ -123,6 +124,9 @@ pub(super) async fn follow(mut link: Link, output: &OutputArgs) -> (Run, Result<
             entry = link.next_entry() => match entry {
                 Some(entry) => {
                     run.apply(&entry);
+                    if let Some(text) = text(&run, &entry) {
+                        tracing::info!("{text}");
+                    }
                     face.entry(&run, &entry);
                 }
                 None => break,

@@ -7,8 +7,17 @@ use crate::model::phase::Phase;
 use crate::model::run::Run;
 use crate::model::units::{Side, count_of, human_bytes, human_ms, printable, readable};
 
+/// Statements that took less have no line of their own, in milliseconds.
+const NOTICEABLE_MS: u64 = 100;
+
 /// The line for an entry; most small steps have none. `run` is the state after the entry.
 pub(super) fn line(run: &Run, entry: &Entry) -> Option<String> {
+    let text = text(run, entry)?;
+    Some(format!("[{:>9}] {text}", human_ms(entry.at_ms.saturating_sub(run.started_ms))))
+}
+
+/// The same without the time, for the log, which has its own.
+pub(super) fn text(run: &Run, entry: &Entry) -> Option<String> {
     let text = match &entry.event {
         Event::Started { version, id, .. } => format!("pgpassage {version}, migration {id}"),
         Event::ServerSeen { side, server } => server_line(*side, server),
@@ -37,7 +46,7 @@ pub(super) fn line(run: &Run, entry: &Entry) -> Option<String> {
             human_bytes(*bytes),
             human_ms(*ms)
         ),
-        Event::StatementTimed { database, title, ms } => {
+        Event::StatementTimed { database, title, ms } if *ms >= NOTICEABLE_MS => {
             format!("{}: {} in {}", readable(database), printable(title), human_ms(*ms))
         }
         Event::DatabaseEnded { database, outcome, message } => {
@@ -49,7 +58,7 @@ pub(super) fn line(run: &Run, entry: &Entry) -> Option<String> {
         },
         _ => return None,
     };
-    Some(format!("[{:>9}] {text}", human_ms(entry.at_ms.saturating_sub(run.started_ms))))
+    Some(text)
 }
 
 fn server_line(side: Side, server: &ServerSummary) -> String {

@@ -7,7 +7,7 @@ use crate::model::event::DatabaseOutcome;
 use crate::model::gauges::{DatabaseGauge, Gauges};
 use crate::model::phase::Phase;
 use crate::model::run::{DatabaseRun, Run};
-use crate::model::units::{count_of, human_bytes, human_ms, printable, readable};
+use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
 use std::collections::VecDeque;
 use std::io::Write;
 
@@ -127,7 +127,10 @@ fn total_line(run: &Run, gauges: &Gauges, rate: Option<u64>) -> Option<String> {
     let left_ms = rate.map_or(0, |rate| (total - done) / rate * 1000);
     let left =
         if left_ms > 0 { format!(", about {} left for the rows", human_ms(left_ms)) } else { String::new() };
-    Some(format!("{} {percent:>3} %  {}{speed}{left}", bar(percent), count_of(gauges.rows_done(), "row")))
+    let (rows, estimate) = (gauges.rows_done(), gauges.rows_estimate());
+    let of = if rows < estimate { format!(" of about {}", thousands(estimate)) } else { String::new() };
+    let rows = if of.is_empty() { count_of(rows, "row") } else { format!("{}{of} rows", thousands(rows)) };
+    Some(format!("{} {percent:>3} %  {rows}{speed}{left}", bar(percent)))
 }
 
 /// Never 100 before it is.

@@ -13,7 +13,7 @@ type Setting<'a> = (&'a str, &'a str);
 
 /// What every server from 10 knows. In the startup packet, because a role's or a database's own setting would otherwise
 /// be in force until the first statement: an idle timeout of a second has ended sessions that way.
-const BASE: [Setting<'static>; 17] = [
+const BASE: [Setting<'static>; 18] = [
     ("DateStyle", "ISO"),
     ("IntervalStyle", "postgres"),
     ("TimeZone", "UTC"),
@@ -30,6 +30,8 @@ const BASE: [Setting<'static>; 17] = [
     ("array_nulls", "on"),
     ("standard_conforming_strings", "on"),
     ("transform_null_equals", "off"),
+    // On, a search_path that is set for a role or a database would be stored in quotes.
+    ("quote_all_identifiers", "off"),
     ("gin_fuzzy_search_limit", "0"),
     ("statement_timeout", "0"),
     ("lock_timeout", "0"),

@@ -14,6 +14,9 @@ pub struct DatabaseGauge {
     pub bytes_total: u64,
     pub bytes_done: u64,
     pub rows_done: u64,
+    /// What the source's statistics say; may be too low, or 0.
+    #[serde(default)]
+    pub rows_estimate: u64,
     /// Statements of the index and constraint phase.
     pub steps_total: u64,
     pub steps_done: u64,
@@ -46,6 +49,10 @@ impl Gauges {
 
     pub fn bytes_done(&self) -> u64 {
         self.databases.values().map(|d| d.bytes_done).sum()
+    }
+
+    pub fn rows_estimate(&self) -> u64 {
+        self.databases.values().map(|d| d.rows_estimate).sum()
     }
 
     pub fn rows_done(&self) -> u64 {

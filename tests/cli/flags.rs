@@ -60,7 +60,7 @@ fn databases_are_included_and_left_out_by_name() {
 fn roles_and_extensions_are_left_out_by_their_two_letter_flags() {
     let pair = Pair::new();
     let globals = "CREATE ROLE one LOGIN; CREATE ROLE two; CREATE ROLE kept; GRANT two TO kept; GRANT kept TO one;
-                   ALTER ROLE one SET work_mem = '1MB'; CREATE DATABASE shop;
+                   CREATE DATABASE shop; GRANT CREATE ON DATABASE shop TO one, kept; ALTER ROLE one SET work_mem = '1MB';
                    ALTER ROLE one IN DATABASE shop SET work_mem = '2MB'; ALTER ROLE kept IN DATABASE shop SET work_mem = '3MB'";
     pair.source.psql("postgres", globals).unwrap();
     let schema =
@@ -73,6 +73,10 @@ fn roles_and_extensions_are_left_out_by_their_two_letter_flags() {
     assert_eq!(names(&ran, "pg_roles"), ["kept", "postgres"]);
     let roles = "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE oid > 16383";
     assert_eq!(target(&pair, "postgres", roles), "kept");
+    let acl = "ACL on TABLE public.t could not be set";
+    let told = ran.findings("warning");
+    assert!(told.iter().any(|f| f.contains(acl) && f.contains("\"two\"") && f.contains("\"one\"")), "{told:?}");
+    assert!(target(&pair, "postgres", "SELECT has_database_privilege('kept', 'shop', 'CREATE')") == "t");
     let extensions = "SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension";
     assert_eq!(target(&pair, "shop", extensions), "citext plpgsql");
     assert_eq!(target(&pair, "shop", "SELECT i FROM t"), "1");
@@ -405,13 +409,20 @@ fn the_result_is_on_stdout_and_logs_are_not() {
     });
     assert_eq!(database, &wanted);
     assert_eq!(ran.json["error"], serde_json::Value::Null);
-    assert!(ran.stderr.contains(" INFO ") && ran.stderr.contains("copied public.t, 1 row"), "{}", ran.stderr);
-    assert!(std::fs::read_to_string(&log).unwrap().contains(" INFO "));
+    for text in [ran.stderr.clone(), std::fs::read_to_string(&log).unwrap()] {
+        assert!(text.contains(" INFO ") && text.matches("shop: copied public.t, 1 row").count() == 1, "{text}");
+    }
+    assert!(pair.state_text().contains(" INFO "));
     assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
 
     let ran = again(&["--json", "-d"]);
     ran.assert_done();
-    assert!(ran.stderr.contains("pgpassage"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(" DEBUG "), "{}", ran.stderr);
+
+    let ran = again(&["-v"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains(" INFO ") && !ran.stdout.contains(" INFO "), "{ran:?}");
+    assert!(ran.stdout.contains("shop: copied public.t, 1 row"), "{}", ran.stdout);
 
     let ran = again(&["--json", "--quiet"]);
     ran.assert_done();

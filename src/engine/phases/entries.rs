@@ -12,10 +12,12 @@ use crate::pg::connect::Session;
 use crate::pg::tools::redact;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Statements that took at least this long are journalled with their time, in milliseconds.
-const NOTICEABLE_MS: u64 = 100;
+/// Kinds whose time is always journalled.
+const TIMED: [&str; 3] = ["INDEX", "CONSTRAINT", "FK CONSTRAINT"];
+/// Other statements are journalled with their time when they took at least this long.
+const NOTICEABLE: Duration = Duration::from_millis(100);
 
 /// The archive while its entries are worked through: who has been dealt with, by dump id.
 #[derive(Debug)]
@@ -115,10 +117,17 @@ pub(crate) async fn execute_entry(
             if crate::engine::retry::ends_the_database(&failure) {
                 return Err(failure.while_doing(entry.title()));
             }
+            if matches!(entry.desc.as_str(), "ACL" | "DEFAULT ACL") {
+                return piece_by_piece(db, session, entry).await;
+            }
             report(db, entry, &failure);
             return Ok(());
         }
-        record_time(db, entry.title(), began);
+        if TIMED.contains(&entry.desc.as_str()) {
+            record(db, entry.title(), began);
+        } else {
+            record_time(db, entry.title(), began);
+        }
     }
     if db.cx.plan.policies.owners == Keep::Yes {
         for sql in entry.postlude() {
@@ -136,12 +145,50 @@ pub(crate) async fn execute_entry(
     Ok(())
 }
 
+/// Privileges of a role that is not there must not take those of others along.
+async fn piece_by_piece(db: &Db, session: &Session, entry: &Entry) -> Result<(), Failure> {
+    let mut failed: Option<Failure> = None;
+    for sql in statements(&entry.definition) {
+        let Err(failure) = patiently(db, session, sql).await else { continue };
+        if crate::engine::retry::ends_the_database(&failure) {
+            return Err(failure.while_doing(entry.title()));
+        }
+        match &mut failed {
+            None => failed = Some(failure),
+            Some(first) if first.what.contains(&failure.what) => {}
+            Some(first) => first.what = format!("{}; {}", first.what, failure.what),
+        }
+    }
+    if let Some(failure) = &failed {
+        report(db, entry, failure);
+    }
+    Ok(())
+}
+
+/// The statements of an ACL entry, which knows quoted names but no functions' bodies.
+pub(crate) fn statements(sql: &str) -> Vec<&str> {
+    let mut quote = None;
+    let ends = |c: char| {
+        match quote {
+            Some(open) if open == c => quote = None,
+            None if c == '"' || c == '\'' => quote = Some(c),
+            _ => {}
+        }
+        quote.is_none() && c == ';'
+    };
+    sql.split(ends).map(str::trim).filter(|statement| !statement.is_empty()).collect()
+}
+
 /// Journals how long a statement took, if anybody could have noticed.
 pub(crate) fn record_time(db: &Db, title: String, began: Instant) {
-    let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if ms >= NOTICEABLE_MS {
-        db.cx.emit.record(Event::StatementTimed { database: db.name.clone(), title, ms });
+    if began.elapsed() >= NOTICEABLE {
+        record(db, title, began);
     }
+}
+
+fn record(db: &Db, title: String, began: Instant) {
+    let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    db.cx.emit.record(Event::StatementTimed { database: db.name.clone(), title, ms });
 }
 
 /// The definition with the session state it needs. A tablespace that the target does not have is replaced.
@@ -180,7 +227,7 @@ pub(crate) async fn patiently(db: &Db, session: &Session, sql: &str) -> Result<(
         match result {
             Err(error) if crate::engine::retry::worth_another_try(&error) && tries < TRIES => {
                 tries += 1;
-                tokio::time::sleep(std::time::Duration::from_millis(100 * u64::from(tries))).await;
+                tokio::time::sleep(Duration::from_millis(100 * u64::from(tries))).await;
             }
             result => return result.map_err(Failure::from),
         }
@@ -210,4 +257,16 @@ fn report(db: &Db, entry: &Entry, failure: &Failure) {
         finding = finding.fix(redact(advice));
     }
     db.finding(finding);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::statements;
+
+    #[test]
+    fn privileges_are_taken_apart_outside_of_quotes() {
+        let sql = "REVOKE ALL ON t FROM PUBLIC;\nGRANT ALL ON t TO \"a;\"\"b'\";\n\nSET SESSION AUTHORIZATION 'x;''y';";
+        let parts = ["REVOKE ALL ON t FROM PUBLIC", "GRANT ALL ON t TO \"a;\"\"b'\"", "SET SESSION AUTHORIZATION 'x;''y'"];
+        assert_eq!(statements(sql), parts);
+    }
 }

@@ -1,7 +1,7 @@
 //! What would have been in the way before: event triggers, the database's comment, settings, privileges and limits.
 //! At last: the target made to keep what it was given.
 
-use super::entries::{Script, execute_entry};
+use super::entries::{Script, execute_entry, statements};
 use crate::engine::context::execute;
 use crate::engine::database::Db;
 use crate::engine::retry::ends_the_database;
@@ -55,7 +55,9 @@ async fn database(db: &Db, session: &Session, script: &Script) -> Result<(), Fai
         about_database(db, session, entry).await?;
     }
     let mut statements = Vec::new();
-    for (role, settings) in &facts.settings {
+    let excluded = &db.cx.plan.scope.excluded_roles;
+    let wanted = |role: &Option<String>| role.as_ref().is_none_or(|role| !excluded.contains(role));
+    for (role, settings) in facts.settings.iter().filter(|(role, _)| wanted(role)) {
         let made = settings.iter().filter_map(|s| alter_setting(&db.name, role.as_deref(), s));
         statements.extend(made.map(|sql| ("setting", Severity::Lost, sql)));
     }
@@ -88,7 +90,10 @@ fn archive_has_comment(script: &Script) -> bool {
 async fn about_database(db: &Db, session: &Session, entry: &Entry) -> Result<(), Failure> {
     match entry.desc.as_str() {
         "ACL" if db.cx.plan.policies.privileges == Keep::Yes => {
-            set(db, session, ("privileges", Severity::Warning), &entry.definition).await
+            for sql in statements(&entry.definition) {
+                set(db, session, ("privileges", Severity::Warning), sql).await?;
+            }
+            Ok(())
         }
         "COMMENT" => set(db, session, ("comment", Severity::Lost), &entry.definition).await,
         "SECURITY LABEL" => set(db, session, ("label", Severity::Lost), &entry.definition).await,

@@ -160,11 +160,13 @@ async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
     let large_objects = db.guarded(holder.canceller(), objects::large_objects(&holder)).await?;
     let beyond_dump = db.guarded(holder.canceller(), objects::beyond_dump(&holder)).await?;
     let bytes = tables.iter().map(|t| t.size_bytes).sum();
+    let rows_estimate = tables.iter().map(|t| t.rows_estimate).sum();
     let count = tables.len() as u64;
     db.cx.emit.record(Event::SnapshotTaken { database: db.name.clone(), tables: count, bytes });
     db.cx.board.change(&db.name, |g| {
         g.tables_total = count;
         g.bytes_total = bytes;
+        g.rows_estimate = rows_estimate;
     });
     let watch = tokio::spawn(watch(Arc::clone(db), Arc::clone(&holder), spare.clone()));
     let holder = std::sync::Mutex::new(Some(holder));

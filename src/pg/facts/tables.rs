@@ -12,6 +12,8 @@ pub struct TableFacts {
     pub name: TableName,
     /// Heap, TOAST and maps on disk; 0 until [`measure`] has been asked.
     pub size_bytes: u64,
+    /// What the source's statistics say; 0 where it has none.
+    pub rows_estimate: u64,
     /// Columns that hold data: neither dropped nor generated.
     pub columns: Vec<String>,
     /// The binary form of every column means the same on another server.
@@ -68,6 +70,7 @@ pub async fn gather(session: &Session) -> Result<Vec<TableFacts>, Error> {
             oid: get(r, "oid")?,
             name: TableName::new(get::<String>(r, "schema")?, get::<String>(r, "name")?),
             size_bytes: 0,
+            rows_estimate: u64::try_from(get::<i64>(r, "rows_estimate")?).unwrap_or(0),
             columns: get(r, "columns")?,
             binary_is_safe: get(r, "binary_is_safe")?,
             ancestors: schemas.into_iter().zip(names).map(|(s, n)| TableName::new(s, n)).collect(),

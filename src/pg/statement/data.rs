@@ -154,6 +154,7 @@ mod tests {
             oid: 1,
             name: TableName::new("S", "t"),
             size_bytes: 0,
+            rows_estimate: 0,
             columns: columns.iter().map(|c| (*c).to_owned()).collect(),
             binary_is_safe: true,
             ancestors: Vec::new(),
