@@ -75,7 +75,10 @@ fn roles_and_extensions_are_left_out_by_their_two_letter_flags() {
     assert_eq!(target(&pair, "postgres", roles), "kept");
     let acl = "ACL on TABLE public.t could not be set";
     let told = ran.findings("warning");
-    assert!(told.iter().any(|f| f.contains(acl) && f.contains("\"two\"") && f.contains("\"one\"")), "{told:?}");
+    assert!(
+        told.iter().any(|f| f.contains(acl) && f.contains("\"two\"") && f.contains("\"one\"")),
+        "{told:?}"
+    );
     assert!(target(&pair, "postgres", "SELECT has_database_privilege('kept', 'shop', 'CREATE')") == "t");
     let extensions = "SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension";
     assert_eq!(target(&pair, "shop", extensions), "citext plpgsql");
@@ -410,7 +413,10 @@ fn the_result_is_on_stdout_and_logs_are_not() {
     assert_eq!(database, &wanted);
     assert_eq!(ran.json["error"], serde_json::Value::Null);
     for text in [ran.stderr.clone(), std::fs::read_to_string(&log).unwrap()] {
-        assert!(text.contains(" INFO ") && text.matches("shop: copied public.t, 1 row").count() == 1, "{text}");
+        assert!(
+            text.contains(" INFO ") && text.matches("shop: copied public.t, 1 row").count() == 1,
+            "{text}"
+        );
     }
     assert!(pair.state_text().contains(" INFO "));
     assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);

@@ -293,28 +293,59 @@ fn what_contradicts_the_servers_is_refused_before_anything_is_made() {
 
 #[test]
 fn one_database_that_cannot_be_reached_does_not_stop_the_others() {
-    let pair = Pair::new();
-    for database in ["open", "closed", "shut"] {
+    let refusing = ClusterOptions::new(server_binaries()).hba("host guarded mover 127.0.0.1/32 reject");
+    let pair = Pair::of(Cluster::start(refusing).unwrap(), cluster());
+    for database in ["open", "closed", "shut", "guarded", "full", "barred"] {
         made(&pair, database, "CREATE TABLE t (i int); INSERT INTO t VALUES (1)");
     }
     let setup = "CREATE ROLE mover LOGIN; GRANT pg_read_all_data TO mover; REVOKE CONNECT ON DATABASE closed FROM PUBLIC;
-                 ALTER DATABASE shut ALLOW_CONNECTIONS false";
+                 ALTER DATABASE shut ALLOW_CONNECTIONS false; ALTER DATABASE \"full\" CONNECTION LIMIT 0";
     pair.source.psql("postgres", setup).unwrap();
+    pair.target.psql("postgres", "CREATE DATABASE barred; ").unwrap();
+    pair.target.psql("postgres", "ALTER DATABASE barred ALLOW_CONNECTIONS false").unwrap();
     let (source, target) = (pair.source.uri_for("mover", None, "postgres"), pair.target.uri("postgres"));
     let ran = pair.program(&["migrate", "-s", &source, "-t", &target, "--json"]);
     assert_document(&ran);
     assert_eq!(ran.code, 3, "{ran:?}");
     assert_eq!(ran.message("open"), "created and migrated database");
-    let closed = "the source's user has no CONNECT privilege on the database (on the source: GRANT CONNECT ON DATABASE … \
-                  TO the migration's user, or leave it out with --exclude-database)";
-    assert_eq!(ran.message("closed"), closed);
-    let shut = "the source's database does not accept connections (on the source: ALTER DATABASE … ALLOW_CONNECTIONS \
-                true, or leave it out with --exclude-database)";
-    assert_eq!(ran.message("shut"), shut);
-    let statuses = ["open", "postgres", "closed", "shut"].map(|name| ran.status(name));
-    assert_eq!(statuses, ["done", "done", "failed", "failed"]);
-    let there = pair.target.psql("postgres", "SELECT datname FROM pg_database WHERE oid > 16383").unwrap();
-    assert_eq!(there, "open");
+    let cannot = "the source's database cannot be reached: ";
+    for (name, sentence) in [
+        (
+            "closed",
+            "the source's user has no CONNECT privilege on the database (on the source: GRANT CONNECT ON DATABASE … TO \
+             the migration's user, or leave it out with --exclude-database)"
+                .to_owned(),
+        ),
+        (
+            "shut",
+            "the source's database does not accept connections (on the source: ALTER DATABASE … ALLOW_CONNECTIONS true, \
+             or leave it out with --exclude-database)"
+                .to_owned(),
+        ),
+        (
+            "guarded",
+            format!(
+                "{cannot}pg_hba.conf rejects connection for host \"127.0.0.1\", user \"mover\", database \"guarded\", \
+                 no encryption (allow this host, user and database in the server's pg_hba.conf, or in its allow list)"
+            ),
+        ),
+        (
+            "full",
+            format!(
+                "{cannot}too many connections for database \"full\" (lower --jobs, close idle sessions, or raise \
+                 max_connections or the limit of the role or database)"
+            ),
+        ),
+        (
+            "barred",
+            "the target's database cannot be reached: database \"barred\" is not currently accepting connections".to_owned(),
+        ),
+    ] {
+        assert_eq!((ran.status(name), ran.message(name)), ("failed", sentence.as_str()));
+    }
+    assert_eq!((ran.status("open"), ran.status("postgres")), ("done", "done"));
+    let there = "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE oid > 16383";
+    assert_eq!(pair.target.psql("postgres", there).unwrap(), "barred open");
     assert_eq!(pair.target.psql("open", "SELECT i FROM t").unwrap(), "1");
 
     let ran = pair.program(&["migrate", "-s", &source, "-t", &target, "--json", "--database", "shut"]);

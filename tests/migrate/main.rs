@@ -9,6 +9,9 @@ mod cli;
 
 mod archive;
 mod everything;
+mod privileges;
+mod secrets;
+mod stops;
 mod traps;
 mod versions;
 mod wire;

@@ -10,12 +10,16 @@ use crate::model::plan::TargetPolicy;
 use crate::model::units::{TableName, thousands};
 use crate::pg::facts::tables::{self, Belongs, TableFacts};
 use crate::pg::quote::Qualified;
-use crate::pg::statement::data::{CopyFormat, copy_in, copy_out, lock_now};
+use crate::pg::statement::data::{CopyFormat, Written, copy_in, copy_out, lock_now, truncate_only};
 use crate::pg::wire::{CopyStats, RelayError, relay};
 use std::time::Instant;
 
 /// SQLSTATE check_violation: a CHECK, or the bounds of a partition.
 const CHECK_VIOLATION: &str = "23514";
+
+/// Tables from this size on are truncated (they are empty and ours) to have their rows written frozen, in bytes. Smaller
+/// ones are not worth the new file that a truncation makes.
+const FROZEN_FROM_BYTES: u64 = 1 << 20;
 
 /// Copies one table. A failure of this table alone is journalled and the others go on.
 ///
@@ -150,8 +154,10 @@ async fn relay_rows(
     let doing = db.cx.board.doing(&db.name, format!("copying {}", table.name), Some(table.size_bytes));
     let format = format(db, table);
     let out = format!("{first}; {}", copy_out(table, format));
-    let into = copy_in(into, &table.columns, format);
+    let written = written(db, table);
+    let into = copy_in(into, &table.columns, format, written);
     let prepare = match table.belongs {
+        Belongs::User if written == Written::Frozen => format!("BEGIN; {}", truncate_only(&[&table.name])),
         Belongs::User => "BEGIN".to_owned(),
         Belongs::Extension { .. } => format!("BEGIN; {}", make_room(db, table).await?),
     };
@@ -167,6 +173,17 @@ async fn relay_rows(
         stats = transaction(pair, &prepare, (&out, &into), &doing.wire_bytes) => stats,
     };
     stats.map_err(|f| explain(f, format))
+}
+
+/// Never a partition: rows of another one may have come into it by way of the top of their tree, and truncating would
+/// lose them.
+fn written(db: &Db, table: &TableFacts) -> Written {
+    let alone = !db.occupied && table.ancestors.is_empty();
+    if alone && table.size_bytes >= FROZEN_FROM_BYTES && db.cx.target_facts.superuser {
+        Written::Frozen
+    } else {
+        Written::Normally
+    }
 }
 
 async fn transaction(

@@ -33,6 +33,11 @@ impl Script {
         Self { archive, tablespaces: tablespaces.into_iter().collect(), settled: Mutex::new(BTreeSet::new()) }
     }
 
+    /// Whether the entry's tablespace, if it names one, is there.
+    fn knows_tablespace(&self, entry: &Entry) -> bool {
+        entry.tablespace.as_ref().is_none_or(|name| name.is_empty() || self.tablespaces.contains(name))
+    }
+
     /// Notes that this entry has been dealt with. False if it had been before.
     pub(crate) fn settle(&self, entry: &Entry) -> bool {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.dump_id)
@@ -179,6 +184,69 @@ pub(crate) fn statements(sql: &str) -> Vec<&str> {
     sql.split(ends).map(str::trim).filter(|statement| !statement.is_empty()).collect()
 }
 
+/// Entries that travel together, and bytes of SQL that they may have together.
+const BATCH_ENTRIES: usize = 100;
+const BATCH_BYTES: usize = 256 << 10;
+
+/// Executes many entries in their order with few round trips: a batch is one transaction, and where one of it fails,
+/// all of it is done again one by one, so that what failed is known by its name.
+///
+/// # Errors
+/// As [`execute_entry`].
+pub(crate) async fn execute_in_order(
+    db: &Db,
+    session: &Session,
+    script: &Script,
+    entries: &[&Entry],
+) -> Result<(), Failure> {
+    let mut rest = entries;
+    while !rest.is_empty() {
+        let (mut bytes, mut count) = (0, 0);
+        while count < rest.len().min(BATCH_ENTRIES) && bytes < BATCH_BYTES {
+            bytes += rest[count].definition.len();
+            count += 1;
+        }
+        let (batch, others) = rest.split_at(count);
+        rest = others;
+        if !together(db, session, script, batch).await? {
+            for entry in batch {
+                execute_entry(db, session, script, entry).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// True if all of the batch is done; false if nothing of it is.
+async fn together(db: &Db, session: &Session, script: &Script, batch: &[&Entry]) -> Result<bool, Failure> {
+    let plain = |entry: &&&Entry| left_out(db, entry).is_none() && script.knows_tablespace(entry);
+    let members: Vec<_> = batch.iter().filter(plain).copied().collect();
+    if members.len() < batch.len().max(2) {
+        return Ok(false);
+    }
+    let mut sql = String::new();
+    for entry in &members {
+        if entry.handling() == Handling::Execute {
+            sql.push_str(&statement(db, script, entry, &entry.definition));
+            // A definition may end in a comment.
+            sql.push_str("\n;\n");
+        }
+        if db.cx.plan.policies.owners == Keep::Yes {
+            entry.postlude().iter().for_each(|owner| sql.push_str(&format!("{owner};\n")));
+        }
+    }
+    match execute(&db.cancel, session, &sql).await {
+        Ok(()) => {
+            members.iter().for_each(|entry| {
+                script.settle(entry);
+            });
+            Ok(true)
+        }
+        Err(failure) if crate::engine::retry::ends_the_database(&failure) => Err(failure),
+        Err(_) => Ok(false),
+    }
+}
+
 /// Journals how long a statement took, if anybody could have noticed.
 pub(crate) fn record_time(db: &Db, title: String, began: Instant) {
     if began.elapsed() >= NOTICEABLE {
@@ -266,7 +334,11 @@ mod tests {
     #[test]
     fn privileges_are_taken_apart_outside_of_quotes() {
         let sql = "REVOKE ALL ON t FROM PUBLIC;\nGRANT ALL ON t TO \"a;\"\"b'\";\n\nSET SESSION AUTHORIZATION 'x;''y';";
-        let parts = ["REVOKE ALL ON t FROM PUBLIC", "GRANT ALL ON t TO \"a;\"\"b'\"", "SET SESSION AUTHORIZATION 'x;''y'"];
+        let parts = [
+            "REVOKE ALL ON t FROM PUBLIC",
+            "GRANT ALL ON t TO \"a;\"\"b'\"",
+            "SET SESSION AUTHORIZATION 'x;''y'",
+        ];
         assert_eq!(statements(sql), parts);
     }
 }

@@ -108,10 +108,10 @@ async fn hold_off(db: &Db, session: &Session, tables: &HashSet<&TableName>) -> R
     let total = active.len() as u64;
     let named: Vec<_> = active.iter().take(NAMED).map(|t| format!("{} on {}", t.trigger, t.table)).collect();
     let (why, advice) = if allowed {
-        ("are ENABLE ALWAYS or ENABLE REPLICA and would fire", "disable them for the time of the migration")
+        ("ENABLE ALWAYS or ENABLE REPLICA would fire", "disable them for the time of the migration")
     } else {
         (
-            "would fire, and we may not hold them off",
+            "would fire, which we may not hold off,",
             "grant SET ON PARAMETER session_replication_role (15 and later), connect as a superuser, or disable them",
         )
     };

@@ -8,7 +8,7 @@
 //! pg_dump's own dependencies come on top of this order.
 
 use super::copy;
-use super::entries::{Script, execute_entry};
+use super::entries::{Script, execute_entry, execute_in_order};
 use super::large_objects;
 use super::snapshot::Snapshot;
 use crate::engine::database::Db;
@@ -357,11 +357,10 @@ async fn privileges(db: &Db, script: &Script) -> Result<(), Failure> {
         return Ok(());
     }
     let session = db.target().await?;
-    for entry in script.archive.entries.iter().filter(|e| e.pass() == Pass::Privileges) {
-        if matches!(entry.handling(), Handling::Execute | Handling::Nothing) {
-            execute_entry(db, &session, script, entry).await?;
-        }
-    }
+    let sent = |e: &&Entry| matches!(e.handling(), Handling::Execute | Handling::Nothing);
+    let all = script.archive.entries.iter().filter(|e| e.pass() == Pass::Privileges);
+    let entries: Vec<_> = all.filter(sent).collect();
+    execute_in_order(db, &session, script, &entries).await?;
     db.put_target_back(session);
     Ok(())
 }

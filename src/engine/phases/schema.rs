@@ -1,6 +1,6 @@
 //! The schema: the archive that pg_dump makes of it under the snapshot, and the part of it that rows need.
 
-use super::entries::{Script, execute_entry};
+use super::entries::{Script, execute_in_order};
 use super::snapshot::{self, Snapshot, report_beyond_dump, report_left_out};
 use crate::engine::database::Db;
 use crate::model::event::Event;
@@ -108,17 +108,17 @@ pub(crate) async fn before_data(db: &Db, script: &Script) -> Result<(), Failure>
     let session = db.target().await?;
     use_settings_of(db, &session, script).await?;
     let sections = script.archive.sections();
+    let mut entries = Vec::new();
     for (entry, section) in script.archive.entries.iter().zip(&sections) {
         match entry.handling() {
             Handling::Session | Handling::Data => {
                 script.settle(entry);
             }
-            Handling::Execute | Handling::Nothing if is_before_data(entry, *section) => {
-                execute_entry(db, &session, script, entry).await?;
-            }
+            Handling::Execute | Handling::Nothing if is_before_data(entry, *section) => entries.push(entry),
             _ => {}
         }
     }
+    execute_in_order(db, &session, script, &entries).await?;
     db.put_target_back(session);
     Ok(())
 }

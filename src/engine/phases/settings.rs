@@ -106,7 +106,7 @@ async fn set(db: &Db, session: &Session, (id, severity): (&str, Severity), sql: 
         Ok(()) => Ok(()),
         Err(failure) if ends_the_database(&failure) => Err(failure),
         Err(failure) => {
-            let what = format!("a {id} of the database could not be set");
+            let what = format!("a {} of the database could not be set", id.trim_end_matches('s'));
             let finding = Finding::new(id, severity, what).because(failure.what);
             db.finding(finding.object(crate::model::units::printable(sql)));
             Ok(())

@@ -27,6 +27,14 @@ impl std::fmt::Display for CopyFormat<'_> {
     }
 }
 
+/// How rows are written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    Normally,
+    /// Frozen, so that no vacuum has to come by again: only in the transaction that made or truncated the table.
+    Frozen,
+}
+
 /// Rows of this table alone: COPY of a table name does not descend to children (manual, COPY, "Notes").
 pub fn copy_out(table: &TableFacts, format: CopyFormat<'_>) -> String {
     let name = Qualified(&table.name);
@@ -43,8 +51,12 @@ pub fn copy_out(table: &TableFacts, format: CopyFormat<'_>) -> String {
     }
 }
 
-pub fn copy_in(table: &TableName, columns: &[String], format: CopyFormat<'_>) -> String {
-    format!("COPY {}{} FROM STDIN {format}", Qualified(table), column_list(columns))
+pub fn copy_in(table: &TableName, columns: &[String], format: CopyFormat<'_>, written: Written) -> String {
+    let mut options = format.to_string();
+    if written == Written::Frozen {
+        options.insert_str(options.len() - 1, ", FREEZE");
+    }
+    format!("COPY {}{} FROM STDIN {options}", Qualified(table), column_list(columns))
 }
 
 /// Several tables in one statement: ACCESS SHARE is compatible with everything but a change of the definition, a
@@ -171,8 +183,8 @@ mod tests {
             "COPY \"S\".\"t\" (\"a\", \"B\") TO STDOUT (FORMAT text, ENCODING 'LATIN1')"
         );
         assert_eq!(
-            copy_in(&TableName::new("S", "t"), &[], CopyFormat::Binary),
-            "COPY \"S\".\"t\" FROM STDIN (FORMAT binary)"
+            copy_in(&TableName::new("S", "t"), &[], CopyFormat::Binary, Written::Frozen),
+            "COPY \"S\".\"t\" FROM STDIN (FORMAT binary, FREEZE)"
         );
         let config = table(Belongs::Extension { condition: Some("WHERE NOT standard".into()) }, &["a"]);
         assert_eq!(
