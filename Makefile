@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test test-all clean
+.PHONY: help setup build install demo test test-all bench clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -32,6 +32,9 @@ test: setup ## format, lints, all tests that take seconds
 
 test-all: export PGPASSAGE_TEST_ALL = 1
 test-all: test ## the same with the tests that take minutes
+
+bench: setup ## how long a migration takes, side by side with other tools (an hour)
+	cargo bench
 
 clean: ## remove what was built
 	cargo clean

@@ -35,9 +35,10 @@ WITH RECURSIVE ancestors(oid, ancestor, level) AS (
       FROM pg_catalog.pg_extension e
      CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(e.extconfig), pg_catalog.unnest(e.extcondition))
              AS x(oid, condition)
-), members(oid) AS (
-    SELECT d.objid
+), members(oid, extension) AS (
+    SELECT d.objid, e.extname::text
       FROM pg_catalog.pg_depend d
+      JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e'
        AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
 ), columns AS (
@@ -54,7 +55,7 @@ SELECT c.oid::int8 AS oid,
        n.nspname::text AS schema,
        c.relname::text AS name,
        greatest(c.reltuples, 0)::int8 AS rows_estimate,
-       m.oid IS NOT NULL AS of_extension,
+       m.extension AS extension,
        nullif(f.condition, '') AS condition,
        c.relispartition AS is_partition,
        coalesce(k.names, '{}') AS columns,

@@ -34,7 +34,11 @@ pub(super) async fn run(args: MigrateArgs) -> Exit {
     let _log = match log::start(&logs, &args.output) {
         Ok(guards) => guards,
         Err(error) => {
-            out::complain(&format!("{error:#}"));
+            let sentence = format!("{error:#}");
+            if args.output.json {
+                out::print(&json::refusal(Some(&plan.id), &sentence).to_string());
+            }
+            out::complain(&sentence);
             return Exit::Failed;
         }
     };

@@ -61,6 +61,27 @@ pub(crate) fn settings(side: Side, version: ServerVersion) -> Vec<Setting<'stati
 /// What pg_restore sets for the statements of an archive, beyond the above.
 const FOR_SCHEMA: &str = "SET check_function_bodies = off";
 
+/// What makes a server log statements, and what makes it not.
+const LOGGING: [(&str, &str); 4] = [
+    ("log_statement", "'none'"),
+    ("log_min_duration_statement", "-1"),
+    ("log_min_error_statement", "'panic'"),
+    ("log_min_duration_sample", "-1"),
+];
+
+/// Keeps hashes and passwords out of the server's log, where we may. Each is tried alone: each needs its own privilege.
+pub(crate) async fn keep_out_of_log(session: &Session) {
+    for (name, value) in LOGGING {
+        drop(session.batch(&format!("SET {name} = {value}")).await);
+    }
+}
+
+pub(crate) async fn let_into_log(session: &Session) {
+    for (name, _) in LOGGING {
+        drop(session.batch(&format!("RESET {name}")).await);
+    }
+}
+
 impl Cx {
     pub(crate) async fn source_session(&self, database: &str) -> Result<Session, Failure> {
         let settings = settings(Side::Source, self.source_facts.version);

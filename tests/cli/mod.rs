@@ -2,6 +2,7 @@
 
 mod existing;
 mod flags;
+mod output;
 mod refusals;
 
 use crate::common::{Pair, Ran};
@@ -38,7 +39,7 @@ pub(crate) fn assert_refused(ran: &Ran, code: i32, sentence: &str) {
     assert!(!ran.stdout.contains("\"done\""), "{}", ran.stdout);
 }
 
-/// Exit 0, whatever is lost is told.
+/// A database on the source.
 #[track_caller]
 pub(crate) fn made(pair: &Pair, database: &str, sql: &str) {
     pair.source.psql("postgres", &format!("CREATE DATABASE \"{database}\"")).unwrap();
@@ -52,6 +53,12 @@ pub(crate) fn made_on_both(pair: &Pair, database: &str, sql: &str) {
         cluster.psql("postgres", &format!("CREATE DATABASE \"{database}\"")).unwrap();
         cluster.psql(database, sql).unwrap();
     }
+}
+
+/// Why a test could not show anything here.
+#[expect(clippy::print_stdout, reason = "whoever reads the tests' output has to know what was not tested")]
+pub(crate) fn skipped(why: &str) {
+    println!("skipped: {why}");
 }
 
 /// A session that did something and goes on holding it until it is dropped.

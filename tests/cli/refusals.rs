@@ -1,6 +1,6 @@
 //! Bad input: one clear sentence, the right exit code, and nothing changed.
 
-use super::{Holding, assert_document, assert_refused, inventory, made};
+use super::{Holding, assert_document, assert_refused, inventory, made, skipped};
 use crate::common::{Pair, cluster, server_binaries, wait};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
 use std::net::TcpListener;
@@ -76,6 +76,48 @@ fn who_is_not_let_in_is_told_why() {
     assert!(ran.stderr.contains("check the host name"), "{}", ran.stderr);
     assert_eq!(ran.code, 1);
     assert_eq!(inventory(&pair.target), before);
+}
+
+#[test]
+fn a_refusal_in_words_is_one_sentence_and_its_advice_on_stderr() {
+    let pair = Pair::new();
+    let target = pair.target.uri("postgres");
+    let refused = "pgpassage: source: cannot connect to 127.0.0.1:1: connection refused\n  check that the server runs, \
+                   that the port is right, and that it listens on this address (127.0.0.1:1)\n";
+    let arguments = ["migrate", "-s", "postgres://postgres@127.0.0.1:1/x", "-t", &target];
+    let ran = pair.program(&arguments);
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, refused));
+    let ran = pair.program(&[arguments.as_slice(), &["--quiet"]].concat());
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (1, "", refused));
+
+    let log = pair.state.path().join("no/such/log");
+    let ran = pair.migrate(&["--log-file", log.to_str().unwrap()]);
+    let sentence = format!("cannot write the log {}: No such file or directory (os error 2)", log.display());
+    assert_refused(&ran, 4, &sentence);
+}
+
+/// The same server as a standby that follows nobody.
+fn demote(cluster: &Cluster) {
+    cluster.stop().unwrap();
+    std::fs::write(cluster.data_dir().join("standby.signal"), "").unwrap();
+    cluster.restart().unwrap();
+    crate::common::eventually(cluster, "postgres", "SELECT pg_is_in_recovery()", "t");
+}
+
+#[test]
+fn a_standby_is_no_target_but_a_source() {
+    let pair = Pair::new();
+    made(&pair, "shop", "CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE SEQUENCE s");
+    demote(&pair.target);
+    let ran = pair.migrate(&[]);
+    assert_refused(&ran, 1, "the target is a standby and takes no writes");
+    assert!(ran.stderr.contains("connect to its primary"), "{}", ran.stderr);
+
+    std::fs::remove_file(pair.target.data_dir().join("standby.signal")).unwrap();
+    pair.target.restart().unwrap();
+    demote(&pair.source);
+    pair.migrate(&[]).assert_done();
+    assert_eq!(pair.target.psql("shop", "SELECT i FROM t").unwrap(), "1");
 }
 
 #[test]
@@ -212,7 +254,7 @@ fn older_binaries() -> Option<PathBuf> {
 #[test]
 fn an_older_target_is_refused_unless_told_otherwise() {
     let Some(bin) = older_binaries() else {
-        println!("skipped: no server older than 15 below PGPASSAGE_PG_VERSIONS");
+        skipped("no server older than 15 below PGPASSAGE_PG_VERSIONS");
         return;
     };
     let pair = Pair::of(cluster(), Cluster::start(ClusterOptions::new(bin)).unwrap());
@@ -426,7 +468,7 @@ fn a_full_disk_on_the_target_fails_its_database_and_says_so() {
     let pair = Pair::new();
     let place = pair.target.folder().join("small");
     let Some(_disk) = SmallDisk::mount(&place, 24, &pair.target.data_dir()) else {
-        println!("skipped: mounting a file system is not permitted here");
+        skipped("mounting a file system is not permitted here");
         return;
     };
     let rows =

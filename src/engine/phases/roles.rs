@@ -2,7 +2,7 @@
 //! and does not end the run.
 
 use crate::engine::context::{Cx, execute, guarded};
-use crate::engine::sessions::settings;
+use crate::engine::sessions::{keep_out_of_log, settings};
 use crate::model::check::Finding;
 use crate::model::event::{Event, ObjectKind, PhaseOutcome, RolePassword, RoleStatus, ServerObject};
 use crate::model::failure::Failure;
@@ -13,14 +13,6 @@ use crate::pg::connect::Session;
 use crate::pg::facts::roles::{self as facts, Membership, RoleFacts};
 use crate::pg::statement::roles::{self, Grantor};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Keeps password hashes out of the target's log, where we may. Each is tried alone: each needs its own privilege.
-const QUIET: [&str; 4] = [
-    "SET log_statement = 'none'",
-    "SET log_min_duration_statement = -1",
-    "SET log_min_error_statement = 'panic'",
-    "SET log_min_duration_sample = -1",
-];
 
 /// Runs the phase and returns the roles that are new on the target.
 pub(crate) async fn run(cx: &Cx) -> Result<BTreeSet<String>, Failure> {
@@ -67,9 +59,7 @@ async fn move_roles(cx: &Cx) -> Result<BTreeSet<String>, Failure> {
 async fn target_session(cx: &Cx) -> Result<Session, Failure> {
     let version = cx.target_facts.version;
     let session = cx.target.connect(&cx.target_home, &settings(Side::Target, version)).await?;
-    for sql in QUIET {
-        drop(session.batch(sql).await);
-    }
+    keep_out_of_log(&session).await;
     // From 16 on, a role that may create roles does not get what belongs to them unless it asks; without it we
     // could not make the new roles own anything.
     if version.at_least(16) && !cx.target_facts.superuser {

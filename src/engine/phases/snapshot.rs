@@ -189,8 +189,8 @@ async fn planned_tables(db: &Db, holder: &Session) -> Result<(Vec<TableFacts>, V
     let mut left_out = Vec::new();
     let mut tables = db.guarded(holder.canceller(), tables::gather(holder)).await?;
     tables.retain(|table| {
-        if matches!(table.belongs, Belongs::Extension { .. })
-            && scope.extension_tables == ExtensionTables::Leave
+        if let Belongs::Extension { name, .. } = &table.belongs
+            && (scope.extension_tables == ExtensionTables::Leave || scope.excluded_extensions.contains(name))
         {
             return false;
         }

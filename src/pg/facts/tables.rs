@@ -28,6 +28,7 @@ pub enum Belongs {
     User,
     /// A configuration table: rows under this condition are the user's (all rows where there is none).
     Extension {
+        name: String,
         condition: Option<String>,
     },
 }
@@ -74,7 +75,10 @@ pub async fn gather(session: &Session) -> Result<Vec<TableFacts>, Error> {
             columns: get(r, "columns")?,
             binary_is_safe: get(r, "binary_is_safe")?,
             ancestors: schemas.into_iter().zip(names).map(|(s, n)| TableName::new(s, n)).collect(),
-            belongs: if get(r, "of_extension")? { Belongs::Extension { condition } } else { Belongs::User },
+            belongs: match get::<Option<String>>(r, "extension")? {
+                Some(name) => Belongs::Extension { name, condition },
+                None => Belongs::User,
+            },
         })
     })
     .await

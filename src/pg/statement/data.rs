@@ -40,12 +40,12 @@ pub fn copy_out(table: &TableFacts, format: CopyFormat<'_>) -> String {
     let name = Qualified(&table.name);
     let columns = column_list(&table.columns);
     match &table.belongs {
-        Belongs::Extension { condition: Some(condition) } => {
+        Belongs::Extension { condition: Some(condition), .. } => {
             let columns: Vec<_> = table.columns.iter().map(|c| Ident(c).to_string()).collect();
             // The condition is the extension's own text, with its WHERE, and runs on the server that it came from.
             format!("COPY (SELECT {} FROM ONLY {name} {condition}) TO STDOUT {format}", columns.join(", "))
         }
-        Belongs::Extension { condition: None } | Belongs::User => {
+        Belongs::Extension { condition: None, .. } | Belongs::User => {
             format!("COPY {name}{columns} TO STDOUT {format}")
         }
     }
@@ -186,7 +186,8 @@ mod tests {
             copy_in(&TableName::new("S", "t"), &[], CopyFormat::Binary, Written::Frozen),
             "COPY \"S\".\"t\" FROM STDIN (FORMAT binary, FREEZE)"
         );
-        let config = table(Belongs::Extension { condition: Some("WHERE NOT standard".into()) }, &["a"]);
+        let condition = Some("WHERE NOT standard".into());
+        let config = table(Belongs::Extension { name: "x".into(), condition }, &["a"]);
         assert_eq!(
             copy_out(&config, CopyFormat::Binary),
             "COPY (SELECT \"a\" FROM ONLY \"S\".\"t\" WHERE NOT standard) TO STDOUT (FORMAT binary)"
