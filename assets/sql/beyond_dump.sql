@@ -29,8 +29,10 @@ UNION ALL
 SELECT 'privileges', pg_catalog.format('information_schema.%I', c.relname)
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'information_schema'
-  LEFT JOIN pg_catalog.pg_init_privs i
-    ON i.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND i.objoid = c.oid AND i.objsubid = 0
- WHERE c.relacl IS NOT NULL AND i.initprivs IS NOT NULL
-   AND NOT (c.relacl @> i.initprivs AND i.initprivs @> c.relacl)
+ -- pg_init_privs has nothing of this schema. What initdb gives away of it is SELECT, to PUBLIC.
+ WHERE c.relacl IS NOT NULL
+   AND (EXISTS (SELECT FROM pg_catalog.aclexplode(c.relacl) x
+                 WHERE x.grantee NOT IN (0, c.relowner) OR (x.grantee = 0 AND x.privilege_type <> 'SELECT'))
+        OR NOT EXISTS (SELECT FROM pg_catalog.aclexplode(c.relacl) x
+                        WHERE x.grantee = 0 AND x.privilege_type = 'SELECT'))
  ORDER BY 1, 2

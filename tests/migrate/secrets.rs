@@ -212,7 +212,6 @@ fn wrong_passwords_are_not_repeated() {
         ]),
     ];
     for ran in &runs {
-        println!("{} {}", ran.code, ran.stderr);
         assert_ne!(ran.code, 0);
         assert_nowhere(&["S3cr3t"], &[("stdout", &ran.stdout), ("stderr", &ran.stderr)]);
     }

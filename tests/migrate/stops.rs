@@ -60,7 +60,6 @@ fn timed(child: Child) -> (Ran, Duration) {
 fn assert_failed(ran: &Ran, words: &[&str]) {
     assert_eq!((ran.code, ran.status("held")), (4, "failed"), "{}\n{}", ran.stderr, ran.stdout);
     let message = ran.message("held");
-    println!("{message}");
     for word in words {
         assert!(message.contains(word), "{word:?} is not in {message}");
     }
@@ -152,7 +151,6 @@ fn a_second_ctrl_c_does_not_wait_for_a_server_that_hangs() {
     std::thread::sleep(Duration::from_millis(300));
     signal(&child, Signal::INT);
     let (ran, took) = timed(child);
-    println!("{took:?}");
     assert_eq!(ran.code, 130, "{}\n{}", ran.stderr, ran.stdout);
     assert!(began.elapsed() < Duration::from_secs(2), "{took:?}");
     kill_process(postmaster, Signal::CONT).unwrap();
@@ -166,7 +164,6 @@ fn a_second_ctrl_c_does_not_wait_for_a_server_that_hangs() {
     signal(&child, Signal::INT);
     let (ran, took) = timed(child);
     kill_process(postmaster, Signal::CONT).unwrap();
-    println!("{took:?}");
     assert_eq!((ran.code, ran.status("held")), (130, "cancelled"), "{}\n{}", ran.stderr, ran.stdout);
     assert!(took < Duration::from_secs(8), "{took:?}");
     drop(gate);
@@ -191,7 +188,6 @@ fn kill_minus_nine_leaves_no_session_and_a_journal_that_loads() {
     // What is there is not taken for whole.
     let ran = pair.migrate(&["--database", "held"]);
     assert_ne!((ran.code, ran.status("held")), (0, "done"), "{}", ran.stdout);
-    println!("{} {}", ran.error(), ran.message("held"));
     ask(&pair.target, "postgres", "DROP DATABASE held");
     pair.migrate(&["--database", "held"]).assert_done();
     assert_eq!(ask(&pair.target, "held", "SELECT count(*), sum(length(filler)) FROM gated"), "1500|30000000");

@@ -19,6 +19,8 @@ const DUMP_TIME_LIMIT: Duration = Duration::from_secs(4 * 3600);
 const DUMP_LOCK_TIMEOUT_MS: u64 = 1_000;
 /// How often all locks are let go of, so that such a one gets his turn.
 const ATTEMPTS: u32 = 10;
+/// What a server says that has no room for more locks.
+const OUT_OF_LOCKS: &str = "out of shared memory";
 /// Written and read with the same locale for amounts of money, as the rows are.
 const SESSION_OPTIONS: &str = "-c lc_monetary=C";
 
@@ -31,23 +33,48 @@ pub(crate) async fn under_snapshot(db: &Arc<Db>) -> Result<(Snapshot, Script), F
     let mut attempt = 1;
     loop {
         let snapshot = snapshot::take(db).await?;
-        match dump(db, &snapshot).await {
+        match with_spare(db, &snapshot).await {
             Ok(script) => {
                 report_left_out(db, &snapshot);
                 report_beyond_dump(db, &snapshot);
                 return Ok((snapshot, script));
             }
-            Err(failure) if failure.what.contains("LOCK TABLE") && attempt < ATTEMPTS => {
+            Err(failure) if kept_waiting(&failure) && attempt < ATTEMPTS => {
                 tracing::info!(database = db.name, attempt, "snapshot taken again: {failure}");
                 attempt += 1;
             }
-            Err(failure) if failure.what.contains("LOCK TABLE") => {
+            Err(failure) if kept_waiting(&failure) => {
                 let advice = "keep schema changes and maintenance away from the source while it is migrated, and start again";
                 return Err(failure.advise(advice));
+            }
+            Err(failure) if failure.what.contains(OUT_OF_LOCKS) => {
+                return Err(failure.advise("raise max_locks_per_transaction on the source and restart it"));
             }
             Err(failure) => return Err(failure),
         }
     }
+}
+
+/// The spare first: the less time passes until it has its locks, the fewer can come in between. Where the server has no
+/// room for pg_dump's locks beside them, it comes after pg_dump.
+async fn with_spare(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
+    snapshot::open_spare(db, snapshot).await?;
+    match dump(db, snapshot).await {
+        Err(failure)
+            if failure.what.contains(OUT_OF_LOCKS) && snapshot.spare.0.lock().await.take().is_some() =>
+        {
+            let script = dump(db, snapshot).await?;
+            snapshot::open_spare(db, snapshot).await?;
+            Ok(script)
+        }
+        result => result,
+    }
+}
+
+/// Somebody waits for the lock of our holder, and pg_dump or the spare for him.
+fn kept_waiting(failure: &Failure) -> bool {
+    let of_dump = failure.what.contains("LOCK TABLE") && failure.what.contains("timeout");
+    of_dump || failure.sqlstate.as_deref() == Some(snapshot::LOCK_NOT_AVAILABLE)
 }
 
 async fn dump(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {

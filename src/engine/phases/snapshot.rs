@@ -150,7 +150,6 @@ async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
     let id: String = row.try_get(0).map_err(crate::pg::error::Error::from)?;
     let (mut tables, left_out) = planned_tables(db, &holder).await?;
     lock(db, &holder, &tables).await?;
-    let spare = spare(db, &id, &tables).await?;
     compare(db, &holder, &tables).await?;
     execute(&db.cancel, &holder, "SET LOCAL lock_timeout = 0").await?;
     db.guarded(holder.canceller(), tables::measure(&holder, &mut tables)).await?;
@@ -168,6 +167,7 @@ async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
         g.bytes_total = bytes;
         g.rows_estimate = rows_estimate;
     });
+    let spare = Spare::default();
     let watch = tokio::spawn(watch(Arc::clone(db), Arc::clone(&holder), spare.clone()));
     let holder = std::sync::Mutex::new(Some(holder));
     Ok(Snapshot {
@@ -226,24 +226,31 @@ async fn lock(db: &Db, holder: &Session, tables: &[TableFacts]) -> Result<(), At
 }
 
 /// Opens the spare and gives it the holder's locks.
-async fn spare(db: &Db, snapshot: &str, tables: &[TableFacts]) -> Result<Spare, Attempt> {
-    let mut reader = db.reader(snapshot).await?;
+///
+/// # Errors
+/// With [`LOCK_NOT_AVAILABLE`] where somebody waits for the holder: then all must be let go of.
+pub(crate) async fn open_spare(db: &Db, snapshot: &Snapshot) -> Result<(), Failure> {
+    let mut reader = db.reader(&snapshot.id).await?;
     let canceller = reader.canceller();
-    for batch in tables.chunks(LOCK_BATCH) {
+    for batch in snapshot.tables.chunks(LOCK_BATCH) {
         let names: Vec<_> = batch.iter().map(|t| &t.name).collect();
         let sql = format!(
             "SET LOCAL lock_timeout = '{SPARE_LOCK_TIMEOUT_S}s'; {}; SET LOCAL lock_timeout = 0",
             lock_access_share(&names)
         );
         let Err(failure) = db.guarded(canceller.clone(), reader.command(&sql)).await else { continue };
-        return Err(match failure.sqlstate.as_deref() {
-            Some(LOCK_NOT_AVAILABLE) => Attempt::Changed(blocked(db, batch, SPARE_LOCK_TIMEOUT_S).await),
+        return match failure.sqlstate.as_deref() {
+            Some(LOCK_NOT_AVAILABLE) => {
+                let blocked = blocked(db, batch, SPARE_LOCK_TIMEOUT_S).await;
+                Err(Failure { sqlstate: failure.sqlstate, ..blocked })
+            }
             // The server's table of locks is too small for twice as many: without a spare, then.
-            Some("53200") => return Ok(Spare::default()),
-            _ => Attempt::Over(failure.while_doing("locking the tables for reading")),
-        });
+            Some("53200") => Ok(()),
+            _ => Err(failure.while_doing("locking the tables for reading")),
+        };
     }
-    Ok(Spare(Arc::new(tokio::sync::Mutex::new(Some(reader)))))
+    *snapshot.spare.0.lock().await = Some(reader);
+    Ok(())
 }
 
 /// Says who keeps us from reading. An empty batch means any table.
