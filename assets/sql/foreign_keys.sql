@@ -7,7 +7,14 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, k.conname::text AS co
           JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = x.n) AS columns,
        (SELECT pg_catalog.array_agg(a.attname::text ORDER BY x.i)
           FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY x(n, i)
-          JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = x.n) AS referenced_columns
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = x.n) AS referenced_columns,
+       (SELECT pg_catalog.array_agg(o.oprname::text ORDER BY x.i)
+          FROM pg_catalog.unnest(k.conpfeqop) WITH ORDINALITY x(n, i)
+          JOIN pg_catalog.pg_operator o ON o.oid = x.n) AS operators,
+       (SELECT pg_catalog.array_agg(q.nspname::text ORDER BY x.i)
+          FROM pg_catalog.unnest(k.conpfeqop) WITH ORDINALITY x(n, i)
+          JOIN pg_catalog.pg_operator o ON o.oid = x.n
+          JOIN pg_catalog.pg_namespace q ON q.oid = o.oprnamespace) AS operator_schemas
   FROM pg_catalog.pg_constraint k
   JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -171,7 +171,7 @@ async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
         .await?;
     let sequences = load::run(db, &snapshot, &archive).await?;
     if db.occupied {
-        existing::verify(db).await?;
+        existing::verify(db, &snapshot).await?;
     }
     db.phase(Phase::Data, data::run(db, &snapshot, &archive, &sequences)).await?;
     db.phase(Phase::Settings, settings::run(db, &archive)).await

@@ -166,13 +166,14 @@ impl Room {
     fn within(plan: &Plan, found: &checks::Found, emit: &Emitter) -> Room {
         let free = found.source.facts.free_connections.min(found.target.facts.free_connections);
         let free = u32::try_from(free).unwrap_or(0).saturating_sub(SPARE_CONNECTIONS);
-        let jobs = plan.jobs.min(free.saturating_sub(OVERHEAD).max(1));
+        // A worker may leave a pair for COPY and a session for statements behind it, for the next one to use.
+        let jobs = plan.jobs.min((free.saturating_sub(OVERHEAD) / 2).max(1));
         if jobs < plan.jobs {
             let title = format!("{jobs} at a time instead of {}", plan.jobs);
             let why = "the servers have few connections left";
             emit.record(Event::Finding { finding: Finding::info("jobs", title).because(why) });
         }
-        Room { jobs, databases: (free / (jobs + OVERHEAD)).clamp(1, MOST_DATABASES.min(jobs.max(2))) }
+        Room { jobs, databases: (free / (2 * jobs + OVERHEAD)).clamp(1, MOST_DATABASES.min(jobs.max(2))) }
     }
 }
 
@@ -217,11 +218,13 @@ async fn databases(cx: &Arc<Cx>, candidates: Vec<database::Candidate>, room: Roo
 }
 
 async fn settings(cx: &Cx, made: &BTreeSet<String>) {
-    if cx.cancel.is_cancelled() {
-        return;
-    }
     cx.emit.record(Event::PhaseBegan { phase: Phase::Settings, database: None });
-    let outcome = match roles::role_settings(cx, made).await {
+    let result = if cx.cancel.is_cancelled() {
+        Err(Failure::interrupted())
+    } else {
+        roles::role_settings(cx, made).await
+    };
+    let outcome = match result {
         Ok(()) => PhaseOutcome::Done,
         Err(failure) if failure.is_interruption() => PhaseOutcome::Interrupted,
         Err(failure) => PhaseOutcome::Failed { failure },

@@ -28,11 +28,14 @@ pub struct Run {
     pub databases: BTreeMap<String, DatabaseRun>,
     pub roles: BTreeMap<String, RoleRun>,
     pub findings: Vec<Finding>,
-    /// Findings that were not kept because there were too many.
+    /// Findings that were not kept because there were too many, and how many of those were losses.
     pub findings_dropped: u64,
+    pub losses_dropped: u64,
     pub refused: Option<Failure>,
     pub stopping: Option<StopReason>,
     pub outcome: Option<RunOutcome>,
+    /// What comes after the last database, roles' settings, was worked through.
+    pub settings_ended: bool,
     pub ledger: BTreeMap<String, LedgerLine>,
 }
 
@@ -132,9 +135,14 @@ impl Run {
                 database.bytes += bytes;
             }
             Event::TableFailed { database, .. } => self.database(database).tables_failed += 1,
-            Event::PhaseEnded { phase, database: None, outcome: PhaseOutcome::Failed { failure } } => {
-                let finding = Finding::lost("phase", format!("{phase}: {failure}"));
-                self.keep(&finding);
+            Event::PhaseEnded { phase, database: None, outcome } => {
+                if let PhaseOutcome::Failed { failure } = outcome {
+                    let finding = Finding::lost("phase", format!("{phase}: {failure}"));
+                    self.keep(&finding);
+                }
+                if *phase == Phase::Settings && *outcome != PhaseOutcome::Interrupted {
+                    self.settings_ended = true;
+                }
             }
             Event::DatabaseEnded { database, outcome, message } => {
                 let database = self.database(database);
@@ -155,6 +163,7 @@ impl Run {
             self.findings.push(finding.clone());
         } else {
             self.findings_dropped += 1;
+            self.losses_dropped += u64::from(finding.severity >= Severity::Lost);
         }
     }
 
@@ -168,12 +177,11 @@ impl Run {
         if self.refused.is_some() {
             return RunOutcome::Refused;
         }
-        if self.stopping.is_some()
-            && self.databases.values().any(|d| d.outcome != Some(DatabaseOutcome::Done))
-        {
+        let open = |d: &DatabaseRun| d.outcome != Some(DatabaseOutcome::Done);
+        if self.stopping.is_some() && (!self.settings_ended || self.databases.values().any(open)) {
             return RunOutcome::Stopped;
         }
-        let lost = self.findings_dropped > 0
+        let lost = self.losses_dropped > 0
             || self.findings.iter().any(|f| f.severity == Severity::Lost)
             || self.roles.values().any(|r| r.status == RoleStatus::Failed);
         let mut ends = self.databases.values().map(|d| d.outcome);
@@ -185,11 +193,6 @@ impl Run {
             (false, _) if none_moved => RunOutcome::Failed,
             _ => RunOutcome::Partly,
         }
-    }
-
-    /// The journal ends, but the engine did not say so: it was killed.
-    pub fn is_dead_unless_alive(&self) -> bool {
-        self.outcome.is_none()
     }
 }
 
@@ -226,6 +229,15 @@ mod tests {
             password: RolePassword::None,
         };
         assert_eq!(outcome_of(vec![role, ended("a", Done)]), RunOutcome::Partly);
+    }
+
+    #[test]
+    fn stopped_before_the_last_thing_is_stopped() {
+        let stopping = || Event::Stopping { because: StopReason::Operator };
+        let ends = |outcome| Event::PhaseEnded { phase: Phase::Settings, database: None, outcome };
+        let with = |last| outcome_of(vec![stopping(), ended("a", DatabaseOutcome::Done), last]);
+        assert_eq!(with(ends(PhaseOutcome::Interrupted)), RunOutcome::Stopped);
+        assert_eq!(with(ends(PhaseOutcome::Done)), RunOutcome::Done);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! SQLSTATE. This module is the reading half: header and table of contents of a custom-format archive, exactly as
 //! `pg_restore` reads them (`ReadHead`, `ReadToc`, `ReadInt`, `ReadStr` in `pg_backup_archiver.c`, `_ReadExtraToc`
 //! in `pg_backup_custom.c`). What `pg_restore` would make of an entry is in `commands`:
-//! [`Entry::prelude`], [`Entry::owner_statement`], [`Entry::postlude`], [`Entry::handling`], [`Entry::pass`].
+//! [`Entry::prelude`], [`Entry::owner_statement`], [`Entry::access_method_statement`], [`Entry::handling`], [`Entry::pass`].
 //!
 //! Archive versions, by what wrote them: 1.12 pg_dump 9.0 … 10.2, 1.13 10.3 … 11, 1.14 12 … 15, 1.15 16, 1.16 17 and 18.
 //!

@@ -22,7 +22,11 @@ struct DataSet {
 const DATA_SETS: [DataSet; 3] = [
     DataSet { name: "wide", what: "pgbench, scale 100: one table of 10 million rows", make: wide },
     DataSet { name: "many", what: "2,000 small tables with a primary key and an index each", make: many },
-    DataSet { name: "mixed", what: "a shop of 15 million rows: jsonb, bytea, long text, GIN, partitions", make: mixed },
+    DataSet {
+        name: "mixed",
+        what: "a shop of 15 million rows: jsonb, bytea, long text, GIN, partitions",
+        make: mixed,
+    },
 ];
 
 /// One way to move the database.
@@ -47,7 +51,8 @@ struct Bench {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let rounds = arguments.iter().position(|a| a == "--rounds").and_then(|at| arguments.get(at + 1)?.parse().ok());
+    let rounds =
+        arguments.iter().position(|a| a == "--rounds").and_then(|at| arguments.get(at + 1)?.parse().ok());
     let chosen = |set: &&DataSet| {
         let named: Vec<_> = DATA_SETS.iter().filter(|s| arguments.iter().any(|a| a == s.name)).collect();
         named.is_empty() || named.iter().any(|s| s.name == set.name)
@@ -68,11 +73,13 @@ fn measure(set: &DataSet, rounds: usize) {
             .setting("max_locks_per_transaction", "512");
         Cluster::start(options).unwrap()
     };
-    let bench = Bench { source: start(), target: start(), bin: bin.clone(), scratch: tempfile::tempdir().unwrap() };
+    let bench =
+        Bench { source: start(), target: start(), bin: bin.clone(), scratch: tempfile::tempdir().unwrap() };
     bench.source.psql("postgres", &format!("CREATE DATABASE {DATABASE}")).unwrap();
     (set.make)(&bench.source, &bench.bin);
     bench.source.psql(DATABASE, "VACUUM ANALYZE; CHECKPOINT").unwrap();
-    let size = bench.source.psql("postgres", &format!("SELECT pg_size_pretty(pg_database_size('{DATABASE}'))"));
+    let size =
+        bench.source.psql("postgres", &format!("SELECT pg_size_pretty(pg_database_size('{DATABASE}'))"));
     println!("\n{}: {}, {}", set.name, set.what, size.unwrap().trim());
     let mut times: Vec<Vec<f64>> = vec![Vec::new(); TOOLS.len()];
     for _ in 0..rounds {
@@ -127,7 +134,8 @@ fn shell(script: &str) -> Command {
 
 /// ANALYZE is part of the work: ours does it, and nobody can use a target without.
 fn pipe(bench: &Bench) -> Option<f64> {
-    let (bin, source, target) = (bench.bin.display(), bench.source.uri(DATABASE), bench.target.uri("postgres"));
+    let (bin, source, target) =
+        (bench.bin.display(), bench.source.uri(DATABASE), bench.target.uri("postgres"));
     let script = format!(
         "{bin}/pg_dump -Fc -Z0 '{source}' | {bin}/pg_restore --create -d '{target}'; \
          {bin}/psql -q '{}' -c ANALYZE",
@@ -137,7 +145,8 @@ fn pipe(bench: &Bench) -> Option<f64> {
 }
 
 fn folder(bench: &Bench) -> Option<f64> {
-    let (bin, source, target) = (bench.bin.display(), bench.source.uri(DATABASE), bench.target.uri("postgres"));
+    let (bin, source, target) =
+        (bench.bin.display(), bench.source.uri(DATABASE), bench.target.uri("postgres"));
     let dump = bench.scratch.path().join("dump");
     let dump = dump.display();
     let script = format!(

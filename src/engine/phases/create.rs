@@ -6,7 +6,9 @@ use crate::model::check::Finding;
 use crate::model::event::{Event, ObjectKind, ServerObject};
 use crate::model::failure::Failure;
 use crate::model::plan::Keep;
-use crate::model::units::Side;
+use crate::model::units::{Side, readable};
+use crate::pg::connect::Session;
+use crate::pg::facts::databases::{DatabaseFacts, tablespaces};
 use crate::pg::statement::database;
 
 /// SQLSTATE duplicate_database.
@@ -37,10 +39,11 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
     }
     let object = ServerObject { side: Side::Target, kind: ObjectKind::Database, name: db.name.clone() };
     let session = db.cx.target_session(&db.cx.target_home).await?;
+    let facts = with_tablespace(db, &session).await?;
     db.cx.emit.record(Event::Making { object: object.clone() });
     let owner = (db.cx.plan.policies.owners == Keep::Yes).then_some(db.facts.owner.as_str());
     let version = db.cx.target_facts.version;
-    let mut made = execute(&db.cancel, &session, &database::create(&db.facts, version, owner)).await;
+    let mut made = execute(&db.cancel, &session, &database::create(&facts, version, owner)).await;
     if let (Err(failure), Some(owner)) = (&made, owner)
         && matches!(failure.sqlstate.as_deref(), Some("42501" | "42704"))
     {
@@ -48,7 +51,7 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
         let finding =
             Finding::warning("ownership", format!("the database could not be given to its owner {owner}"))
                 .because(failure.what.clone());
-        let second = execute(&db.cancel, &session, &database::create(&db.facts, version, None)).await;
+        let second = execute(&db.cancel, &session, &database::create(&facts, version, None)).await;
         if second.is_ok() {
             db.finding(finding);
         }
@@ -66,4 +69,15 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
         }
         Err(failure) => Err(failure.while_doing("creating the database on the target")),
     }
+}
+
+/// The facts as they can be on the target: with the default tablespace where it lacks the source's.
+async fn with_tablespace(db: &Db, session: &Session) -> Result<DatabaseFacts, Failure> {
+    let mut facts = db.facts.clone();
+    let there = db.guarded(session.canceller(), tablespaces(session)).await?;
+    if let Some(missing) = facts.tablespace.take_if(|name| !there.contains(name)) {
+        let title = format!("the target has no tablespace {}; the default one is used", readable(&missing));
+        db.finding(Finding::warning("tablespace", title).object("the database itself"));
+    }
+    Ok(facts)
 }

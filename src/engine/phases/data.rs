@@ -14,7 +14,7 @@ use crate::model::plan::TargetPolicy;
 use crate::model::units::TableName;
 use crate::pg::archive::Handling;
 use crate::pg::connect::Session;
-use crate::pg::facts::objects::{AnalyzeTarget, to_analyze};
+use crate::pg::facts::objects::{AnalyzeTarget, to_analyze, with_extended_statistics};
 use crate::pg::statement::data::{IsCalled, analyze, read_sequences, refresh, set_sequence};
 use crate::pg::tools::Content;
 use std::collections::HashSet;
@@ -150,10 +150,7 @@ async fn import_statistics(db: &Db, session: &Session) -> Result<bool, Failure> 
 
 /// Statistics objects do not travel with the others (manual, pg_dump, "--statistics"): their tables are analyzed.
 async fn extended_statistics(db: &Db, session: &Session) -> Result<(), Failure> {
-    let sql = include_str!("../../../assets/sql/extended_statistics.sql");
-    let rows = db.guarded(session.canceller(), session.query(sql, &[])).await?;
-    for row in &rows {
-        let name = TableName::new(row.get::<_, String>(0), row.get::<_, String>(1));
+    for name in db.guarded(session.canceller(), with_extended_statistics(session)).await? {
         analyze_one(db, session, &name).await?;
     }
     Ok(())
@@ -163,6 +160,17 @@ async fn extended_statistics(db: &Db, session: &Session) -> Result<(), Failure> 
 async fn statistics(db: &Arc<Db>, session: &Session) -> Result<(), Failure> {
     let targets = db.guarded(session.canceller(), to_analyze(session)).await?;
     let mut graph = Graph::new();
+    let (targets, denied): (Vec<_>, Vec<_>) = targets.into_iter().partition(|target| target.allowed);
+    if !denied.is_empty() {
+        db.finding(
+            Finding::warning(
+                "statistics",
+                "tables could not be analyzed: they belong to others on the target",
+            )
+            .fix("run ANALYZE on the target as their owner")
+            .objects(denied.iter().map(|target| target.name.to_string())),
+        );
+    }
     for target in targets {
         let weight = target.size_bytes;
         graph.add(target, weight, vec![]);

@@ -126,8 +126,10 @@ pub(crate) async fn execute_entry(
             if matches!(entry.desc.as_str(), "ACL" | "DEFAULT ACL") {
                 return piece_by_piece(db, session, entry).await;
             }
-            report(db, entry, &failure);
-            return Ok(());
+            if !is_there_anyway(entry, &failure) {
+                report(db, entry, &failure);
+                return Ok(());
+            }
         }
         if TIMED.contains(&entry.desc.as_str()) {
             record(db, entry.title(), began);
@@ -135,18 +137,35 @@ pub(crate) async fn execute_entry(
             record_time(db, entry.title(), began);
         }
     }
-    if db.cx.plan.policies.owners == Keep::Yes {
-        for sql in entry.postlude() {
-            let result = execute(&db.cancel, session, &sql).await;
-            let Err(failure) = result else { continue };
-            if crate::engine::retry::ends_the_database(&failure) {
-                return Err(failure);
-            }
-            let owner = entry.owner.as_deref().unwrap_or_default();
-            let finding =
-                Finding::warning("ownership", format!("{} could not be given to {owner}", entry.title()));
-            db.finding(finding.because(failure.what).object(entry.title()));
+    afterwards(db, session, entry).await
+}
+
+/// A schema that is in template0 (public), or that the operator made before us: only its owner is still to be set.
+fn is_there_anyway(entry: &Entry, failure: &Failure) -> bool {
+    entry.desc == "SCHEMA" && failure.sqlstate.as_deref() == Some("42P06")
+}
+
+/// What follows a definition: the owner, where owners are kept, and what the definition could not say.
+async fn afterwards(db: &Db, session: &Session, entry: &Entry) -> Result<(), Failure> {
+    let owner = (db.cx.plan.policies.owners == Keep::Yes).then(|| entry.owner_statement()).flatten();
+    if let Some(sql) = owner
+        && let Err(failure) = execute(&db.cancel, session, &sql).await
+    {
+        if crate::engine::retry::ends_the_database(&failure) {
+            return Err(failure);
         }
+        let owner = crate::model::units::readable(entry.owner.as_deref().unwrap_or_default());
+        let finding =
+            Finding::warning("ownership", format!("{} could not be given to {owner}", entry.title()));
+        db.finding(finding.because(failure.what).object(entry.title()));
+    }
+    if let Some(sql) = entry.access_method_statement()
+        && let Err(failure) = execute(&db.cancel, session, &sql).await
+    {
+        if crate::engine::retry::ends_the_database(&failure) {
+            return Err(failure);
+        }
+        report(db, entry, &failure);
     }
     Ok(())
 }
@@ -234,9 +253,11 @@ async fn together(db: &Db, session: &Session, script: &Script, batch: &[&Entry])
             // A definition may end in a comment.
             sql.push_str("\n;\n");
         }
-        if db.cx.plan.policies.owners == Keep::Yes {
-            entry.postlude().iter().for_each(|owner| sql.push_str(&format!("{owner};\n")));
-        }
+        let owner = (db.cx.plan.policies.owners == Keep::Yes).then(|| entry.owner_statement()).flatten();
+        owner.into_iter().chain(entry.access_method_statement()).for_each(|more| {
+            sql.push_str(&more);
+            sql.push_str(";\n");
+        });
     }
     match execute(&db.cancel, session, &sql).await {
         Ok(()) => {
@@ -324,11 +345,8 @@ pub(crate) async fn patiently(db: &Db, session: &Session, sql: &str) -> Result<(
 /// could not be set, else a loss.
 fn report(db: &Db, entry: &Entry, failure: &Failure) {
     let title = entry.title();
-    let state = failure.sqlstate.as_deref().unwrap_or_default();
     let denied = failure.kind == FailureKind::Privilege;
     let (id, severity) = match entry.desc.as_str() {
-        // It is there: in template0 (public), or because the operator made it before us.
-        "SCHEMA" if state == "42P06" => return,
         "ACL" | "DEFAULT ACL" => ("privileges", Severity::Warning),
         "COMMENT" if denied && entry.tag.starts_with("EXTENSION ") => ("comment", Severity::Warning),
         "COMMENT" => ("comment", Severity::Lost),

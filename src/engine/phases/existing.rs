@@ -5,14 +5,15 @@ use super::schema::dump_from;
 use super::snapshot::Snapshot;
 use crate::engine::context::execute;
 use crate::engine::database::Db;
+use crate::engine::retry::ends_the_database;
 use crate::model::check::Finding;
 use crate::model::failure::Failure;
 use crate::model::plan::TargetPolicy;
-use crate::model::units::{TableName, count_of};
+use crate::model::units::{TableName, count_of, printable, readable};
 use crate::pg::archive::{Archive, Entry, Handling};
 use crate::pg::connect::Session;
 use crate::pg::facts::relations::{active_triggers, foreign_keys};
-use crate::pg::facts::tables::Belongs;
+use crate::pg::facts::tables::{Belongs, TableFacts};
 use crate::pg::statement::data::{delete_only, orphans, truncate_only};
 use crate::pg::tools::Content;
 use std::collections::{HashMap, HashSet};
@@ -25,7 +26,8 @@ const NAMED: usize = 5;
 pub(crate) async fn prepare(db: &Db, snapshot: &Snapshot, script: &Script) -> Result<(), Failure> {
     let theirs = dump_from(db, &db.cx.target, None, Content::Schema).await?;
     compare(db, &script.archive, &theirs)?;
-    let tables: HashSet<&TableName> = snapshot.tables.iter().map(|t| &t.name).collect();
+    // With the partitioned tables above them: their triggers are their partitions'.
+    let tables: HashSet<TableName> = snapshot.tables.iter().flat_map(TableFacts::names).collect();
     let session = db.cx.target_session(&db.name).await?;
     hold_off(db, &session, &tables).await?;
     if db.cx.plan.policies.target_not_empty == TargetPolicy::Truncate {
@@ -94,7 +96,7 @@ fn compare(db: &Db, ours: &Archive, theirs: &Archive) -> Result<(), Failure> {
 }
 
 /// Triggers and foreign keys must not fire for rows that are already consistent among themselves.
-async fn hold_off(db: &Db, session: &Session, tables: &HashSet<&TableName>) -> Result<(), Failure> {
+async fn hold_off(db: &Db, session: &Session, tables: &HashSet<TableName>) -> Result<(), Failure> {
     let mut active = db.guarded(session.canceller(), active_triggers(session)).await?;
     active.retain(|t| tables.contains(&t.table));
     let allowed = execute(&db.cancel, session, "SET session_replication_role = replica").await.is_ok();
@@ -106,7 +108,8 @@ async fn hold_off(db: &Db, session: &Session, tables: &HashSet<&TableName>) -> R
         return Ok(());
     }
     let total = active.len() as u64;
-    let named: Vec<_> = active.iter().take(NAMED).map(|t| format!("{} on {}", t.trigger, t.table)).collect();
+    let named: Vec<_> =
+        active.iter().take(NAMED).map(|t| format!("{} on {}", printable(&t.trigger), t.table)).collect();
     let (why, advice) = if allowed {
         ("being ENABLE ALWAYS or ENABLE REPLICA", "disable them for the time of the migration")
     } else {
@@ -156,24 +159,39 @@ async fn foreign_keys_from_outside(
     let inside: HashSet<TableName> = snapshot.tables.iter().flat_map(|t| t.names()).collect();
     let keys = db.guarded(session.canceller(), foreign_keys(session)).await?;
     let outside = keys.into_iter().filter(|k| inside.contains(&k.referenced) && !inside.contains(&k.table));
-    Ok(outside.take(NAMED).map(|k| format!("{} on {}", k.name, k.table)).collect())
+    Ok(outside.take(NAMED).map(|k| format!("{} on {}", readable(&k.name), k.table)).collect())
 }
 
-/// After the rows: no foreign key was watching, so each is held against what is there now.
-pub(crate) async fn verify(db: &Db) -> Result<(), Failure> {
+/// After the rows: no foreign key was watching, so each that has to do with the migrated tables is held against what is
+/// there now.
+pub(crate) async fn verify(db: &Db, snapshot: &Snapshot) -> Result<(), Failure> {
+    let ours: HashSet<TableName> = snapshot.tables.iter().flat_map(TableFacts::names).collect();
     let session = db.cx.target_session(&db.name).await?;
-    for key in db.guarded(session.canceller(), foreign_keys(&session)).await? {
+    let mut keys = db.guarded(session.canceller(), foreign_keys(&session)).await?;
+    keys.retain(|key| ours.contains(&key.table) || ours.contains(&key.referenced));
+    for key in keys {
         let sql = orphans(&key);
-        let found = db.guarded(session.canceller(), session.query_opt(sql.as_str(), &[])).await?;
-        if found.is_some() {
-            db.finding(
+        let object = format!("{} on {}", readable(&key.name), key.table);
+        match db.guarded(session.canceller(), session.query_opt(sql.as_str(), &[])).await {
+            Ok(None) => {}
+            Ok(Some(_)) => db.finding(
                 Finding::lost(
                     "foreign-key",
                     format!("rows of {} point to nothing in {}", key.table, key.referenced),
                 )
                 .because("a table that they refer to was not copied, or lacked those rows before")
-                .object(format!("{} on {}", key.name, key.table)),
-            );
+                .object(object),
+            ),
+            Err(failure) if ends_the_database(&failure) => return Err(failure),
+            Err(failure) => db.finding(
+                Finding::warning(
+                    "foreign-key",
+                    format!("whether foreign key {object} holds could not be checked"),
+                )
+                .because(failure.what)
+                .fix("drop it and add it again on the target")
+                .object(object),
+            ),
         }
     }
     Ok(())

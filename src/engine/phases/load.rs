@@ -317,14 +317,15 @@ fn order_by_rank(
     let mut last_key: HashMap<u32, NodeId> = HashMap::new();
     let data_is_in = graph.meeting_point(data.to_vec());
     for (node, at, _) in added.iter().filter(|a| a.2 == Rank::Key) {
-        match own_table(*at) {
-            Some(table) => {
-                if let Some(before) = last_key.insert(table, *node) {
-                    graph.depend(*node, before);
-                }
-            }
-            // A check of a domain that is not valid: rows of any table may break it.
-            None => graph.depend(*node, data_is_in),
+        if let Some(table) = own_table(*at)
+            && let Some(before) = last_key.insert(table, *node)
+        {
+            graph.depend(*node, before);
+        }
+        // A check that is not valid reaches the children of its table, and a domain's any table: rows that break it
+        // must be in before it comes.
+        if !entries[*at].definition.trim_start().starts_with("ALTER TABLE ONLY") {
+            graph.depend(*node, data_is_in);
         }
     }
     for (node, at, _) in added.iter().filter(|a| a.2 == Rank::Index) {

@@ -171,21 +171,12 @@ impl Entry {
         statements
     }
 
-    /// What follows the definition: the owner, and the access method of a partitioned table, which has no storage and
-    /// cannot be created with one (servers from 17, relkind `p`).
+    /// What follows the definition of a partitioned table: it has no storage and cannot be created with an access method
+    /// (servers from 17, relkind `p`).
     #[must_use]
-    pub fn postlude(&self) -> Vec<String> {
-        let mut statements: Vec<String> = self.owner_statement().into_iter().collect();
-        if let Some(name) = &self.access_method
-            && self.is_partitioned_table()
-        {
-            statements.push(format!(
-                "ALTER TABLE {} SET ACCESS METHOD {};",
-                self.qualified_name(),
-                Ident(name)
-            ));
-        }
-        statements
+    pub fn access_method_statement(&self) -> Option<String> {
+        let name = self.access_method.as_ref().filter(|_| self.is_partitioned_table())?;
+        Some(format!("ALTER TABLE {} SET ACCESS METHOD {};", self.qualified_name(), Ident(name)))
     }
 
     /// The `ALTER … OWNER TO …;` that `pg_restore` emits for this entry. None for kinds without an owner of their own,

@@ -19,6 +19,8 @@ pub struct DatabaseFacts {
     pub locale: Option<String>,
     pub icu_rules: Option<String>,
     pub owner: String,
+    /// Where what names no tablespace lies.
+    pub tablespace: Option<String>,
     /// Absent where we may not connect, for then the server does not tell.
     pub size_bytes: Option<u64>,
 }
@@ -50,6 +52,7 @@ pub async fn gather(session: &Session) -> Result<Vec<DatabaseFacts>, Error> {
             locale: get(r, "locale")?,
             icu_rules: get(r, "icu_rules")?,
             owner: get(r, "owner")?,
+            tablespace: get(r, "tablespace")?,
             size_bytes: get::<Option<i64>>(r, "size_bytes")?.and_then(|n| u64::try_from(n).ok()),
         })
     })

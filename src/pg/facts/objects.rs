@@ -70,6 +70,8 @@ pub async fn large_objects(session: &Session) -> Result<Vec<LargeObjectFacts>, E
 pub struct AnalyzeTarget {
     pub name: TableName,
     pub size_bytes: u64,
+    /// We may. Where not, ANALYZE would do nothing and only warn.
+    pub allowed: bool,
 }
 
 /// Everything that ANALYZE has to be told to visit, largest first.
@@ -79,9 +81,23 @@ pub struct AnalyzeTarget {
 pub async fn to_analyze(session: &Session) -> Result<Vec<AnalyzeTarget>, Error> {
     rows(session, include_str!("../../../assets/sql/analyze_roots.sql"), &[], |r| {
         let name = TableName::new(get::<String>(r, "schema")?, get::<String>(r, "name")?);
-        Ok(AnalyzeTarget { name, size_bytes: u64::try_from(get::<i64>(r, "size_bytes")?).unwrap_or(0) })
+        Ok(AnalyzeTarget {
+            name,
+            size_bytes: u64::try_from(get::<i64>(r, "size_bytes")?).unwrap_or(0),
+            allowed: get(r, "allowed")?,
+        })
     })
     .await
+}
+
+/// The tables that have statistics objects.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn with_extended_statistics(session: &Session) -> Result<Vec<TableName>, Error> {
+    let sql = include_str!("../../../assets/sql/extended_statistics.sql");
+    rows(session, sql, &[], |r| Ok(TableName::new(get::<String>(r, "schema")?, get::<String>(r, "name")?)))
+        .await
 }
 
 /// What pg_dump leaves behind without a word, as kind and object.

@@ -68,6 +68,8 @@ pub struct ForeignKey {
     pub columns: Vec<String>,
     pub referenced: TableName,
     pub referenced_columns: Vec<String>,
+    /// The operator that compares each pair of columns, referenced one first: schema and name.
+    pub operators: Vec<(String, String)>,
 }
 
 /// The validated foreign keys; those of partitions are part of their root's.
@@ -85,6 +87,11 @@ pub async fn foreign_keys(session: &Session) -> Result<Vec<ForeignKey>, Error> {
                 get::<String>(r, "referenced_name")?,
             ),
             referenced_columns: get(r, "referenced_columns")?,
+            operators: std::iter::zip(
+                get::<Vec<String>>(r, "operator_schemas")?,
+                get::<Vec<String>>(r, "operators")?,
+            )
+            .collect(),
         })
     })
     .await

@@ -115,9 +115,15 @@ pub fn analyze(table: &TableName) -> String {
 
 /// One row if a row of the table points to nothing. MATCH SIMPLE: a key with a NULL in it is not looked up.
 pub fn orphans(key: &ForeignKey) -> String {
-    let both: Vec<_> = key.columns.iter().zip(&key.referenced_columns).collect();
-    let present: Vec<_> = both.iter().map(|(c, _)| format!("c.{} IS NOT NULL", Ident(c))).collect();
-    let same: Vec<_> = both.iter().map(|(c, r)| format!("p.{} = c.{}", Ident(r), Ident(c))).collect();
+    let present: Vec<_> = key.columns.iter().map(|c| format!("c.{} IS NOT NULL", Ident(c))).collect();
+    let both = key.columns.iter().zip(&key.referenced_columns).zip(&key.operators);
+    // An operator's name is made of signs alone and cannot be quoted (manual, CREATE OPERATOR).
+    let signs = |name: &str| name.chars().filter(|c| "+-*/<>=~!@#%^&|`?".contains(*c)).collect::<String>();
+    let same: Vec<_> = both
+        .map(|((column, referenced), (schema, name))| {
+            format!("p.{} OPERATOR({}.{}) c.{}", Ident(referenced), Ident(schema), signs(name), Ident(column))
+        })
+        .collect();
     format!(
         "SELECT 1 FROM {} c WHERE {} AND NOT EXISTS (SELECT FROM {} p WHERE {}) LIMIT 1",
         Qualified(&key.table),

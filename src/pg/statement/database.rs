@@ -33,6 +33,9 @@ pub fn create(database: &DatabaseFacts, target: ServerVersion, owner: Option<&st
         _ if target.at_least(15) => sql.push_str(" LOCALE_PROVIDER libc"),
         _ => {}
     }
+    if let Some(tablespace) = database.tablespace.as_ref().filter(|name| *name != "pg_default") {
+        sql.push_str(&format!(" TABLESPACE {}", Ident(tablespace)));
+    }
     if let Some(owner) = owner {
         sql.push_str(&format!(" OWNER {}", Ident(owner)));
     }
@@ -92,6 +95,7 @@ mod tests {
             locale: None,
             icu_rules: None,
             owner: "o".into(),
+            tablespace: Some("pg_default".into()),
             size_bytes: None,
         };
         let head = "CREATE DATABASE \"a\"\"b\" WITH TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'en_US.utf8'";
