@@ -1,13 +1,19 @@
 //! The result as one JSON document, in the shape that the reference tool's users know.
 
 use crate::model::event::{DatabaseOutcome, RolePassword, RoleStatus};
+use crate::model::failure::Failure;
 use crate::model::plan::FORMAT;
 use crate::model::run::Run;
 use crate::model::secrets::PlaceholderKey;
 use serde_json::{Map, Value, json};
 
-/// `show`: the key to show placeholder passwords with; without it they are `<hidden>`.
-pub(super) fn document(run: &Run, id: &str, show: Option<&PlaceholderKey>) -> Value {
+/// `broken`: why not even the journal could be kept. `show`: the key to show placeholder passwords with; without it they are `<hidden>`.
+pub(super) fn document(
+    run: &Run,
+    id: &str,
+    show: Option<&PlaceholderKey>,
+    broken: Option<&Failure>,
+) -> Value {
     let mut databases = Map::new();
     for (name, d) in &run.databases {
         let status = match d.outcome {
@@ -54,7 +60,7 @@ pub(super) fn document(run: &Run, id: &str, show: Option<&PlaceholderKey>) -> Va
         "id": id,
         "pg_databases": databases,
         "pg_roles": roles,
-        "error": run.refused.as_ref().map(|f| f.what.clone()),
+        "error": broken.or(run.refused.as_ref()).map(|f| f.what.clone()),
         "findings": run.findings,
         "findings_dropped": run.findings_dropped,
     })

@@ -58,7 +58,7 @@ pub(super) fn text(run: &Run, entry: &Entry) -> Option<String> {
         },
         _ => return None,
     };
-    Some(text)
+    Some(printable(&text))
 }
 
 fn server_line(side: Side, server: &ServerSummary) -> String {

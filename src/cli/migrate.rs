@@ -72,7 +72,7 @@ pub(super) async fn migrate(plan: Plan, secrets: Secrets, shown: &Shown<'_>) -> 
     let (state, ended) = follow(link, shown.output).await;
     if shown.output.json {
         let show = shown.show_passwords.then_some(&key);
-        out::print(&json::document(&state, &id, show).to_string());
+        out::print(&json::document(&state, &id, show, ended.as_ref().err()).to_string());
     }
     let outcome = match ended {
         Ok(outcome) => outcome,

@@ -74,7 +74,7 @@ fn connection(
             .cloned()
             .ok_or_else(|| anyhow!("no server given: use {short} or set {variable}"))?,
     };
-    let resolved = resolve(&text, env)?;
+    let resolved = resolve(&text, env).map_err(|e| anyhow!("{e}"))?;
     warnings.extend(resolved.warnings.iter().cloned());
     Ok(resolved)
 }

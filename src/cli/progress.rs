@@ -83,7 +83,7 @@ fn database_line(database: &DatabaseRun, gauge: &DatabaseGauge) -> String {
         let took = database.ended_ms.unwrap_or(0).saturating_sub(database.began_ms.unwrap_or(0));
         let what = match outcome {
             DatabaseOutcome::Done => format!("{}, {}", count_of(database.rows, "row"), human_ms(took)),
-            _ => database.message.clone(),
+            _ => printable(&database.message),
         };
         return format!("{} {what}", outcome_word(outcome));
     }

@@ -2,7 +2,7 @@
 
 use super::lines::{finding_line, outcome_word};
 use crate::model::check::{Finding, Severity};
-use crate::model::event::{DatabaseOutcome, RolePassword, RoleStatus, RunOutcome};
+use crate::model::event::{DatabaseOutcome, ObjectKind, RolePassword, RoleStatus, RunOutcome};
 use crate::model::run::{LedgerState, Run};
 use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
 use std::collections::BTreeMap;
@@ -180,16 +180,21 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
 
 /// What a stopped run leaves behind: only what it made itself is named.
 fn left_on_target(run: &Run) -> Vec<String> {
-    let made = run.ledger.values().filter(|l| l.state != LedgerState::NotOurs);
     let unfinished =
         |name: &str| run.databases.get(name).is_none_or(|d| d.outcome != Some(DatabaseOutcome::Done));
-    let names: Vec<_> = made
-        .filter(|l| l.object.kind == crate::model::event::ObjectKind::Database && unfinished(&l.object.name))
-        .map(|l| format!("\"{}\"", printable(&l.object.name.replace('"', "\"\""))))
+    let drops: Vec<_> = run
+        .ledger
+        .values()
+        .filter(|line| line.state != LedgerState::NotOurs)
+        .filter(|line| line.object.kind == ObjectKind::Database && unfinished(&line.object.name))
+        .map(|line| {
+            // Stopped between the word and the deed: it may or may not be there.
+            let if_exists = if line.state == LedgerState::Making { "IF EXISTS " } else { "" };
+            format!("DROP DATABASE {if_exists}\"{}\";", printable(&line.object.name.replace('"', "\"\"")))
+        })
         .collect();
-    if names.is_empty() {
+    if drops.is_empty() {
         return Vec::new();
     }
-    let drops: Vec<_> = names.iter().map(|n| format!("DROP DATABASE {n};")).collect();
     vec![format!("On the target unfinished databases are left; before starting over: {}", drops.join(" "))]
 }

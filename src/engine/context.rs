@@ -58,6 +58,18 @@ pub(crate) async fn guarded<T>(
     }
 }
 
+/// Waits for a session, but no longer than until `cancel`: a host that does not answer takes its time.
+pub(crate) async fn opened<T>(
+    cancel: &CancellationToken,
+    opening: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Failure::interrupted()),
+        session = opening => session.map_err(Failure::from),
+    }
+}
+
 /// One statement (or several) whose rows do not matter.
 pub(crate) async fn execute(cancel: &CancellationToken, session: &Session, sql: &str) -> Result<(), Failure> {
     guarded(cancel, session.canceller(), session.batch(sql)).await

@@ -157,6 +157,9 @@ pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
 }
 
 async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
+    if db.cancel.is_cancelled() {
+        return Err(Failure::interrupted());
+    }
     db.phase(Phase::Database, create::run(db)).await?;
     let (snapshot, archive) = db
         .phase(Phase::Schema, async {

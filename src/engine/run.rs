@@ -222,7 +222,10 @@ async fn settings(cx: &Cx, made: &BTreeSet<String>) {
     let result = if cx.cancel.is_cancelled() {
         Err(Failure::interrupted())
     } else {
-        roles::role_settings(cx, made).await
+        match roles::role_settings(cx, made).await {
+            Ok(()) => roles::leave(cx, made).await,
+            failed => failed,
+        }
     };
     let outcome = match result {
         Ok(()) => PhaseOutcome::Done,

@@ -1,11 +1,13 @@
 //! How our sessions are set up, so that no setting of a role, a database or a server changes what rows mean or ends a
 //! session under our hands.
 
-use super::context::Cx;
+use super::context::{Cx, opened};
 use super::database::Db;
 use crate::model::failure::Failure;
 use crate::model::units::{ServerVersion, Side};
 use crate::pg::connect::Session;
+use crate::pg::statement::SET_CONFIG;
+use crate::pg::statement::data::import_snapshot;
 use crate::pg::wire::Connection;
 use std::sync::{Mutex, PoisonError};
 
@@ -85,12 +87,12 @@ pub(crate) async fn let_into_log(session: &Session) {
 impl Cx {
     pub(crate) async fn source_session(&self, database: &str) -> Result<Session, Failure> {
         let settings = settings(Side::Source, self.source_facts.version);
-        Ok(self.source.connect(database, &settings).await?)
+        opened(&self.cancel, self.source.connect(database, &settings)).await
     }
 
     pub(crate) async fn target_session(&self, database: &str) -> Result<Session, Failure> {
         let settings = settings(Side::Target, self.target_facts.version);
-        Ok(self.target.connect(database, &settings).await?)
+        opened(&self.cancel, self.target.connect(database, &settings)).await
     }
 }
 
@@ -147,13 +149,8 @@ impl Db {
     pub(crate) async fn reader(&self, snapshot: &str) -> Result<Connection, Failure> {
         let cx = &self.cx;
         let from = settings(Side::Source, cx.source_facts.version);
-        let mut source = cx.source.connect_wire(&self.name, &from).await?;
-        source
-            .command(&format!(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT {}",
-                crate::pg::quote::Literal(snapshot)
-            ))
-            .await?;
+        let mut source = opened(&self.cancel, cx.source.connect_wire(&self.name, &from)).await?;
+        source.command(&import_snapshot(snapshot)).await?;
         Ok(source)
     }
 
@@ -162,7 +159,7 @@ impl Db {
         let date_style = self.date_style();
         let mut to: Vec<Setting<'_>> = settings(Side::Target, cx.target_facts.version);
         to.extend([("synchronous_commit", "off"), ("DateStyle", &date_style)]);
-        let mut target = cx.target.connect_wire(&self.name, &to).await?;
+        let mut target = opened(&self.cancel, cx.target.connect_wire(&self.name, &to)).await?;
         if self.holds_triggers_off() {
             target.command("SET session_replication_role = replica").await?;
         }
@@ -183,7 +180,7 @@ impl Db {
         let date_style = self.date_style();
         let mut to: Vec<Setting<'_>> = settings(Side::Target, self.cx.target_facts.version);
         to.push(("DateStyle", &date_style));
-        let session = self.cx.target.connect(&self.name, &to).await?;
+        let session = opened(&self.cancel, self.cx.target.connect(&self.name, &to)).await?;
         session.batch(FOR_SCHEMA).await?;
         Ok(session)
     }
@@ -194,11 +191,10 @@ impl Db {
         let mut to: Vec<Setting<'_>> = settings(Side::Target, self.cx.target_facts.version);
         let own = |name: &str| self.defaults.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
         to.retain(|(name, _)| !own(name));
-        let session = self.cx.target.connect(&self.name, &to).await?;
+        let session = opened(&self.cancel, self.cx.target.connect(&self.name, &to)).await?;
         for (name, value) in &self.defaults {
             // What the target does not know or have (a locale) stays as it is there.
-            let sql = "SELECT pg_catalog.set_config($1, $2, false)";
-            drop(self.guarded(session.canceller(), session.execute(sql, &[name, value])).await);
+            drop(self.guarded(session.canceller(), session.execute(SET_CONFIG, &[name, value])).await);
         }
         Ok(session)
     }

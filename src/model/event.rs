@@ -64,6 +64,10 @@ pub enum Event {
     NotOurs {
         object: ServerObject,
     },
+    /// It is not there any more, or never came to be.
+    Removed {
+        object: ServerObject,
+    },
     RoleSettled {
         role: String,
         status: RoleStatus,
@@ -127,6 +131,7 @@ impl Event {
                 | Event::Making { .. }
                 | Event::Made { .. }
                 | Event::NotOurs { .. }
+                | Event::Removed { .. }
                 | Event::DatabaseEnded { .. }
                 | Event::Ended { .. }
         )
@@ -164,6 +169,8 @@ pub struct ServerObject {
 pub enum ObjectKind {
     Role,
     Database,
+    /// Our own user's membership in the role of that name.
+    Membership,
     #[serde(other)]
     Unknown,
 }

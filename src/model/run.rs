@@ -102,6 +102,9 @@ impl Run {
             Event::Making { object } => self.ledger(object, LedgerState::Making),
             Event::Made { object } => self.ledger(object, LedgerState::Made),
             Event::NotOurs { object } => self.ledger(object, LedgerState::NotOurs),
+            Event::Removed { object } => {
+                self.ledger.remove(&ledger_key(object));
+            }
             Event::RoleSettled { role, status, message, password } => {
                 let settled = RoleRun { status: *status, message: message.clone(), password: *password };
                 self.roles.insert(role.clone(), settled);
@@ -168,8 +171,7 @@ impl Run {
     }
 
     fn ledger(&mut self, object: &ServerObject, state: LedgerState) {
-        let key = format!("{} {:?} {}", object.side, object.kind, object.name);
-        self.ledger.insert(key, LedgerLine { object: object.clone(), state });
+        self.ledger.insert(ledger_key(object), LedgerLine { object: object.clone(), state });
     }
 
     /// What the databases' ends and the findings amount to.
@@ -194,6 +196,10 @@ impl Run {
             _ => RunOutcome::Partly,
         }
     }
+}
+
+fn ledger_key(object: &ServerObject) -> String {
+    format!("{} {:?} {}", object.side, object.kind, object.name)
 }
 
 #[cfg(test)]

@@ -242,7 +242,12 @@ async fn ask_for_tls(socket: &mut TcpStream) -> Result<Answer, Error> {
     }
 }
 
-/// The kernel's own keepalive values stay where the endpoint names none.
+/// Keepalives where the endpoint names none: the kernel would ask after two hours for the first time, and a session that
+/// waits for a long statement would wait for a dead host as long.
+const KEEPALIVE_IDLE_S: u32 = 60;
+const KEEPALIVE_INTERVAL_S: u32 = 15;
+const KEEPALIVE_COUNT: u32 = 4;
+
 async fn connect_tcp(address: SocketAddr, endpoint: &Endpoint) -> io::Result<TcpStream> {
     use rustix::net::sockopt;
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
@@ -251,15 +256,10 @@ async fn connect_tcp(address: SocketAddr, endpoint: &Endpoint) -> io::Result<Tcp
     socket.set_nodelay(true)?;
     socket.set_keepalive(keepalives.enabled)?;
     if keepalives.enabled {
-        if let Some(idle_s) = keepalives.idle_s.filter(|s| *s > 0) {
-            sockopt::set_tcp_keepidle(&socket, seconds(idle_s))?;
-        }
-        if let Some(interval_s) = keepalives.interval_s.filter(|s| *s > 0) {
-            sockopt::set_tcp_keepintvl(&socket, seconds(interval_s))?;
-        }
-        if let Some(count) = keepalives.count.filter(|c| *c > 0) {
-            sockopt::set_tcp_keepcnt(&socket, count)?;
-        }
+        let named = |value: Option<u32>, otherwise| value.filter(|v| *v > 0).unwrap_or(otherwise);
+        sockopt::set_tcp_keepidle(&socket, seconds(named(keepalives.idle_s, KEEPALIVE_IDLE_S)))?;
+        sockopt::set_tcp_keepintvl(&socket, seconds(named(keepalives.interval_s, KEEPALIVE_INTERVAL_S)))?;
+        sockopt::set_tcp_keepcnt(&socket, named(keepalives.count, KEEPALIVE_COUNT))?;
     }
     if let Some(timeout_ms) = endpoint.tcp_user_timeout_ms.filter(|t| *t > 0) {
         sockopt::set_tcp_user_timeout(&socket, timeout_ms)?;

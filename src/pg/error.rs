@@ -3,6 +3,7 @@
 //! Whatever a server says is hostile data here: every text is bounded and its control characters are escaped before
 //! anybody can print it. Nothing in this file ever sees a password.
 
+use crate::model::units::turns_text;
 use std::fmt::{self, Write as _};
 use std::io;
 use std::ops::Deref;
@@ -330,11 +331,6 @@ pub(crate) fn clean(text: &str) -> String {
         }
     }
     safe
-}
-
-/// Invisible characters that reorder or break the line they stand in (Unicode TR 36, "bidirectional text spoofing").
-fn turns_text(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ fn sent(archive: &Archive) -> Vec<(i32, String, String)> {
                 }
             }
             let mut after = vec![entry.definition.clone()];
-            after.extend(entry.postlude());
+            after.extend(entry.owner_statement().into_iter().chain(entry.access_method_statement()));
             sent.push((entry.dump_id, before, after.join("\n")));
         }
     }

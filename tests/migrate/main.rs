@@ -1,5 +1,10 @@
 //! Whole migrations between real servers.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed; one that is skipped says so"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;

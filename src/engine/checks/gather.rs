@@ -158,7 +158,11 @@ async fn look_into_targets(
 ) -> Result<(), Failure> {
     let version = target.facts.version;
     for candidate in candidates.iter_mut().filter(|c| c.blocked.is_none() && c.on_target.is_some()) {
-        let connected = target.server.connect(&candidate.facts.name, &settings(Side::Target, version)).await;
+        let session_settings = settings(Side::Target, version);
+        let connected = tokio::select! {
+            () = cancel.cancelled() => return Err(Failure::interrupted()),
+            connected = target.server.connect(&candidate.facts.name, &session_settings) => connected,
+        };
         let session = match connected {
             Ok(session) => session,
             Err(error) => {

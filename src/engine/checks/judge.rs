@@ -88,7 +88,7 @@ pub(super) fn databases(
     let known = |name: &String| source.databases.iter().any(|d| d.name == *name);
     if let Some(missing) = scope.databases.iter().find(|name| !known(name)) {
         return Err(Failure::refused(format!("database \"{missing}\" does not exist on the source"))
-            .advise("check the names given with --database"));
+            .advise("check the names given with --database; for several, give it several times"));
     }
     for name in scope.excluded_databases.iter().filter(|name| !known(name)) {
         let finding = Finding::info(

@@ -107,7 +107,7 @@ async fn refresh_views(
         let result = patiently(db, session, &refresh(&name)).await;
         drop(doing);
         match result {
-            Ok(()) => record_time(db, format!("REFRESH MATERIALIZED VIEW {name}"), began),
+            Ok(()) => record_time(db, format!("refresh of {name}"), began),
             Err(failure) if ends_the_database(&failure) => return Err(failure),
             Err(failure) => {
                 let title = format!("materialized view {name} could not be refreshed and is empty");

@@ -9,8 +9,9 @@ use crate::model::failure::Failure;
 use crate::model::plan::{Keep, TargetPolicy};
 use crate::pg::connect::Session;
 use crate::pg::facts::objects::LargeObjectFacts;
-use crate::pg::quote::Literal;
-use crate::pg::statement::data::{large_object_owner, large_object_privileges, large_object_texts};
+use crate::pg::statement::data::{
+    import_snapshot, large_object_owner, large_object_privileges, large_object_texts,
+};
 use tokio_postgres::types::{Oid, ToSql};
 
 /// What is read of a large object at a time, in bytes; also what a small one may have to travel with others.
@@ -29,10 +30,7 @@ struct Head {
 pub(crate) async fn run(db: &Db, snapshot: &Snapshot, objects: &[LargeObjectFacts]) -> Result<(), Failure> {
     let doing = db.cx.board.doing(&db.name, "copying large objects", None);
     let source = db.cx.source_session(&db.name).await?;
-    let import = format!(
-        "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT {}",
-        Literal(&snapshot.id)
-    );
+    let import = import_snapshot(&snapshot.id);
     execute(&db.cancel, &source, &import).await?;
     let target = db.target().await?;
     for group in objects.chunks(TOGETHER) {
@@ -57,11 +55,7 @@ pub(crate) async fn run(db: &Db, snapshot: &Snapshot, objects: &[LargeObjectFact
 async fn one_by_one(db: &Db, snapshot: &Snapshot, group: &[LargeObjectFacts]) -> Result<(), Failure> {
     for object in group {
         let source = db.cx.source_session(&db.name).await?;
-        let import = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT {}",
-            Literal(&snapshot.id)
-        );
-        execute(&db.cancel, &source, &import).await?;
+        execute(&db.cancel, &source, &import_snapshot(&snapshot.id)).await?;
         let target = db.target().await?;
         match contents(db, &source, &target, std::slice::from_ref(object)).await {
             Ok(()) => properties(db, &target, object).await?,

@@ -1,16 +1,17 @@
 //! Roles: made before anything that belongs to them. One that exists is left alone; one that cannot be made is reported
 //! and does not end the run.
 
-use crate::engine::context::{Cx, execute, guarded};
+use crate::engine::context::{Cx, execute, guarded, opened};
 use crate::engine::sessions::{keep_out_of_log, settings};
 use crate::model::check::Finding;
 use crate::model::event::{Event, ObjectKind, PhaseOutcome, RolePassword, RoleStatus, ServerObject};
 use crate::model::failure::Failure;
 use crate::model::phase::Phase;
 use crate::model::secret::Secret;
-use crate::model::units::Side;
+use crate::model::units::{Side, readable};
 use crate::pg::connect::Session;
 use crate::pg::facts::roles::{self as facts, Membership, RoleFacts};
+use crate::pg::facts::server::logs_statements;
 use crate::pg::statement::roles::{self, Grantor};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,15 +52,100 @@ async fn move_roles(cx: &Cx) -> Result<BTreeSet<String>, Failure> {
             made.insert(role.name.clone());
         }
     }
+    let hashes_are = if hashes.is_some() { HashesAre::Readable } else { HashesAre::Hidden };
+    join(cx, &target, &made).await?;
+    report_unused_passwords(cx, &made, hashes_are);
     memberships(cx, (&source, &target), &made).await?;
     parameters(cx, (&source, &target), &made).await?;
     Ok(made)
 }
 
+/// Before 16, who may create roles may also make himself a member of them, and must be to give them anything. It is for
+/// the time of the migration only, see [`leave`]; superusers need none of it, and from 16 on it comes by itself.
+async fn join(cx: &Cx, target: &Session, made: &BTreeSet<String>) -> Result<(), Failure> {
+    for role in made.iter().filter(|_| joins(cx)) {
+        let object = membership_of_ours(role);
+        cx.emit.record(Event::Making { object: object.clone() });
+        match execute(&cx.cancel, target, &roles::join(role)).await {
+            Ok(()) => cx.emit.record(Event::Made { object }),
+            Err(failure) if crate::engine::retry::ends_the_database(&failure) => return Err(failure),
+            // A superuser, for one: what it owned stays ours, and each such thing is reported.
+            Err(_) => cx.emit.record(Event::Removed { object }),
+        }
+    }
+    Ok(())
+}
+
+fn joins(cx: &Cx) -> bool {
+    !cx.target_facts.superuser && !cx.target_facts.version.at_least(16)
+}
+
+fn membership_of_ours(role: &str) -> ServerObject {
+    ServerObject { side: Side::Target, kind: ObjectKind::Membership, name: role.to_owned() }
+}
+
+/// Takes back what [`join`] gave, apart from what the source has too.
+pub(crate) async fn leave(cx: &Cx, made: &BTreeSet<String>) -> Result<(), Failure> {
+    if !joins(cx) || made.is_empty() {
+        return Ok(());
+    }
+    let source = cx.source_session(&cx.source_home).await?;
+    let target = cx.target_session(&cx.target_home).await?;
+    let ours = &cx.target_facts.user;
+    let theirs = guarded(&cx.cancel, source.canceller(), facts::memberships(&source)).await?;
+    for role in made.iter().filter(|role| !theirs.iter().any(|m| m.role == **role && m.member == *ours)) {
+        match execute(&cx.cancel, &target, &roles::leave(role)).await {
+            Ok(()) => cx.emit.record(Event::Removed { object: membership_of_ours(role) }),
+            Err(failure) if crate::engine::retry::ends_the_database(&failure) => return Err(failure),
+            Err(failure) => cx.finding(
+                Finding::warning(
+                    "membership",
+                    format!("{} is still a member of {}", readable(ours), readable(role)),
+                )
+                .because(failure.what)
+                .fix("on the target, revoke that role from the migration's user"),
+            ),
+        }
+    }
+    Ok(())
+}
+
+/// A password that the operator named and that was not set: he may rely on it.
+fn report_unused_passwords(cx: &Cx, made: &BTreeSet<String>, hashes: HashesAre) {
+    let unused: Vec<_> = cx
+        .secrets
+        .role_passwords
+        .keys()
+        .filter(|role| hashes == HashesAre::Readable || !made.contains(*role))
+        .map(|role| readable(role))
+        .collect();
+    if unused.is_empty() {
+        return;
+    }
+    let finding = Finding::info("role-passwords", "passwords of --role-passwords were not needed")
+        .because("the role is not new on the target, or its own password came along");
+    cx.finding(finding.objects(unused));
+}
+
+/// Whether passwords come along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HashesAre {
+    Readable,
+    Hidden,
+}
+
 async fn target_session(cx: &Cx) -> Result<Session, Failure> {
     let version = cx.target_facts.version;
-    let session = cx.target.connect(&cx.target_home, &settings(Side::Target, version)).await?;
+    let session =
+        opened(&cx.cancel, cx.target.connect(&cx.target_home, &settings(Side::Target, version))).await?;
     keep_out_of_log(&session).await;
+    if guarded(&cx.cancel, session.canceller(), logs_statements(&session)).await? {
+        cx.finding(
+            Finding::warning("log", "the target writes the password hashes of new roles into its log")
+                .because("it logs statements, and the migration's user may not switch that off for itself")
+                .fix("on the target: SET log_statement = 'none' for this user, as a superuser; or clean its log"),
+        );
+    }
     // From 16 on, a role that may create roles does not get what belongs to them unless it asks; without it we
     // could not make the new roles own anything.
     if version.at_least(16) && !cx.target_facts.superuser {
@@ -219,6 +305,8 @@ async fn parameters(
 pub(crate) async fn role_settings(cx: &Cx, made: &BTreeSet<String>) -> Result<(), Failure> {
     let source = cx.source_session(&cx.source_home).await?;
     let target = cx.target_session(&cx.target_home).await?;
+    // Nothing comes after this that would flush it.
+    execute(&cx.cancel, &target, "SET synchronous_commit = on").await?;
     let all = guarded(&cx.cancel, source.canceller(), facts::settings(&source)).await?;
     let wanted = |role: &Option<String>| role.as_ref().is_none_or(|role| made.contains(role));
     for (role, settings) in all.iter().filter(|(role, _)| wanted(role)) {

@@ -8,10 +8,12 @@ use crate::engine::retry::ends_the_database;
 use crate::model::check::{Finding, Severity};
 use crate::model::failure::Failure;
 use crate::model::plan::Keep;
+use crate::model::units::{printable, readable};
 use crate::pg::archive::{Entry, Handling, Pass};
 use crate::pg::connect::Session;
 use crate::pg::facts::databases::extras;
 use crate::pg::statement::database::{alter_setting, properties};
+use crate::pg::tools::redact;
 
 pub(crate) async fn run(db: &Db, script: &Script) -> Result<(), Failure> {
     let session = db.target().await?;
@@ -54,26 +56,34 @@ async fn database(db: &Db, session: &Session, script: &Script) -> Result<(), Fai
     for entry in script.archive.entries.iter().filter(|e| e.handling() == Handling::Database) {
         about_database(db, session, entry).await?;
     }
-    let mut statements = Vec::new();
+    // Each with a title of its own: a setting's value may be a secret, and no value leaves this function otherwise.
+    let mut statements: Vec<(&str, Severity, String, String)> = Vec::new();
     let excluded = &db.cx.plan.scope.excluded_roles;
     let wanted = |role: &Option<String>| role.as_ref().is_none_or(|role| !excluded.contains(role));
     for (role, settings) in facts.settings.iter().filter(|(role, _)| wanted(role)) {
-        let made = settings.iter().filter_map(|s| alter_setting(&db.name, role.as_deref(), s));
-        statements.extend(made.map(|sql| ("setting", Severity::Lost, sql)));
+        let of = role.as_ref().map(|role| format!(" of role {}", readable(role))).unwrap_or_default();
+        for setting in settings {
+            let Some(sql) = alter_setting(&db.name, role.as_deref(), setting) else { continue };
+            let title = format!("setting {}{of}", setting.split('=').next().unwrap_or_default());
+            statements.push(("setting", Severity::Lost, title, sql));
+        }
     }
     if privileges == Keep::Yes && !archive_has_privileges(script) {
         let all = facts.privilege_statements(&db.name);
-        statements.extend(all.into_iter().map(|sql| ("privileges", Severity::Warning, sql)));
+        let with_title = |sql: String| ("privileges", Severity::Warning, printable(&sql), sql);
+        statements.extend(all.into_iter().map(with_title));
     }
     if !archive_has_comment(script)
         && let Some(sql) = facts.comment_statement(&db.name)
     {
-        statements.push(("comment", Severity::Lost, sql));
+        statements.push(("comment", Severity::Lost, "its comment".to_owned(), sql));
     }
     // The limit and the template flag last of all.
-    statements.extend(properties(&db.name, &facts).into_iter().map(|sql| ("setting", Severity::Lost, sql)));
-    for (id, severity, sql) in statements {
-        set(db, session, (id, severity), &sql).await?;
+    for sql in properties(&db.name, &facts) {
+        statements.push(("setting", Severity::Lost, printable(&sql), sql));
+    }
+    for (id, severity, title, sql) in statements {
+        set(db, session, (id, severity, &title), &sql).await?;
     }
     Ok(())
 }
@@ -91,24 +101,31 @@ async fn about_database(db: &Db, session: &Session, entry: &Entry) -> Result<(),
     match entry.desc.as_str() {
         "ACL" if db.cx.plan.policies.privileges == Keep::Yes => {
             for sql in statements(&entry.definition) {
-                set(db, session, ("privileges", Severity::Warning), sql).await?;
+                set(db, session, ("privileges", Severity::Warning, &printable(sql)), sql).await?;
             }
             Ok(())
         }
-        "COMMENT" => set(db, session, ("comment", Severity::Lost), &entry.definition).await,
-        "SECURITY LABEL" => set(db, session, ("label", Severity::Lost), &entry.definition).await,
+        "COMMENT" => set(db, session, ("comment", Severity::Lost, "its comment"), &entry.definition).await,
+        "SECURITY LABEL" => {
+            set(db, session, ("label", Severity::Lost, "its security label"), &entry.definition).await
+        }
         _ => Ok(()),
     }
 }
 
-async fn set(db: &Db, session: &Session, (id, severity): (&str, Severity), sql: &str) -> Result<(), Failure> {
+async fn set(
+    db: &Db,
+    session: &Session,
+    (id, severity, title): (&str, Severity, &str),
+    sql: &str,
+) -> Result<(), Failure> {
     match execute(&db.cancel, session, sql).await {
         Ok(()) => Ok(()),
         Err(failure) if ends_the_database(&failure) => Err(failure),
         Err(failure) => {
             let what = format!("a {} of the database could not be set", id.trim_end_matches('s'));
-            let finding = Finding::new(id, severity, what).because(failure.what);
-            db.finding(finding.object(crate::model::units::printable(sql)));
+            let finding = Finding::new(id, severity, what).because(redact(&failure.what));
+            db.finding(finding.object(title));
             Ok(())
         }
     }

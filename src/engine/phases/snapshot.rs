@@ -16,11 +16,13 @@ use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::plan::ExtensionTables;
-use crate::model::units::{TableName, count_of};
+use crate::model::units::{TableName, count_of, printable, readable};
 use crate::pg::connect::Session;
+use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::objects::{self, LargeObjectFacts, SequenceFacts};
 use crate::pg::facts::tables::{self, Belongs, TableFacts};
 use crate::pg::statement::data::lock_access_share;
+use crate::pg::tools::redact;
 use crate::pg::wire::Connection;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +33,7 @@ pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// How often a change under our hands makes us start again before we give up.
 const CHANGES: u32 = 20;
 /// How often we wait for locks that we do not get.
-const WAITS: u32 = 5;
+const WAITS: u32 = 3;
 /// How long a lock is waited for, in seconds, in each attempt.
 const LOCK_TIMEOUT_S: u32 = 20;
 /// The same for the spare, which waits for somebody who waits for the holder, if at all.
@@ -40,6 +42,9 @@ const SPARE_LOCK_TIMEOUT_S: u32 = 1;
 const LOCK_BATCH: usize = 500;
 /// The holder is asked something this often, so that no firewall takes it for dead, and its death is noticed.
 const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// How long the answer may take.
+const KEEPALIVE_ANSWER: Duration = Duration::from_secs(60);
 
 /// What a database's migration reads, all of the same moment.
 #[derive(Debug)]
@@ -107,6 +112,11 @@ pub(crate) async fn take(db: &Arc<Db>) -> Result<Snapshot, Failure> {
         };
         attempts[kind] += 1;
         tracing::info!(database = db.name, ?attempts, "snapshot taken again: {failure}");
+        if kind == 1 && attempts[kind] == 1 {
+            // Said while it lasts: the operator can do something about it.
+            let finding = Finding::warning("blocked", "waiting for locks on the source's tables");
+            db.finding(finding.because(failure.what.clone()));
+        }
         if attempts[kind] >= most {
             return Err(failure.advise(
                 "keep schema changes and maintenance away from the source while it is migrated, and start again",
@@ -264,10 +274,14 @@ async fn blocked(db: &Db, batch: &[TableFacts], timeout_s: u32) -> Failure {
         Ok(holders) if !holders.is_empty() => holders
             .iter()
             .map(|h| {
-                let query = crate::model::units::printable(&h.query);
+                // Somebody else's statement may hold a password.
+                let query = printable(&redact(&h.query));
                 format!(
                     "pid {} (user {}, application {:?}, {}): {query}",
-                    h.pid, h.user, h.application, h.state
+                    h.pid,
+                    readable(&h.user),
+                    h.application,
+                    printable(&h.state)
                 )
             })
             .collect::<Vec<_>>()
@@ -307,8 +321,10 @@ async fn watch(db: Arc<Db>, holder: Arc<Session>, spare: Spare) {
         tokio::select! {
             error = holder.closed() => break error,
             () = tokio::time::sleep(KEEPALIVE) => {
-                if let Err(error) = holder.batch("SELECT").await {
-                    break error;
+                match tokio::time::timeout(KEEPALIVE_ANSWER, holder.batch("SELECT")).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => break error,
+                    Err(_) => break Error::new(ErrorKind::ConnectionLost, "the source does not answer any more"),
                 }
                 // While it is busy it needs no keeping alive; whether it lives is found out by whoever needs it.
                 if let Ok(mut spare) = spare.0.try_lock() && let Some(reader) = spare.as_mut() {

@@ -123,7 +123,10 @@ fn a_partitioned_table_gets_its_access_method_afterwards() {
     let archive = parse(REAL[3].0).unwrap();
     let table = archive.entries.iter().find(|entry| entry.title() == "TABLE app.p").unwrap();
     assert_eq!(table.prelude(), ["SET default_tablespace = ''"]);
-    assert_eq!(table.postlude()[1], "ALTER TABLE \"app\".\"p\" SET ACCESS METHOD \"heap\";");
+    assert_eq!(
+        table.access_method_statement().unwrap(),
+        "ALTER TABLE \"app\".\"p\" SET ACCESS METHOD \"heap\";"
+    );
 }
 
 #[test]
@@ -252,7 +255,7 @@ proptest! {
         bytes[at] = byte;
         if let Ok(archive) = parse(&bytes) {
             for entry in &archive.entries {
-                let _ = (entry.title(), entry.prelude(), entry.postlude(), entry.handling(), entry.pass());
+                let _ = (entry.title(), entry.prelude(), entry.access_method_statement(), entry.handling(), entry.pass());
             }
         }
     }

@@ -56,3 +56,12 @@ pub async fn gather(session: &Session) -> Result<ServerFacts, Error> {
     facts.identity = identity.ok().and_then(|mut rows| rows.pop());
     Ok(facts)
 }
+
+/// Whether the server writes this session's statements into its log.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn logs_statements(session: &Session) -> Result<bool, Error> {
+    let sql = include_str!("../../../assets/sql/logs_statements.sql");
+    Ok(rows(session, sql, &[], |r| get(r, "logs")).await?.pop().unwrap_or(false))
+}

@@ -59,6 +59,11 @@ pub fn copy_in(table: &TableName, columns: &[String], format: CopyFormat<'_>, wr
     format!("COPY {}{} FROM STDIN {options}", Qualified(table), column_list(columns))
 }
 
+/// Begins a transaction that sees what the exported snapshot sees.
+pub fn import_snapshot(id: &str) -> String {
+    format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT {}", Literal(id))
+}
+
 /// Several tables in one statement: ACCESS SHARE is compatible with everything but a change of the definition, a
 /// rewrite or a TRUNCATE. `ONLY`, for the children are planned tables of their own.
 pub fn lock_access_share(tables: &[&TableName]) -> String {

@@ -3,3 +3,6 @@
 pub mod data;
 pub mod database;
 pub mod roles;
+
+/// Sets `$1` to `$2` for the session: names and values that only a server knew travel as parameters.
+pub const SET_CONFIG: &str = "SELECT pg_catalog.set_config($1, $2, false)";

@@ -70,6 +70,16 @@ pub fn grant_membership(membership: &Membership, target: ServerVersion, grantor:
     sql
 }
 
+/// Makes the session's user a member of the role.
+pub fn join(role: &str) -> String {
+    format!("GRANT {} TO CURRENT_USER", Ident(role))
+}
+
+/// Takes [`join`] back.
+pub fn leave(role: &str) -> String {
+    format!("REVOKE {} FROM CURRENT_USER", Ident(role))
+}
+
 pub fn grant_parameter(privilege: &ParameterPrivilege) -> String {
     let grantee = privilege.grantee.as_ref().map_or("PUBLIC".to_owned(), |g| Ident(g).to_string());
     let with = if privilege.grantable { " WITH GRANT OPTION" } else { "" };
