@@ -324,7 +324,7 @@ fn order_by_rank(
         }
         // A check that is not valid reaches the children of its table, and a domain's any table: rows that break it
         // must be in before it comes.
-        if !entries[*at].definition.trim_start().starts_with("ALTER TABLE ONLY") {
+        if entries[*at].reaches_children() {
             graph.depend(*node, data_is_in);
         }
     }

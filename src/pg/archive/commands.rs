@@ -171,6 +171,13 @@ impl Entry {
         statements
     }
 
+    /// Whether a constraint's definition may touch other tables than the one that it names: pg_dump writes ONLY for those
+    /// that do not. A check that is not valid is written without it, and so is everything about a domain.
+    #[must_use]
+    pub fn reaches_children(&self) -> bool {
+        !self.definition.trim_start().starts_with("ALTER TABLE ONLY ")
+    }
+
     /// What follows the definition of a partitioned table: it has no storage and cannot be created with an access method
     /// (servers from 17, relkind `p`).
     #[must_use]
