@@ -86,6 +86,8 @@ fn measure(set: &DataSet, rounds: usize) {
         for (tool, times) in TOOLS.iter().zip(&mut times) {
             bench.target.psql("postgres", &format!("DROP DATABASE IF EXISTS {DATABASE}")).unwrap();
             bench.target.psql("postgres", "CHECKPOINT").unwrap();
+            // What the one before has written must not be written out during the next one's time.
+            timed(&mut shell("sync"));
             if let Some(seconds) = (tool.run)(&bench) {
                 times.push(seconds);
             }

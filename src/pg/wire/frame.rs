@@ -201,20 +201,19 @@ pub(super) enum Stop {
 }
 
 impl Scanner {
-    /// Looks at bytes that nobody has scanned yet; returns how many of them are COPY data with its headers and may
-    /// go to the other server as they are, and why it stopped there.
-    pub(super) fn scan(&mut self, bytes: &[u8]) -> (usize, Stop) {
+    /// Looks at bytes that nobody has scanned yet: puts the COPY data in them behind `data`, without its headers;
+    /// returns how many bytes are used up by that, and why it stopped there.
+    pub(super) fn unpack(&mut self, bytes: &[u8], data: &mut Vec<u8>) -> (usize, Stop) {
         let mut at = 0;
         loop {
-            let left = bytes.len() - at;
-            if self.rest > left {
-                self.rest -= left;
-                self.payload += left as u64;
-                return (bytes.len(), Stop::More);
+            let piece = self.rest.min(bytes.len() - at);
+            data.extend_from_slice(bytes.get(at..at + piece).unwrap_or_default());
+            at += piece;
+            self.payload += piece as u64;
+            self.rest -= piece;
+            if self.rest > 0 {
+                return (at, Stop::More);
             }
-            at += self.rest;
-            self.payload += self.rest as u64;
-            self.rest = 0;
             match Header::parse(bytes.get(at..).unwrap_or_default()) {
                 Ok(None) => return (at, Stop::More),
                 Ok(Some(Header { tag: b'd', body })) => {
@@ -300,8 +299,9 @@ mod tests {
             while let Ok(Some(_)) = reader.take() {}
             prop_assert!(reader.bytes.len() <= MAX_FRAME_BYTES + HEADER_BYTES);
             prop_assert!(reader.start <= reader.end);
-            let (sendable, _) = Scanner::default().scan(&bytes);
-            prop_assert!(sendable <= bytes.len());
+            let mut data = Vec::new();
+            let (used, _) = Scanner::default().unpack(&bytes, &mut data);
+            prop_assert!(data.len() <= used && used <= bytes.len());
         }
 
         /// Frames that are right except where they are not: random types, lengths that lie.
@@ -322,8 +322,10 @@ mod tests {
             let mut scanner = Scanner::default();
             'all: for piece in stream.chunks(piece) {
                 let before = scanner.rest;
-                let (sendable, _) = scanner.scan(piece);
-                prop_assert!(sendable <= piece.len() && (before <= piece.len() || sendable == piece.len()));
+                let mut data = Vec::new();
+                let (used, _) = scanner.unpack(piece, &mut data);
+                prop_assert!(used <= piece.len() && (before <= piece.len() || used == piece.len()));
+                prop_assert!(data.len() <= used);
                 feed(&mut reader, piece);
                 loop {
                     match reader.take() {
@@ -343,22 +345,21 @@ mod tests {
             cuts in prop::collection::vec(1..90_usize, 1..50),
         ) {
             let mut stream: Vec<u8> = bodies.iter().flat_map(|n| frame(b'd', &vec![b'x'; *n])).collect();
-            let data = stream.len();
             stream.extend(frame(b'c', b""));
             let mut scanner = Scanner::default();
-            let (mut sent, mut held, mut at) = (0, Vec::new(), 0);
+            let (mut data, mut held, mut at) = (Vec::new(), Vec::new(), 0);
             let mut stop = Stop::More;
             for cut in cuts.iter().cycle() {
                 if at == stream.len() { break; }
                 let next = (at + cut).min(stream.len());
                 held.extend_from_slice(&stream[at..next]);
                 at = next;
-                let (sendable, why) = scanner.scan(&held);
-                sent += sendable;
-                held.drain(..sendable);
+                let (used, why) = scanner.unpack(&held, &mut data);
+                held.drain(..used);
                 stop = why;
             }
-            prop_assert_eq!(sent, data);
+            prop_assert_eq!(data.len(), bodies.iter().sum::<usize>());
+            prop_assert!(data.iter().all(|byte| *byte == b'x'));
             prop_assert_eq!(stop, Stop::Control(Header { tag: b'c', body: 0 }));
             prop_assert_eq!(scanner.payload, bodies.iter().sum::<usize>() as u64);
         }

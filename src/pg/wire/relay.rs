@@ -1,9 +1,11 @@
 //! COPY OUT of one connection into COPY IN of another one, without looking at a row.
 //!
-//! A CopyData frame is the same in both directions, so the bytes that arrive are the bytes that leave. One task does
-//! it all, in `Pump`: read much, find the frames' ends, write much; and listen to the target meanwhile, because a
-//! target that has failed stops reading and would leave us writing for ever. Memory is one buffer per relay, however
-//! long a row is; what the target does not take stays in the source's socket, which slows the source down.
+//! The source sends a frame for each row. What has arrived is put into one frame and sent on: a server has more work
+//! with a frame than with a short row, and the borders of frames mean nothing (protocol chapter 55.2.6). One task does it
+//! all, in `Pump`: read much, take the headers out, write much; and listen to the target meanwhile, because a target that
+//! has failed stops reading and would leave us writing for ever. Memory is two buffers per relay, however long a row is;
+//! what the target does not take stays in the source's socket, which slows the source down. A frame that has been begun
+//! is in memory to its end, so that whatever becomes of the source, the target can be told.
 
 use super::connection::{Connection, unexpected};
 use super::frame::{HEADER_BYTES, Scanner, Stop, closed};
@@ -28,9 +30,6 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a COPY may take to begin, once it is not wanted any more, before it is cancelled.
 const START_PATIENCE: Duration = Duration::from_millis(200);
-
-/// A frame that was begun must be ended before the target can be used again. Up to this length it is worth it.
-const MAX_PADDING_BYTES: usize = 16 * 1024 * 1024;
 
 /// What a relay has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +65,8 @@ impl RelayError {
     }
 }
 
-/// Relays `COPY … TO STDOUT` of one connection into `COPY … FROM STDIN` of another one; frame bytes are passed on as
-/// they are while they arrive. `progress` grows by the bytes of the rows passed on.
+/// Relays `COPY … TO STDOUT` of one connection into `COPY … FROM STDIN` of another one; rows are passed on
+/// while they arrive. `progress` grows by the bytes of the rows passed on.
 ///
 /// `copy_out` and `copy_in` may be several statements (`BEGIN; TRUNCATE t; COPY …`) of which one is a COPY.
 /// After an error both connections are usable again, where that is possible within some seconds:
@@ -89,7 +88,7 @@ pub async fn relay(
     }
     start(source, copy_out, target, copy_in).await?;
     source.reader.grow(BUFFER_BYTES);
-    let mut pump = Pump { source, target, progress, scanner: Scanner::default(), sendable: 0 };
+    let mut pump = Pump { source, target, progress, scanner: Scanner::default(), frame: Outgoing::default() };
     let end = std::future::poll_fn(|cx| pump.poll(cx)).await;
     pump.settle(end).await
 }
@@ -229,8 +228,42 @@ struct Pump<'a> {
     target: &'a mut Connection,
     progress: &'a AtomicU64,
     scanner: Scanner,
-    /// How many of the source's unread bytes have been scanned and go to the target.
-    sendable: usize,
+    frame: Outgoing,
+}
+
+/// The frame that is on its way to the target; empty between two of them.
+#[derive(Default)]
+struct Outgoing {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Outgoing {
+    fn unwritten(&self) -> &[u8] {
+        self.bytes.get(self.written..).unwrap_or_default()
+    }
+
+    /// Room for a header, and behind it for rows.
+    fn begin(&mut self) -> &mut Vec<u8> {
+        self.written = 0;
+        self.bytes.clear();
+        self.bytes.extend_from_slice(b"d\0\0\0\0");
+        &mut self.bytes
+    }
+
+    /// Writes the length into the header; a frame without rows is none. True if there is something to send.
+    fn close(&mut self) -> bool {
+        // The length counts itself, but not the tag.
+        let length = u32::try_from(self.bytes.len() - 1).unwrap_or(u32::MAX).to_be_bytes();
+        if self.bytes.len() == HEADER_BYTES {
+            self.bytes.clear();
+            return false;
+        }
+        if let Some(place) = self.bytes.get_mut(1..HEADER_BYTES) {
+            place.copy_from_slice(&length);
+        }
+        true
+    }
 }
 
 /// What a turn of the pump came to.
@@ -249,7 +282,7 @@ impl Pump<'_> {
                 return Poll::Ready(end);
             }
             // With TLS a write that was refused must be repeated with the same bytes, so nothing is read before.
-            let turn = if self.sendable > 0 { self.write(cx) } else { self.read(cx) };
+            let turn = if self.frame.unwritten().is_empty() { self.read(cx) } else { self.write(cx) };
             match turn {
                 Turn::Moved => {}
                 Turn::Blocked => return Poll::Pending,
@@ -282,14 +315,11 @@ impl Pump<'_> {
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> Turn {
-        let reader = &mut self.source.reader;
-        let bytes = reader.unread().get(..self.sendable).unwrap_or_default();
-        match Pin::new(&mut self.target.stream).poll_write(cx, bytes) {
+        match Pin::new(&mut self.target.stream).poll_write(cx, self.frame.unwritten()) {
             Poll::Pending => Turn::Blocked,
             Poll::Ready(Ok(0)) => Turn::Over(End::TargetLost(lost(&io::ErrorKind::WriteZero.into()))),
             Poll::Ready(Ok(written)) => {
-                reader.start += written;
-                self.sendable -= written;
+                self.frame.written += written;
                 Turn::Moved
             }
             Poll::Ready(Err(error)) => Turn::Over(End::TargetLost(lost(&error))),
@@ -328,10 +358,10 @@ impl Pump<'_> {
     /// Finds out what may be written, or deals with a frame that is not COPY data.
     fn scan(&mut self) -> Turn {
         let seen = self.scanner.payload;
-        let (sendable, stop) = self.scanner.scan(self.source.reader.unread());
+        let (used, stop) = self.scanner.unpack(self.source.reader.unread(), self.frame.begin());
+        self.source.reader.start += used;
         self.progress.fetch_add(self.scanner.payload - seen, Ordering::Relaxed);
-        self.sendable = sendable;
-        if sendable > 0 {
+        if self.frame.close() {
             // Whatever stopped the scan will stop it again once this has been written.
             return Turn::Moved;
         }
@@ -395,12 +425,11 @@ impl Pump<'_> {
     }
 
     /// Makes the target forget the rows of a source that failed.
-    async fn source_is_out(self, error: Error) -> RelayError {
+    async fn source_is_out(mut self, error: Error) -> RelayError {
         let error = self.source.explain(error);
-        if self.scanner.rest == 0 && self.sendable == 0 {
+        if self.end_frame().await {
             self.target.refuse_copy_in(&error).await;
         } else {
-            // In the middle of a frame nothing can be said any more.
             self.target.hang_up().await;
         }
         RelayError::Source(error)
@@ -409,40 +438,25 @@ impl Pump<'_> {
     /// After its error the server ignores COPY data, but must get the frame that was begun to its end.
     async fn target_is_out(mut self, error: Error) -> RelayError {
         let error = self.target.explain(error);
-        let ending = async {
-            self.end_frame().await?;
-            self.target.finish(Some(error.clone())).await
-        };
-        tokio::time::timeout(SETTLE_TIMEOUT, ending).await.ok();
+        if self.end_frame().await {
+            let ending = self.target.finish(Some(error.clone()));
+            tokio::time::timeout(SETTLE_TIMEOUT, ending).await.ok();
+        } else {
+            self.target.hang_up().await;
+        }
         self.stop_source().await;
         RelayError::Target(error)
     }
 
-    /// Writes what was announced and is due, and zeros for what the source has not sent yet.
-    async fn end_frame(&mut self) -> Result<(), Error> {
-        let due = self.source.reader.unread().get(..self.sendable).unwrap_or_default();
-        self.target.send(due).await?;
-        self.source.reader.start += self.sendable;
-        self.sendable = 0;
-        if self.scanner.rest > MAX_PADDING_BYTES {
-            self.target.hang_up().await;
-            return Err(closed());
-        }
-        let zeros = vec![0; 64 * 1024];
-        let mut missing = self.scanner.rest;
-        while missing > 0 {
-            let piece = missing.min(zeros.len());
-            self.target.send(zeros.get(..piece).unwrap_or_default()).await?;
-            missing -= piece;
-        }
-        Ok(())
+    /// Writes the rest of the frame that was begun. False if the target does not take it.
+    async fn end_frame(&mut self) -> bool {
+        let rest = self.target.send(self.frame.unwritten());
+        matches!(tokio::time::timeout(SETTLE_TIMEOUT, rest).await, Ok(Ok(())))
     }
 
     /// Stops the source, which may be anywhere in its data.
     async fn stop_source(self) {
-        let reader = &mut self.source.reader;
-        reader.start += self.sendable;
-        reader.skip = self.scanner.rest;
+        self.source.reader.skip = self.scanner.rest;
         self.source.stop_copy_out().await;
     }
 
