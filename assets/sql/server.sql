@@ -6,6 +6,10 @@ SELECT pg_catalog.current_setting('server_version_num')::int4 AS version_num,
        r.rolcreatedb AS create_database,
        pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS reads_passwords,
        pg_catalog.pg_is_in_recovery() AS in_recovery,
+       (SELECT s.setting::int8 FROM pg_catalog.pg_settings s WHERE s.name = 'maintenance_work_mem')
+         AS maintenance_work_mem_kb,
+       (SELECT s.setting::int8 * pg_catalog.current_setting('block_size')::int8 / 1024
+          FROM pg_catalog.pg_settings s WHERE s.name = 'shared_buffers') AS shared_buffers_kb,
        pg_catalog.current_setting('max_connections')::int4
          - pg_catalog.current_setting('superuser_reserved_connections')::int4
          - (SELECT pg_catalog.count(*)::int4 FROM pg_catalog.pg_stat_activity a

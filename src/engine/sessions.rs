@@ -84,7 +84,18 @@ pub(crate) async fn let_into_log(session: &Session) {
     }
 }
 
+/// The most that one session may ask for, in kB.
+const MOST_MEMORY_KB: i64 = 1 << 20;
+
 impl Cx {
+    /// Memory to build an index in. All workers together take what the target's administrator gave to shared buffers,
+    /// which is the one thing that is known of how much memory there is; never less than the target's own setting.
+    fn maintenance_work_mem(&self) -> String {
+        let facts = &self.target_facts;
+        let share_kb = facts.shared_buffers_kb / i64::from(self.plan.jobs.max(1));
+        format!("{}kB", share_kb.min(MOST_MEMORY_KB).max(facts.maintenance_work_mem_kb))
+    }
+
     pub(crate) async fn source_session(&self, database: &str) -> Result<Session, Failure> {
         let settings = settings(Side::Source, self.source_facts.version);
         opened(&self.cancel, self.source.connect(database, &settings)).await
@@ -177,9 +188,9 @@ impl Db {
         if let Some(session) = pop(&self.pools.targets) {
             return Ok(session);
         }
-        let date_style = self.date_style();
+        let (date_style, memory) = (self.date_style(), self.cx.maintenance_work_mem());
         let mut to: Vec<Setting<'_>> = settings(Side::Target, self.cx.target_facts.version);
-        to.push(("DateStyle", &date_style));
+        to.extend([("DateStyle", date_style.as_str()), ("maintenance_work_mem", &memory)]);
         let session = opened(&self.cancel, self.cx.target.connect(&self.name, &to)).await?;
         session.batch(FOR_SCHEMA).await?;
         Ok(session)

@@ -16,6 +16,8 @@ pub struct ServerFacts {
     /// `pg_authid` can be read, so password hashes can travel.
     pub reads_passwords: bool,
     pub in_recovery: bool,
+    pub maintenance_work_mem_kb: i64,
+    pub shared_buffers_kb: i64,
     /// Connections that are free for everybody now; negative when even reserved ones are taken.
     pub free_connections: i32,
     /// Absent where the server does not tell.
@@ -41,6 +43,8 @@ pub async fn gather(session: &Session) -> Result<ServerFacts, Error> {
             may_create_databases: get(r, "create_database")?,
             reads_passwords: get(r, "reads_passwords")?,
             in_recovery: get(r, "in_recovery")?,
+            maintenance_work_mem_kb: get(r, "maintenance_work_mem_kb")?,
+            shared_buffers_kb: get(r, "shared_buffers_kb")?,
             free_connections: get(r, "free_connections")?,
             identity: None,
         })
