@@ -246,7 +246,7 @@ fn the_same_server_is_known_by_any_address() {
 
 /// The server programs of an older version, where this machine has some.
 fn older_binaries() -> Option<PathBuf> {
-    let root = std::env::var_os("PGPASSAGE_PG_VERSIONS").map_or(PathBuf::from("/tmp/pgv"), PathBuf::from);
+    let root = PathBuf::from(std::env::var_os("PGPASSAGE_PG_VERSIONS")?);
     let found = [14, 13, 12, 11].map(|major| root.join(format!("{major}/bin")));
     found.into_iter().find(|bin| bin.join("postgres").is_file() && bin.join("initdb").is_file())
 }

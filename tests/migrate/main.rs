@@ -15,6 +15,7 @@ mod cli;
 mod archive;
 mod everything;
 mod privileges;
+mod questions;
 mod secrets;
 mod stops;
 mod traps;
