@@ -86,7 +86,10 @@ fn left_out(db: &Db, entry: &Entry) -> Option<Option<Finding>> {
         "PUBLICATION" | "PUBLICATION TABLE" | "PUBLICATION TABLES IN SCHEMA"
             if name.starts_with("pgpassage_") =>
         {
-            Some(None)
+            Some((entry.desc == "PUBLICATION").then(|| {
+                Finding::info("publication", "a publication by a name of pgpassage's own was left out")
+                    .object(name)
+            }))
         }
         _ if ["ACL", "ACL LANGUAGE", "DEFAULT ACL"].contains(&entry.desc.as_str())
             && plan.policies.privileges == Keep::No =>
