@@ -1,4 +1,5 @@
--- What users have put into this database: relations, functions and types that no extension brought along.
+-- What users have put into this database: relations, functions and types that no extension brought along, and large
+-- objects (the first thousand: one is enough to collide with).
 -- Decides whether a target counts as empty. From 10.
 SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
                       WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' ELSE 'foreign table' END AS kind,
@@ -26,4 +27,7 @@ SELECT 'type', n.nspname::text, t.typname::text
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid
                       AND d.deptype IN ('e', 'i'))
+UNION ALL
+(SELECT 'large object', 'pg_largeobject', l.oid::text
+   FROM pg_catalog.pg_largeobject_metadata l LIMIT 1000)
  ORDER BY 1, 2, 3
