@@ -113,9 +113,12 @@ pub struct MigrateArgs {
     /// Allow a target that is older than the source
     #[arg(long, help_heading = "How")]
     pub skip_db_version_check: bool,
-    /// Tables and indexes worked on at a time [default: two for each core here, 2 to 8]
+    /// Tables and indexes worked on at a time [default: by the servers' processors, 2 to 16]
     #[arg(long, value_name = "N", help_heading = "How", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub jobs: Option<u32>,
+    /// Copy tables from this size on in parts, from 14 on [default: from 256 MB on, where the rest would wait for them]
+    #[arg(long, value_name = "BYTES", help_heading = "How")]
+    pub split_tables_larger_than: Option<u64>,
     /// File with lines role:password, for roles whose hashes cannot be read; only its owner may read it
     #[arg(long, value_name = "FILE", help_heading = "How")]
     pub role_passwords: Option<PathBuf>,

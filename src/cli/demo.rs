@@ -5,7 +5,7 @@ use super::connection::{Env, resolve};
 use super::exit::Exit;
 use super::migrate::{Shown, migrate};
 use super::out;
-use super::plan::{default_jobs, random, tool_places};
+use super::plan::{random, tool_places};
 use crate::demo::cluster::{Cluster, ClusterError, ClusterOptions, find_server_binaries};
 use crate::demo::shop;
 use crate::model::plan::{FORMAT, MethodPolicy, Plan, Policies, Scope};
@@ -92,7 +92,8 @@ fn prepare(args: &DemoArgs, stage: &Stage) -> Result<(Plan, Secrets)> {
         scope: Scope { excluded_databases: vec!["postgres".to_owned()], ..Scope::default() },
         method: MethodPolicy::Dump,
         policies: Policies::default(),
-        jobs: args.jobs.unwrap_or_else(default_jobs),
+        jobs: args.jobs,
+        split_from_bytes: None,
         max_total_bytes: None,
         tools: tool_places(args.pgbin.clone(), &Env::from_process())?,
         only_checks: false,

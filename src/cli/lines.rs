@@ -27,6 +27,7 @@ pub(super) fn text(run: &Run, entry: &Entry) -> Option<String> {
             let bytes: u64 = databases.iter().filter_map(|d| d.size_bytes).sum();
             format!("{} to move, {}", count_of(databases.len() as u64, "database"), human_bytes(bytes))
         }
+        Event::JobsChosen { jobs, because } => format!("{jobs} tables or indexes at a time: {because}"),
         Event::RoleSettled { role, status: RoleStatus::Failed, message, .. } => {
             format!("role {} could not be made: {message}", readable(role))
         }

@@ -49,7 +49,8 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
         scope,
         method: MethodPolicy::Dump,
         policies: policies(args),
-        jobs: args.jobs.unwrap_or_else(default_jobs),
+        jobs: args.jobs,
+        split_from_bytes: args.split_tables_larger_than,
         max_total_bytes: args.dbs_max_total_size,
         tools: tool_places(args.pgbin.clone(), env)?,
         only_checks: args.validate,
@@ -145,12 +146,6 @@ fn policies(args: &MigrateArgs) -> Policies {
         create_databases: keep(args.no_createdb),
         version_check: keep(args.skip_db_version_check),
     }
-}
-
-/// Two for each core of this machine: while one waits for a disk or the network, the other works.
-pub(super) fn default_jobs() -> u32 {
-    let cores = std::thread::available_parallelism().map_or(2, |n| u32::try_from(n.get()).unwrap_or(8));
-    (cores * 2).clamp(2, 8)
 }
 
 pub(super) fn tool_places(pgbin: Option<PathBuf>, env: &Env) -> Result<ToolPlaces> {

@@ -2,6 +2,7 @@
 
 use super::board::Board;
 use super::emit::Emitter;
+use super::room::Room;
 use super::slots::Slots;
 use crate::model::check::Finding;
 use crate::model::event::Event;
@@ -31,6 +32,7 @@ pub(crate) struct Cx {
     pub(crate) tool: Tool,
     pub(crate) emit: Arc<Emitter>,
     pub(crate) board: Arc<Board>,
+    pub(crate) room: Room,
     pub(crate) slots: Slots,
     pub(crate) cancel: CancellationToken,
 }

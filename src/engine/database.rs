@@ -7,12 +7,14 @@ use crate::model::check::{Finding, Severity};
 use crate::model::event::{DatabaseOutcome, Event, PhaseOutcome};
 use crate::model::failure::Failure;
 use crate::model::phase::Phase;
+use crate::model::units::TableName;
 use crate::pg::connect::Canceller;
 use crate::pg::error::Error;
 use crate::pg::facts::databases::DatabaseFacts;
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// A database that is to be moved, as the checks left it.
@@ -42,6 +44,8 @@ pub(crate) struct Db {
     pub(crate) pools: Pools,
     triggers_held_off: AtomicBool,
     aborted: OnceLock<Failure>,
+    /// Tables that have their statistics.
+    analyzed: Mutex<HashSet<TableName>>,
     lost: AtomicU64,
 }
 
@@ -83,6 +87,15 @@ impl Db {
     /// Rows go into tables that were there before, and their triggers and foreign keys are held off meanwhile.
     pub(crate) fn holds_triggers_off(&self) -> bool {
         self.triggers_held_off.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_analyzed(&self, tables: &[&TableName]) {
+        let mut analyzed = self.analyzed.lock().unwrap_or_else(PoisonError::into_inner);
+        analyzed.extend(tables.iter().map(|t| (*t).clone()));
+    }
+
+    pub(crate) fn is_analyzed(&self, table: &TableName) -> bool {
+        self.analyzed.lock().unwrap_or_else(PoisonError::into_inner).contains(table)
     }
 
     pub(crate) fn hold_triggers_off(&self) {
@@ -132,6 +145,7 @@ pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
         pools: Pools::default(),
         triggers_held_off: AtomicBool::new(false),
         aborted: OnceLock::new(),
+        analyzed: Mutex::default(),
         lost: AtomicU64::new(0),
     });
     let result = match candidate.blocked {

@@ -15,6 +15,7 @@ mod emit;
 mod graph;
 mod phases;
 mod retry;
+mod room;
 mod run;
 mod sessions;
 mod slots;

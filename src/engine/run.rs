@@ -7,8 +7,8 @@ use super::context::Cx;
 use super::database;
 use super::emit::Emitter;
 use super::phases::roles;
+use super::room::Room;
 use super::slots::Slots;
-use crate::model::check::Finding;
 use crate::model::command::Command;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
 use crate::model::failure::Failure;
@@ -22,13 +22,6 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-/// How many databases are worked on side by side at most. Each keeps a snapshot and its locks on the source.
-const MOST_DATABASES: u32 = 8;
-/// Connections that are left for others on each server.
-const SPARE_CONNECTIONS: u32 = 3;
-/// Sessions of one database beside those of its workers: the snapshot's holder, pg_dump, one for questions.
-const OVERHEAD: u32 = 3;
 
 pub(super) fn start(plan: Plan, secrets: Secrets) -> Result<Handle, Failure> {
     let folder = Folder::at(&plan.home);
@@ -147,40 +140,17 @@ async fn work(
         target_home: found.target.home,
         emit,
         board,
+        room,
         slots,
         cancel,
     });
-    Ok(move_all(&cx, found.candidates, room).await)
+    Ok(move_all(&cx, found.candidates).await)
 }
 
-/// How much is done at a time.
-#[derive(Debug, Clone, Copy)]
-struct Room {
-    jobs: u32,
-    databases: u32,
-}
-
-impl Room {
-    /// As many as asked for, but no more than the servers have connections for: taking the last one of a server that
-    /// is in use would be an outage.
-    fn within(plan: &Plan, found: &checks::Found, emit: &Emitter) -> Room {
-        let free = found.source.facts.free_connections.min(found.target.facts.free_connections);
-        let free = u32::try_from(free).unwrap_or(0).saturating_sub(SPARE_CONNECTIONS);
-        // A worker may leave a pair for COPY and a session for statements behind it, for the next one to use.
-        let jobs = plan.jobs.min((free.saturating_sub(OVERHEAD) / 2).max(1));
-        if jobs < plan.jobs {
-            let title = format!("{jobs} at a time instead of {}", plan.jobs);
-            let why = "the servers have few connections left";
-            emit.record(Event::Finding { finding: Finding::info("jobs", title).because(why) });
-        }
-        Room { jobs, databases: (free / (2 * jobs + OVERHEAD)).clamp(1, MOST_DATABASES.min(jobs.max(2))) }
-    }
-}
-
-async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>, room: Room) -> RunOutcome {
+async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) -> RunOutcome {
     match roles::run(cx).await {
         Ok(made) => {
-            databases(cx, candidates, room).await;
+            databases(cx, candidates).await;
             settings(cx, &made).await;
         }
         Err(failure) => {
@@ -196,8 +166,8 @@ async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>, room: Room
     cx.emit.outcome()
 }
 
-async fn databases(cx: &Arc<Cx>, candidates: Vec<database::Candidate>, room: Room) {
-    let gate = Arc::new(Semaphore::new(room.databases as usize));
+async fn databases(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {
+    let gate = Arc::new(Semaphore::new(cx.room.databases as usize));
     let mut running = JoinSet::new();
     for candidate in candidates {
         let (cx, gate) = (Arc::clone(cx), Arc::clone(&gate));

@@ -1,13 +1,13 @@
 //! How our sessions are set up, so that no setting of a role, a database or a server changes what rows mean or ends a
 //! session under our hands.
 
-use super::context::{Cx, opened};
+use super::context::{Cx, execute, opened};
 use super::database::Db;
 use crate::model::failure::Failure;
 use crate::model::units::{ServerVersion, Side};
 use crate::pg::connect::Session;
 use crate::pg::statement::SET_CONFIG;
-use crate::pg::statement::data::import_snapshot;
+use crate::pg::statement::data::{import_snapshot, parallel_maintenance_workers};
 use crate::pg::wire::Connection;
 use std::sync::{Mutex, PoisonError};
 
@@ -92,8 +92,16 @@ impl Cx {
     /// which is the one thing that is known of how much memory there is; never less than the target's own setting.
     fn maintenance_work_mem(&self) -> String {
         let facts = &self.target_facts;
-        let share_kb = facts.shared_buffers_kb / i64::from(self.plan.jobs.max(1));
+        let share_kb = facts.shared_buffers_kb / i64::from(self.room.jobs.max(1));
         format!("{}kB", share_kb.min(MOST_MEMORY_KB).max(facts.maintenance_work_mem_kb))
+    }
+
+    /// Lets an index be built by so many processes beside the session's own. Before 11 there were none.
+    pub(crate) async fn allow_helpers(&self, session: &Session, count: u32) -> Result<(), Failure> {
+        if !self.target_facts.version.at_least(11) {
+            return Ok(());
+        }
+        execute(&self.cancel, session, &parallel_maintenance_workers(count)).await
     }
 
     pub(crate) async fn source_session(&self, database: &str) -> Result<Session, Failure> {

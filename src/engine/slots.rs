@@ -1,4 +1,4 @@
-//! The pool that all databases share: so many pieces of work at a time, the heaviest that waits goes first.
+//! The pool that all databases share: so many pieces of work at a time, the most pressing that waits goes first.
 
 use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +15,13 @@ struct Inner {
     free: u32,
     waiting: BinaryHeap<Waiter>,
     next_ticket: u64,
+    /// The cost of all that waits or runs.
+    load: u64,
 }
 
 #[derive(Debug)]
 struct Waiter {
-    weight: u64,
+    priority: u64,
     /// Lower came first; among equals it goes first.
     ticket: u64,
     wake: oneshot::Sender<Slot>,
@@ -38,7 +40,21 @@ impl PartialOrd for Waiter {
 }
 impl Ord for Waiter {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.weight.cmp(&other.weight).then(other.ticket.cmp(&self.ticket))
+        self.priority.cmp(&other.priority).then(other.ticket.cmp(&self.ticket))
+    }
+}
+
+/// A place in the queue or at work: its cost is part of the load until it is dropped.
+#[derive(Debug)]
+struct Burden {
+    slots: Slots,
+    cost: u64,
+}
+
+impl Drop for Burden {
+    fn drop(&mut self) {
+        let mut inner = self.slots.lock();
+        inner.load = inner.load.saturating_sub(self.cost);
     }
 }
 
@@ -48,16 +64,38 @@ pub(crate) struct Slot {
     slots: Slots,
 }
 
+/// A slot together with what its work weighs.
+#[derive(Debug)]
+pub(crate) struct Place {
+    burden: Burden,
+    _slot: Slot,
+}
+
+impl Place {
+    /// The part of a number of cores that this work has a claim on: its share of all that waits or runs now.
+    pub(crate) fn share_of(&self, cores: u32) -> u32 {
+        let load = self.burden.slots.lock().load.max(1);
+        let share = u128::from(cores) * u128::from(self.burden.cost) / u128::from(load);
+        u32::try_from(share).unwrap_or(cores).min(cores)
+    }
+}
+
 impl Slots {
     pub(crate) fn new(size: u32) -> Self {
-        let inner = Inner { free: size.max(1), waiting: BinaryHeap::new(), next_ticket: 0 };
+        let inner = Inner { free: size.max(1), waiting: BinaryHeap::new(), next_ticket: 0, load: 0 };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits for a slot. Dropping the future gives up the place in the queue.
-    pub(crate) async fn acquire(&self, weight: u64) -> Slot {
+    pub(crate) async fn acquire(&self, priority: u64, cost: u64) -> Place {
+        let burden = Burden { slots: self.clone(), cost };
         let waiting = {
-            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut inner = self.lock();
+            inner.load = inner.load.saturating_add(cost);
             if inner.free > 0 {
                 inner.free -= 1;
                 None
@@ -65,15 +103,16 @@ impl Slots {
                 let (wake, woken) = oneshot::channel();
                 let ticket = inner.next_ticket;
                 inner.next_ticket += 1;
-                inner.waiting.push(Waiter { weight, ticket, wake });
+                inner.waiting.push(Waiter { priority, ticket, wake });
                 Some(woken)
             }
         };
-        match waiting {
+        let slot = match waiting {
             None => self.slot(),
             // The sender lives in the queue and is only ever dropped after sending.
             Some(woken) => woken.await.unwrap_or_else(|_| self.slot()),
-        }
+        };
+        Place { burden, _slot: slot }
     }
 
     fn slot(&self) -> Slot {
@@ -82,7 +121,7 @@ impl Slots {
 
     fn release(&self) {
         let mut next = {
-            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut inner = self.lock();
             let next = inner.waiting.pop();
             if next.is_none() {
                 inner.free += 1;
@@ -107,22 +146,22 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_heaviest_goes_first_and_those_who_left_are_passed_over() {
+    async fn the_most_pressing_goes_first_and_those_who_left_are_passed_over() {
         let slots = Slots::new(1);
-        let held = slots.acquire(0).await;
+        let held = slots.acquire(0, 0).await;
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = Vec::new();
-        for weight in [1u64, 5, 3] {
+        for priority in [1u64, 5, 3] {
             let (slots, order) = (slots.clone(), Arc::clone(&order));
             tasks.push(tokio::spawn(async move {
-                let _slot = slots.acquire(weight).await;
-                order.lock().unwrap().push(weight);
+                let _slot = slots.acquire(priority, 1).await;
+                order.lock().unwrap().push(priority);
             }));
             tokio::task::yield_now().await;
         }
         let gone = tokio::spawn({
             let slots = slots.clone();
-            async move { slots.acquire(99).await }
+            async move { slots.acquire(99, 1).await }
         });
         tokio::task::yield_now().await;
         gone.abort();
@@ -132,6 +171,18 @@ mod tests {
             task.await.unwrap();
         }
         assert_eq!(*order.lock().unwrap(), [5, 3, 1]);
-        assert_eq!(slots.inner.lock().unwrap().free, 1);
+        assert_eq!(slots.lock().free, 1);
+        assert_eq!(slots.lock().load, 0);
+    }
+
+    #[tokio::test]
+    async fn cores_are_shared_by_cost() {
+        let slots = Slots::new(2);
+        let large = slots.acquire(1, 30).await;
+        assert_eq!(large.share_of(8), 8);
+        let small = slots.acquire(1, 10).await;
+        assert_eq!((large.share_of(8), small.share_of(8)), (6, 2));
+        drop(small);
+        assert_eq!(large.share_of(8), 8);
     }
 }

@@ -42,6 +42,11 @@ pub enum Event {
     Planned {
         databases: Vec<PlannedDatabase>,
     },
+    /// How many tables or indexes are worked on at a time, and why so many.
+    JobsChosen {
+        jobs: u32,
+        because: String,
+    },
     PhaseBegan {
         phase: Phase,
         #[serde(default)]

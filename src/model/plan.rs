@@ -20,8 +20,14 @@ pub struct Plan {
     pub scope: Scope,
     pub method: MethodPolicy,
     pub policies: Policies,
-    /// How many tables and indexes are worked on at a time, over all databases.
-    pub jobs: u32,
+    /// How many tables and indexes are worked on at a time, over all databases; where it is not said, what both servers'
+    /// processors are good for.
+    #[serde(default)]
+    pub jobs: Option<u32>,
+    /// Tables from this size on are copied in parts, in bytes; where it is not said, large ones that the rest would wait
+    /// for.
+    #[serde(default)]
+    pub split_from_bytes: Option<u64>,
     /// Refuse when the databases to move are larger than this in all.
     #[serde(default)]
     pub max_total_bytes: Option<u64>,

@@ -48,7 +48,7 @@ pub(crate) fn make_gated(cluster: &Cluster, database: &str) {
 
 /// Until rows of the gated table wait at the gate.
 pub(crate) fn wait_for_copy(target: &Cluster) {
-    let asking = "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'COPY%gated%' AND state = 'active' \
+    let asking = "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE '%COPY%gated%' AND state = 'active' \
                   AND wait_event = 'PgSleep'";
     eventually(target, "postgres", asking, "t");
 }

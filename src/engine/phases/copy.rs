@@ -10,7 +10,9 @@ use crate::model::plan::TargetPolicy;
 use crate::model::units::{TableName, thousands};
 use crate::pg::facts::tables::{self, Belongs, TableFacts};
 use crate::pg::quote::Qualified;
-use crate::pg::statement::data::{CopyFormat, Written, copy_in, copy_out, lock_now, truncate_only};
+use crate::pg::statement::data::{
+    CopyFormat, Rows, Written, copy_in, copy_out, lock_access_share, lock_now, truncate_only,
+};
 use crate::pg::wire::{CopyStats, RelayError, relay};
 use std::time::Instant;
 
@@ -19,7 +21,16 @@ const CHECK_VIOLATION: &str = "23514";
 
 /// Tables from this size on are truncated (they are empty and ours) to have their rows written frozen, in bytes. Smaller
 /// ones are not worth the new file that a truncation makes.
-const FROZEN_FROM_BYTES: u64 = 1 << 20;
+pub(super) const FROZEN_FROM_BYTES: u64 = 1 << 20;
+
+/// What is copied at a time.
+#[derive(Debug, Clone, Copy)]
+struct Haul<'a> {
+    table: &'a TableFacts,
+    rows: Rows,
+    /// On the target: the table itself, or the top of its partition tree.
+    into: &'a TableName,
+}
 
 /// Copies one table. A failure of this table alone is journalled and the others go on.
 ///
@@ -27,12 +38,27 @@ const FROZEN_FROM_BYTES: u64 = 1 << 20;
 /// Only what ends the whole database.
 pub(crate) async fn run(db: &Db, snapshot: &Snapshot, table: &TableFacts) -> Result<(), Failure> {
     let began = Instant::now();
-    let result = copy(db, snapshot, table).await;
+    let result = copy(db, snapshot, table, Rows::All).await;
+    if result.is_ok() {
+        db.cx.board.change(&db.name, |g| g.bytes_done += table.size_bytes);
+    }
+    settle(db, table, began, result)
+}
+
+/// Journals what became of a table.
+///
+/// # Errors
+/// Only what ends the whole database.
+pub(super) fn settle(
+    db: &Db,
+    table: &TableFacts,
+    began: Instant,
+    result: Result<CopyStats, Failure>,
+) -> Result<(), Failure> {
     match result {
         Ok(stats) => {
             db.cx.board.change(&db.name, |g| {
                 g.tables_done += 1;
-                g.bytes_done += table.size_bytes;
                 g.rows_done += stats.rows_in;
             });
             db.cx.emit.record(Event::TableCopied {
@@ -61,6 +87,62 @@ pub(crate) async fn run(db: &Db, snapshot: &Snapshot, table: &TableFacts) -> Res
     }
 }
 
+/// Copies several small tables in one transaction of the target: with thousands of them, round trips and commits are
+/// what takes the time. Where one of them fails, all are copied again one by one, so that it is known by its name.
+///
+/// # Errors
+/// Only what ends the whole database.
+pub(crate) async fn run_together(
+    db: &Db,
+    snapshot: &Snapshot,
+    tables: &[&TableFacts],
+) -> Result<(), Failure> {
+    match together(db, snapshot, tables).await {
+        Ok(done) => {
+            for (table, (began, stats)) in tables.iter().zip(done) {
+                db.cx.board.change(&db.name, |g| g.bytes_done += table.size_bytes);
+                settle(db, table, began, Ok(stats))?;
+            }
+            Ok(())
+        }
+        Err(failure) if crate::engine::retry::ends_the_database(&failure) => Err(failure),
+        Err(failure) => {
+            tracing::info!(database = db.name, "{} small tables, now one by one: {failure}", tables.len());
+            for table in tables {
+                run(db, snapshot, table).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn together(
+    db: &Db,
+    snapshot: &Snapshot,
+    tables: &[&TableFacts],
+) -> Result<Vec<(Instant, CopyStats)>, Failure> {
+    let mut pair = db.pair(&snapshot.id).await?;
+    let names: Vec<_> = tables.iter().map(|t| &t.name).collect();
+    let mut first = (format!("{} NOWAIT; ", lock_access_share(&names)), "BEGIN; ".to_owned());
+    let what = format!("copying {} small tables", tables.len());
+    let doing = db.cx.board.doing(&db.name, what, Some(tables.iter().map(|t| t.size_bytes).sum()));
+    let mut done = Vec::with_capacity(tables.len());
+    for table in tables {
+        let began = Instant::now();
+        let format = format(db, table);
+        let out = format!("{}{}", first.0, copy_out(table, Rows::All, format));
+        let into = copy_in(&table.name, &table.columns, format, Written::Normally);
+        let into = format!("{}{into}", first.1);
+        first = Default::default();
+        let stats =
+            cancellable(db, &mut pair, async |pair| relayed(pair, (&out, &into), &doing.wire_bytes).await);
+        done.push((began, stats.await?));
+    }
+    cancellable(db, &mut pair, async |pair| Ok(pair.target.command("COMMIT").await.map(drop)?)).await?;
+    db.put_pair_back(pair);
+    Ok(done)
+}
+
 /// Binary is cheaper for both servers, and only safe where both databases hold the same encoding: a binary value of
 /// text is converted by the session's encoding, which the COPY statement cannot name.
 fn format<'a>(db: &'a Db, table: &TableFacts) -> CopyFormat<'a> {
@@ -78,12 +160,17 @@ fn format<'a>(db: &'a Db, table: &TableFacts) -> CopyFormat<'a> {
 /// Into the table itself; where rows do not belong into this partition on the target, into the top of its tree, which
 /// finds their place. That happens to hash partitions whose key hashes otherwise there: enums hash by their OIDs, text
 /// by its encoding and collation. The partition's own constraint finds it out for each row.
-async fn copy(db: &Db, snapshot: &Snapshot, table: &TableFacts) -> Result<CopyStats, Failure> {
-    let direct = copy_into(db, snapshot, table, &table.name).await;
+pub(super) async fn copy(
+    db: &Db,
+    snapshot: &Snapshot,
+    table: &TableFacts,
+    rows: Rows,
+) -> Result<CopyStats, Failure> {
+    let direct = copy_into(db, snapshot, Haul { table, rows, into: &table.name }).await;
     match (&direct, table.ancestors.last()) {
         (Err(failure), Some(top)) if failure.sqlstate.as_deref() == Some(CHECK_VIOLATION) => {
             tracing::info!(database = db.name, "{}: {failure}; again by way of {top}", table.name);
-            copy_into(db, snapshot, table, top).await
+            copy_into(db, snapshot, Haul { table, rows, into: top }).await
         }
         _ => direct,
     }
@@ -91,14 +178,10 @@ async fn copy(db: &Db, snapshot: &Snapshot, table: &TableFacts) -> Result<CopySt
 
 /// A table that cannot be locked at once is read by the spare: somebody waits for an exclusive lock on it, and waits
 /// for ours, so that waiting behind him would never end.
-async fn copy_into(
-    db: &Db,
-    snapshot: &Snapshot,
-    table: &TableFacts,
-    into: &TableName,
-) -> Result<CopyStats, Failure> {
+async fn copy_into(db: &Db, snapshot: &Snapshot, haul: Haul<'_>) -> Result<CopyStats, Failure> {
     let mut pair = db.pair(&snapshot.id).await?;
-    let stats = relay_rows(db, &mut pair, table, (into, lock_now(&table.name))).await;
+    let table = haul.table;
+    let stats = relay_rows(db, &mut pair, haul, lock_now(&table.name)).await;
     match stats {
         Ok(stats) => {
             db.put_pair_back(pair);
@@ -107,18 +190,13 @@ async fn copy_into(
         Err(failure) if failure.sqlstate.as_deref() == Some(LOCK_NOT_AVAILABLE) => {
             tracing::info!(database = db.name, "{}: {failure}; read by the spare session", table.name);
             drop(pair);
-            copy_by_spare(db, snapshot, table, into).await
+            copy_by_spare(db, snapshot, haul).await
         }
         Err(failure) => Err(failure),
     }
 }
 
-async fn copy_by_spare(
-    db: &Db,
-    snapshot: &Snapshot,
-    table: &TableFacts,
-    into: &TableName,
-) -> Result<CopyStats, Failure> {
+async fn copy_by_spare(db: &Db, snapshot: &Snapshot, haul: Haul<'_>) -> Result<CopyStats, Failure> {
     let mut spare = tokio::select! {
         biased;
         () = db.cancel.cancelled() => return Err(Failure::interrupted()),
@@ -129,7 +207,7 @@ async fn copy_by_spare(
             FailureKind::Server,
             format!(
                 "somebody waits for an exclusive lock on {} on the source, and nothing can be read any more",
-                table.name
+                haul.table.name
             ),
         )
         .advise(
@@ -137,7 +215,7 @@ async fn copy_by_spare(
         ));
     };
     let mut pair = db.pair_with(reader).await?;
-    let stats = relay_rows(db, &mut pair, table, (into, "SAVEPOINT before".to_owned())).await;
+    let stats = relay_rows(db, &mut pair, haul, "SAVEPOINT before".to_owned()).await;
     // Back to where the locks were taken, whatever became of this table.
     if pair.source.is_usable() && pair.source.command("ROLLBACK TO SAVEPOINT before").await.is_ok() {
         *spare = Some(pair.source);
@@ -145,40 +223,59 @@ async fn copy_by_spare(
     stats
 }
 
-async fn relay_rows(
-    db: &Db,
-    pair: &mut Pair,
-    table: &TableFacts,
-    (into, first): (&TableName, String),
-) -> Result<CopyStats, Failure> {
-    let doing = db.cx.board.doing(&db.name, format!("copying {}", table.name), Some(table.size_bytes));
+async fn relay_rows(db: &Db, pair: &mut Pair, haul: Haul<'_>, first: String) -> Result<CopyStats, Failure> {
+    let table = haul.table;
+    let (what, bytes) = match (haul.rows, table.heap_blocks) {
+        (Rows::Blocks { from, to }, Some(blocks)) => {
+            let part = to.unwrap_or(blocks).saturating_sub(from);
+            let bytes = u128::from(table.size_bytes) * u128::from(part) / u128::from(blocks.max(1));
+            (format!("copying a part of {}", table.name), u64::try_from(bytes).unwrap_or(0))
+        }
+        _ => (format!("copying {}", table.name), table.size_bytes),
+    };
+    let doing = db.cx.board.doing(&db.name, what, Some(bytes));
     let format = format(db, table);
-    let out = format!("{first}; {}", copy_out(table, format));
-    let written = written(db, table);
-    let into = copy_in(into, &table.columns, format, written);
+    let out = format!("{first}; {}", copy_out(table, haul.rows, format));
+    let written = written(db, haul);
+    let into = copy_in(haul.into, &table.columns, format, written);
     let prepare = match table.belongs {
         Belongs::User if written == Written::Frozen => format!("BEGIN; {}", truncate_only(&[&table.name])),
         Belongs::User => "BEGIN".to_owned(),
         Belongs::Extension { .. } => format!("BEGIN; {}", make_room(db, table).await?),
     };
+    let into = format!("{prepare}; {into}");
+    let stats = cancellable(db, pair, async |pair| {
+        let stats = relayed(pair, (&out, &into), &doing.wire_bytes).await?;
+        pair.target.command("COMMIT").await?;
+        Ok(stats)
+    });
+    stats.await.map_err(|f| explain(f, format))
+}
+
+/// Work on a pair, but no longer than until this database is cancelled.
+async fn cancellable<T>(
+    db: &Db,
+    pair: &mut Pair,
+    work: impl AsyncFnOnce(&mut Pair) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let (from, to) = (pair.source.canceller(), pair.target.canceller());
-    let stats = tokio::select! {
+    tokio::select! {
         biased;
         () = db.cancel.cancelled() => {
             // Both servers stop at once instead of when they next look at their sockets.
             let (a, b) = tokio::join!(from.cancel(), to.cancel());
             drop((a, b));
-            return Err(Failure::interrupted());
+            Err(Failure::interrupted())
         }
-        stats = transaction(pair, &prepare, (&out, &into), &doing.wire_bytes) => stats,
-    };
-    stats.map_err(|f| explain(f, format))
+        result = work(pair) => result,
+    }
 }
 
 /// Never a partition: rows of another one may have come into it by way of the top of their tree, and truncating would
 /// lose them.
-fn written(db: &Db, table: &TableFacts) -> Written {
-    let alone = !db.occupied && table.ancestors.is_empty();
+fn written(db: &Db, haul: Haul<'_>) -> Written {
+    let table = haul.table;
+    let alone = !db.occupied && table.ancestors.is_empty() && haul.rows == Rows::All;
     if alone && table.size_bytes >= FROZEN_FROM_BYTES && db.cx.target_facts.superuser {
         Written::Frozen
     } else {
@@ -186,13 +283,12 @@ fn written(db: &Db, table: &TableFacts) -> Written {
     }
 }
 
-async fn transaction(
+/// The rows on their way, in a transaction of the target that is not ended here.
+async fn relayed(
     pair: &mut Pair,
-    prepare: &str,
     (out, into): (&str, &str),
     progress: &std::sync::atomic::AtomicU64,
 ) -> Result<CopyStats, Failure> {
-    pair.target.command(prepare).await?;
     let stats = relay(&mut pair.source, out, &mut pair.target, into, progress).await.map_err(|error| {
         let side = match &error {
             RelayError::Source(_) => "the source says",
@@ -209,7 +305,6 @@ async fn transaction(
         // Dropping the pair rolls the transaction back.
         return Err(Failure::new(FailureKind::Server, what));
     }
-    pair.target.command("COMMIT").await?;
     Ok(stats)
 }
 

@@ -4,7 +4,7 @@ use super::entries::{Script, patiently, record_time};
 use super::load::SequenceValue;
 use crate::engine::context::execute;
 use crate::engine::database::Db;
-use crate::engine::graph::{Graph, Ran};
+use crate::engine::graph::{Graph, NodeId, Ran};
 use crate::engine::phases::schema::dump_from;
 use crate::engine::phases::snapshot::Snapshot;
 use crate::engine::retry::ends_the_database;
@@ -12,29 +12,30 @@ use crate::model::check::Finding;
 use crate::model::failure::Failure;
 use crate::model::plan::TargetPolicy;
 use crate::model::units::TableName;
-use crate::pg::archive::Handling;
+use crate::pg::archive::{Entry, Handling};
 use crate::pg::connect::Session;
 use crate::pg::facts::objects::{AnalyzeTarget, to_analyze, with_extended_statistics};
 use crate::pg::statement::data::{IsCalled, analyze, read_sequences, refresh, set_sequence};
 use crate::pg::tools::Content;
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+/// SQLSTATE object_not_in_prerequisite_state: among others, a materialized view that was never refreshed is read.
+const NOT_YET: &str = "55000";
 /// Statements that travel together.
 const BATCH: usize = 200;
 
 pub(crate) async fn run(
     db: &Arc<Db>,
     snapshot: &Snapshot,
-    script: &Script,
+    script: &Arc<Script>,
     sequences: &[SequenceValue],
 ) -> Result<(), Failure> {
     let session = db.target().await?;
     set_sequences(db, &session, sequences).await?;
     if !snapshot.materialized_views.is_empty() {
-        let at_home = db.target_as_at_home().await?;
-        refresh_views(db, &at_home, snapshot, script).await?;
+        refresh_views(db, snapshot, script).await?;
     }
     if !import_statistics(db, &session).await? {
         statistics(db, &session).await?;
@@ -91,40 +92,111 @@ async fn statement_for(db: &Db, session: &Session, sequence: &SequenceValue) -> 
     Ok(if further { set_sequence(name, ours, called(our_called)) } else { theirs })
 }
 
-/// In the archive's order, which is pg_dump's order of dependencies: a view that reads another one comes after it.
-async fn refresh_views(
-    db: &Db,
-    session: &Session,
-    snapshot: &Snapshot,
-    script: &Script,
-) -> Result<(), Failure> {
+/// Each after those that it reads, by pg_dump's dependencies; otherwise side by side.
+async fn refresh_views(db: &Arc<Db>, snapshot: &Snapshot, script: &Arc<Script>) -> Result<(), Failure> {
     let populated: HashSet<i64> = snapshot.materialized_views.iter().map(|v| v.0).collect();
-    let wanted = |desc: &str, oid: u32| desc == "MATERIALIZED VIEW" && populated.contains(&i64::from(oid));
-    for entry in script.archive.entries.iter().filter(|e| wanted(&e.desc, e.object_oid)) {
-        let name = TableName::new(entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
-        let doing = db.cx.board.doing(&db.name, format!("refreshing {name}"), None);
-        let began = Instant::now();
-        let result = patiently(db, session, &refresh(&name)).await;
-        drop(doing);
-        match result {
-            Ok(()) => record_time(db, format!("refresh of {name}"), began),
-            Err(failure) if ends_the_database(&failure) => return Err(failure),
-            Err(failure) => {
-                let title = format!("materialized view {name} could not be refreshed and is empty");
-                db.finding(
-                    Finding::lost("materialized-view", title).because(failure.what).object(name.to_string()),
-                );
-            }
+    let entries = &script.archive.entries;
+    let wanted = |e: &Entry| e.desc == "MATERIALIZED VIEW" && populated.contains(&i64::from(e.object_oid));
+    let mut graph = Graph::new();
+    // Nodes without work stand for all other entries: a view may read another one by way of a plain view.
+    let mut nodes: HashMap<i32, NodeId> = HashMap::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let node = if wanted(entry) { graph.add(at, 1, vec![]) } else { graph.meeting_point(vec![]) };
+        nodes.insert(entry.dump_id, node);
+    }
+    for entry in entries {
+        let Some(node) = nodes.get(&entry.dump_id) else { continue };
+        for on in entry.dependencies.iter().filter_map(|on| nodes.get(on)) {
+            graph.depend(*node, *on);
         }
     }
+    let too_early: Arc<Mutex<Vec<usize>>> = Arc::default();
+    let (worker, archive, later) = (Arc::clone(db), Arc::clone(script), Arc::clone(&too_early));
+    let work = move |at: usize, _| {
+        let (db, script, later) = (Arc::clone(&worker), Arc::clone(&archive), Arc::clone(&later));
+        async move {
+            match refresh_view(&db, &script.archive.entries[at]).await {
+                Err(failure) if failure.sqlstate.as_deref() == Some(NOT_YET) => {
+                    later.lock().unwrap_or_else(PoisonError::into_inner).push(at);
+                }
+                result => settle_view(&db, &script.archive.entries[at], result),
+            }
+        }
+    };
+    match graph.run(&db.cx.slots, &db.cancel, work).await {
+        Ran::ToTheEnd(unready) => {
+            let mut rest = std::mem::take(&mut *too_early.lock().unwrap_or_else(PoisonError::into_inner));
+            rest.extend(unready);
+            one_after_the_other(db, script, rest).await;
+        }
+        Ran::Stopped => {}
+    }
+    if db.cancel.is_cancelled() { Err(db.aborted().unwrap_or_else(Failure::interrupted)) } else { Ok(()) }
+}
+
+/// Those that read another one in a way that pg_dump does not see (inside of a function): as long as one of them succeeds,
+/// the others may, too.
+async fn one_after_the_other(db: &Db, script: &Script, mut rest: Vec<usize>) {
+    rest.sort_unstable();
+    loop {
+        let before = rest.len();
+        let mut failed = Vec::new();
+        for at in rest {
+            let entry = &script.archive.entries[at];
+            match refresh_view(db, entry).await {
+                Ok(()) => {}
+                Err(failure) => failed.push((at, failure)),
+            }
+        }
+        if failed.len() == before || db.cancel.is_cancelled() {
+            for (at, failure) in failed {
+                settle_view(db, &script.archive.entries[at], Err(failure));
+            }
+            return;
+        }
+        rest = failed.into_iter().map(|(at, _)| at).collect();
+    }
+}
+
+fn view_name(entry: &Entry) -> TableName {
+    TableName::new(entry.namespace.clone().unwrap_or_default(), entry.tag.clone())
+}
+
+async fn refresh_view(db: &Db, entry: &Entry) -> Result<(), Failure> {
+    let name = view_name(entry);
+    let session = db.target_as_at_home().await?;
+    let doing = db.cx.board.doing(&db.name, format!("refreshing {name}"), None);
+    let began = Instant::now();
+    patiently(db, &session, &refresh(&name)).await?;
+    drop(doing);
+    record_time(db, format!("refresh of {name}"), began);
     Ok(())
 }
 
-/// Where both ends are 18 or later the source's statistics travel. True if they did.
-async fn import_statistics(db: &Db, session: &Session) -> Result<bool, Failure> {
+fn settle_view(db: &Db, entry: &Entry, result: Result<(), Failure>) {
+    match result {
+        Ok(()) => {}
+        Err(failure) if ends_the_database(&failure) => db.abort(failure),
+        Err(failure) => {
+            let name = view_name(entry);
+            let title = format!("materialized view {name} could not be refreshed and is empty");
+            let finding = Finding::lost("materialized-view", title).because(failure.what);
+            db.finding(finding.object(name.to_string()));
+        }
+    }
+}
+
+/// Where both ends are 18 or later the source's statistics travel.
+pub(super) fn imports_statistics(db: &Db) -> bool {
     let cx = &db.cx;
     let both = cx.source_facts.version.at_least(18) && cx.target_facts.version.at_least(18);
-    if !both || cx.tool.version.major < 18 || !cx.plan.scope.tables.patterns().is_empty() || db.occupied {
+    both && cx.tool.version.major >= 18 && cx.plan.scope.tables.patterns().is_empty() && !db.occupied
+}
+
+/// True if statistics were imported.
+async fn import_statistics(db: &Db, session: &Session) -> Result<bool, Failure> {
+    let cx = &db.cx;
+    if !imports_statistics(db) {
         return Ok(false);
     }
     let archive = match dump_from(db, &cx.source, None, Content::Statistics).await {
@@ -171,13 +243,13 @@ async fn statistics(db: &Arc<Db>, session: &Session) -> Result<(), Failure> {
             .objects(denied.iter().map(|target| target.name.to_string())),
         );
     }
-    for target in targets {
-        let weight = target.size_bytes;
-        graph.add(target, weight, vec![]);
+    for target in targets.into_iter().filter(|target| !db.is_analyzed(&target.name)) {
+        let cost = target.size_bytes;
+        graph.add(target, cost, vec![]);
     }
     let worker = Arc::clone(db);
     let ran = graph
-        .run(&db.cx.slots, &db.cancel, move |target: AnalyzeTarget| {
+        .run(&db.cx.slots, &db.cancel, move |target: AnalyzeTarget, _| {
             let db = Arc::clone(&worker);
             async move {
                 if let Err(failure) = analyze_in_own_session(&db, &target.name).await {
@@ -192,6 +264,28 @@ async fn statistics(db: &Arc<Db>, session: &Session) -> Result<(), Failure> {
     }
 }
 
+/// Tables that have their rows and indexes already, while others do not. Those of others are only passed over by the
+/// server; that is found out, and said, at the end.
+pub(super) async fn analyze_early(db: &Db, names: &[&TableName]) -> Result<(), Failure> {
+    let session = db.target().await?;
+    let title = match names {
+        [one] => format!("analyzing {one}"),
+        all => format!("analyzing {} small tables", all.len()),
+    };
+    let doing = db.cx.board.doing(&db.name, title, None);
+    // Several in one statement: from 11.
+    let together = names.len() == 1 || db.cx.target_facts.version.at_least(11);
+    if !together || patiently(db, &session, &analyze(names)).await.is_err() {
+        for name in names {
+            analyze_one(db, &session, name).await?;
+        }
+    }
+    drop(doing);
+    db.note_analyzed(names);
+    db.put_target_back(session);
+    Ok(())
+}
+
 async fn analyze_in_own_session(db: &Db, name: &TableName) -> Result<(), Failure> {
     let session = db.target().await?;
     let doing = db.cx.board.doing(&db.name, format!("analyzing {name}"), None);
@@ -202,7 +296,7 @@ async fn analyze_in_own_session(db: &Db, name: &TableName) -> Result<(), Failure
 }
 
 async fn analyze_one(db: &Db, session: &Session, name: &TableName) -> Result<(), Failure> {
-    match patiently(db, session, &analyze(name)).await {
+    match patiently(db, session, &analyze(&[name])).await {
         Ok(()) => Ok(()),
         Err(failure) if ends_the_database(&failure) => Err(failure),
         Err(failure) => {

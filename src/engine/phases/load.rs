@@ -1,37 +1,31 @@
 //! Rows, indexes, constraints and everything after them, as one graph: what is ready runs, whatever phase it is of.
-//!
-//! ```text
-//! tables, large objects ──► data is in: read sequences, let go of the snapshot
-//!      │
-//!      └──► keys of a table ──► its other indexes ──► foreign keys ──► triggers, policies, rules, publications
-//! ```
-//! pg_dump's own dependencies come on top of this order.
+//! [`order`] says what waits for what.
+
+mod cost;
+mod entries;
+mod order;
 
 use super::copy;
+use super::data;
 use super::entries::{Script, execute_entry, execute_in_order};
 use super::large_objects;
+use super::parts::Split;
 use super::snapshot::Snapshot;
 use crate::engine::database::Db;
-use crate::engine::graph::{Graph, NodeId, Ran};
+use crate::engine::graph::Ran;
+use crate::engine::slots::Place;
 use crate::model::check::Finding;
 use crate::model::event::{Event, PhaseOutcome};
 use crate::model::failure::Failure;
 use crate::model::phase::Phase;
 use crate::model::units::TableName;
-use crate::pg::archive::{Entry, Handling, Pass, Section};
+use crate::pg::archive::{Entry, Handling, Pass};
 use crate::pg::facts::objects::SequenceFacts;
 use crate::pg::statement::data::read_sequences;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// `pg_class`'s own OID, which the archive names for relations.
-const PG_CLASS: u32 = 1259;
-/// Small pieces that unblock others go before rows of small tables, but never before a large table.
-const WEIGHT_OF_STATEMENT: u64 = 64 << 20;
 /// Sequences that are read in one round trip.
 const SEQUENCE_BATCH: usize = 200;
-/// Large objects that one worker takes on at a time.
-const LARGE_OBJECT_BATCH: usize = 500;
 
 /// A sequence and where it stood after the last row was read.
 #[derive(Debug, Clone)]
@@ -41,15 +35,21 @@ pub(crate) struct SequenceValue {
     pub(crate) is_called: bool,
 }
 
+/// What there is to do. Numbers are positions in the snapshot's list of tables and in the archive.
 enum Work {
-    /// Position in the snapshot's list of tables.
     Table(usize),
+    SmallTables(Vec<usize>),
+    /// One of the table's parts.
+    Part(Arc<Split>, usize),
     /// A range of the snapshot's list of large objects.
     LargeObjects(std::ops::Range<usize>),
     /// All rows are read: read the sequences, end the snapshot.
     DataIsIn,
-    /// Position in the archive.
     Entry(usize),
+    /// Small ones, in the order given.
+    Entries(Vec<usize>),
+    /// Statistics of the tables.
+    Analyze(Vec<usize>),
 }
 
 /// What the workers share.
@@ -70,7 +70,7 @@ pub(crate) async fn run(
         db.cx.emit.record(Event::PhaseBegan { phase, database: Some(db.name.clone()) });
     }
     db.cx.board.change(&db.name, |g| g.phase = Some(Phase::Copy));
-    let graph = build(db, snapshot, script);
+    let graph = order::build(db, snapshot, script);
     let shared = Arc::new(Shared {
         db: Arc::clone(db),
         snapshot: Arc::clone(snapshot),
@@ -78,7 +78,8 @@ pub(crate) async fn run(
         sequences: Mutex::new(Vec::new()),
     });
     let workers = Arc::clone(&shared);
-    let ran = graph.run(&db.cx.slots, &db.cancel, move |work| perform(Arc::clone(&workers), work)).await;
+    let work = move |work, place| perform(Arc::clone(&workers), work, place);
+    let ran = graph.run(&db.cx.slots, &db.cancel, work).await;
     snapshot.release();
     let mut result = match ran {
         Ran::ToTheEnd(unready) => {
@@ -109,15 +110,13 @@ fn end_phases(db: &Db, failure: Option<&Failure>) {
 
 /// A cycle in pg_dump's own order: does not happen, and must not be silent if it does.
 fn report_unready(db: &Db, script: &Script, unready: &[Work]) {
-    let titles = unready.iter().filter_map(|work| match work {
-        Work::Entry(at) => {
-            let entry = &script.archive.entries[*at];
-            script.settle(entry);
-            Some(entry.title())
-        }
-        _ => None,
+    let positions = unready.iter().flat_map(|work| match work {
+        Work::Entry(at) => vec![*at],
+        Work::Entries(all) => all.clone(),
+        _ => Vec::new(),
     });
-    let titles: Vec<_> = titles.collect();
+    let entries = positions.map(|at| &script.archive.entries[at]);
+    let titles: Vec<_> = entries.filter(|entry| script.settle(entry)).map(Entry::title).collect();
     if !titles.is_empty() {
         db.finding(
             Finding::lost("not-executed", "entries that wait for each other were not executed")
@@ -126,27 +125,63 @@ fn report_unready(db: &Db, script: &Script, unready: &[Work]) {
     }
 }
 
-async fn perform(shared: Arc<Shared>, work: Work) {
+async fn perform(shared: Arc<Shared>, work: Work, place: Arc<Place>) {
     let Shared { db, snapshot, script, .. } = &*shared;
     let result = match work {
         Work::Table(at) => copy::run(db, snapshot, &snapshot.tables[at]).await,
+        Work::SmallTables(all) => {
+            let tables: Vec<_> = all.iter().map(|at| &snapshot.tables[*at]).collect();
+            copy::run_together(db, snapshot, &tables).await
+        }
+        Work::Part(split, part) => split.run(db, snapshot, part).await,
         Work::LargeObjects(range) => large_objects::run(db, snapshot, &snapshot.large_objects[range]).await,
         Work::DataIsIn => data_is_in(&shared).await,
-        Work::Entry(at) => perform_entry(db, script, &script.archive.entries[at]).await,
+        Work::Entry(at) => perform_entry(db, script, &script.archive.entries[at], &place).await,
+        Work::Entries(all) => {
+            let entries: Vec<_> = all.iter().map(|at| &script.archive.entries[*at]).collect();
+            perform_entries(db, script, &entries).await
+        }
+        Work::Analyze(all) => {
+            let names: Vec<_> = all.iter().map(|at| &snapshot.tables[*at].name).collect();
+            data::analyze_early(db, &names).await
+        }
     };
     if let Err(failure) = result {
         db.abort(failure);
     }
 }
 
-async fn perform_entry(db: &Db, script: &Script, entry: &Entry) -> Result<(), Failure> {
+/// An index is built by as many processes as its share of the target's processors allows: with other work waiting, those
+/// would only take each other's time.
+async fn perform_entry(db: &Db, script: &Script, entry: &Entry, place: &Place) -> Result<(), Failure> {
     let session = db.target().await?;
     let doing = db.cx.board.doing(&db.name, entry.title(), None);
+    if matches!(entry.desc.as_str(), "INDEX" | "CONSTRAINT") {
+        let helpers = place.share_of(db.cx.room.target_cores).saturating_sub(1);
+        db.cx.allow_helpers(&session, helpers).await?;
+    }
     let result = execute_entry(db, &session, script, entry).await;
     drop(doing);
     if result.is_ok() {
         db.put_target_back(session);
         db.cx.board.change(&db.name, |g| g.steps_done += 1);
+    }
+    result
+}
+
+async fn perform_entries(db: &Db, script: &Script, entries: &[&Entry]) -> Result<(), Failure> {
+    let session = db.target().await?;
+    let title = match entries {
+        [one] => one.title(),
+        [first, rest @ ..] => format!("{} and {} more", first.title(), rest.len()),
+        [] => return Ok(()),
+    };
+    let doing = db.cx.board.doing(&db.name, title, None);
+    let result = execute_in_order(db, &session, script, entries).await;
+    drop(doing);
+    if result.is_ok() {
+        db.put_target_back(session);
+        db.cx.board.change(&db.name, |g| g.steps_done += entries.len() as u64);
     }
     result
 }
@@ -210,145 +245,6 @@ fn remember(shared: &Shared, batch: &[SequenceFacts], values: &[(i32, i64, bool)
             all.push(SequenceValue { facts, last_value: *last_value, is_called: *is_called });
         }
     }
-}
-
-fn build(db: &Db, snapshot: &Snapshot, script: &Script) -> Graph<Work> {
-    let mut graph = Graph::new();
-    let mut tables: HashMap<i64, NodeId> = HashMap::new();
-    for (at, table) in snapshot.tables.iter().enumerate() {
-        tables.insert(table.oid, graph.add(Work::Table(at), table.size_bytes, vec![]));
-    }
-    let mut data: Vec<NodeId> = tables.values().copied().collect();
-    let count = snapshot.large_objects.len();
-    for start in (0..count).step_by(LARGE_OBJECT_BATCH) {
-        let range = start..(start + LARGE_OBJECT_BATCH).min(count);
-        data.push(graph.add(Work::LargeObjects(range), WEIGHT_OF_STATEMENT, vec![]));
-    }
-    graph.add(Work::DataIsIn, u64::MAX, data.clone());
-    if !db.occupied {
-        add_entries(db, &mut graph, script, &tables, &data);
-    }
-    graph
-}
-
-/// At which point of the order an entry after the rows may run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    /// Primary keys, unique and exclusion constraints: they lock their table exclusively, so a table's own are done one
-    /// after the other and before its indexes.
-    Key,
-    Index,
-    /// Indexes of partitions made part of their parent's: one after the other, for each looks at whether the parent is
-    /// complete now, and two at a time may both find that it is not. Of a tree in several levels, pg_dump does not name
-    /// all dependencies.
-    Attach,
-    ForeignKey,
-    /// What must not see rows being loaded, or watches over them. One after the other: the state of a partition's
-    /// trigger refers to a trigger that came with its parent's, which pg_dump does not always name.
-    Guard,
-    /// Only pg_dump's own dependencies.
-    Other,
-}
-
-fn rank(entry: &Entry) -> Rank {
-    match entry.desc.as_str() {
-        "CONSTRAINT" | "CHECK CONSTRAINT" => Rank::Key,
-        "INDEX" => Rank::Index,
-        "INDEX ATTACH" => Rank::Attach,
-        "FK CONSTRAINT" => Rank::ForeignKey,
-        "TRIGGER"
-        | "POLICY"
-        | "ROW SECURITY"
-        | "PUBLICATION"
-        | "PUBLICATION TABLE"
-        | "PUBLICATION TABLES IN SCHEMA" => Rank::Guard,
-        _ => Rank::Other,
-    }
-}
-
-fn add_entries(
-    db: &Db,
-    graph: &mut Graph<Work>,
-    script: &Script,
-    tables: &HashMap<i64, NodeId>,
-    data: &[NodeId],
-) {
-    let entries = &script.archive.entries;
-    let sections = script.archive.sections();
-    let mut nodes: HashMap<i32, NodeId> = HashMap::new();
-    // A dependency on a table means its rows.
-    for entry in entries.iter().filter(|e| e.catalog_oid == PG_CLASS) {
-        if let Some(node) = tables.get(&i64::from(entry.object_oid)) {
-            nodes.insert(entry.dump_id, *node);
-        }
-    }
-    let mut added: Vec<(NodeId, usize, Rank)> = Vec::new();
-    for (at, entry) in entries.iter().enumerate() {
-        let ours = matches!(entry.handling(), Handling::Execute | Handling::Nothing)
-            && entry.pass() == Pass::Main
-            && sections[at] != Section::PreData;
-        if ours {
-            let node = graph.add(Work::Entry(at), WEIGHT_OF_STATEMENT, vec![]);
-            nodes.insert(entry.dump_id, node);
-            added.push((node, at, rank(entry)));
-        }
-    }
-    db.cx.board.change(&db.name, |g| g.steps_total = added.len() as u64);
-    for (node, at, _) in &added {
-        for on in &entries[*at].dependencies {
-            if let Some(on) = nodes.get(on) {
-                graph.depend(*node, *on);
-            }
-        }
-    }
-    order_by_rank(graph, entries, &added, data);
-}
-
-fn order_by_rank(
-    graph: &mut Graph<Work>,
-    entries: &[Entry],
-    added: &[(NodeId, usize, Rank)],
-    data: &[NodeId],
-) {
-    // By table: the last key so far, for keys queue up and indexes wait for them.
-    let table_of: HashMap<i32, u32> =
-        entries.iter().filter(|e| e.desc == "TABLE").map(|e| (e.dump_id, e.object_oid)).collect();
-    let own_table = |at: usize| entries[at].dependencies.iter().find_map(|d| table_of.get(d)).copied();
-    let mut last_key: HashMap<u32, NodeId> = HashMap::new();
-    let data_is_in = graph.meeting_point(data.to_vec());
-    for (node, at, _) in added.iter().filter(|a| a.2 == Rank::Key) {
-        if let Some(table) = own_table(*at)
-            && let Some(before) = last_key.insert(table, *node)
-        {
-            graph.depend(*node, before);
-        }
-        // A check that is not valid reaches the children of its table, and a domain's any table: rows that break it
-        // must be in before it comes.
-        if entries[*at].reaches_children() {
-            graph.depend(*node, data_is_in);
-        }
-    }
-    for (node, at, _) in added.iter().filter(|a| a.2 == Rank::Index) {
-        if let Some(key) = own_table(*at).and_then(|table| last_key.get(&table)) {
-            graph.depend(*node, *key);
-        }
-    }
-    let of_rank = |wanted: &[Rank]| -> Vec<NodeId> {
-        added.iter().filter(|a| wanted.contains(&a.2)).map(|a| a.0).collect()
-    };
-    let mut before_attaching = of_rank(&[Rank::Key, Rank::Index]);
-    before_attaching.push(data_is_in);
-    let attach_may = graph.meeting_point(before_attaching);
-    let attached = graph.chain(attach_may, of_rank(&[Rank::Attach]));
-    let keys_may = graph.meeting_point(vec![attached]);
-    let foreign_keys = of_rank(&[Rank::ForeignKey]);
-    for node in &foreign_keys {
-        graph.depend(*node, keys_may);
-    }
-    let mut before_guards = foreign_keys;
-    before_guards.push(keys_may);
-    let guards_may = graph.meeting_point(before_guards);
-    graph.chain(guards_may, of_rank(&[Rank::Guard]));
 }
 
 /// Privileges come after everything that they could have hindered, in the archive's order: column privileges follow

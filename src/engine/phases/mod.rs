@@ -7,6 +7,7 @@ pub(crate) mod entries;
 pub(crate) mod existing;
 pub(crate) mod large_objects;
 pub(crate) mod load;
+mod parts;
 pub(crate) mod roles;
 pub(crate) mod schema;
 pub(crate) mod settings;

@@ -20,7 +20,7 @@ use crate::model::units::{TableName, count_of, printable, readable};
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::objects::{self, LargeObjectFacts, SequenceFacts};
-use crate::pg::facts::tables::{self, Belongs, TableFacts};
+use crate::pg::facts::tables::{self, Belongs, IndexFacts, TableFacts};
 use crate::pg::statement::data::lock_access_share;
 use crate::pg::tools::redact;
 use crate::pg::wire::Connection;
@@ -52,6 +52,7 @@ pub(crate) struct Snapshot {
     /// The name that other sessions import it by.
     pub(crate) id: String,
     pub(crate) tables: Vec<TableFacts>,
+    pub(crate) indexes: Vec<IndexFacts>,
     /// Tables whose rows stay where they are, because the operator said so.
     pub(crate) left_out: Vec<TableName>,
     pub(crate) sequences: Vec<SequenceFacts>,
@@ -163,6 +164,7 @@ async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
     compare(db, &holder, &tables).await?;
     execute(&db.cancel, &holder, "SET LOCAL lock_timeout = 0").await?;
     db.guarded(holder.canceller(), tables::measure(&holder, &mut tables)).await?;
+    let indexes = db.guarded(holder.canceller(), tables::indexes(&holder, &tables)).await?;
 
     let sequences = db.guarded(holder.canceller(), objects::sequences(&holder)).await?;
     let materialized_views = db.guarded(holder.canceller(), objects::materialized_views(&holder)).await?;
@@ -183,6 +185,7 @@ async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
     Ok(Snapshot {
         id,
         tables,
+        indexes,
         left_out,
         sequences,
         materialized_views,

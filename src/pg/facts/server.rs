@@ -20,6 +20,8 @@ pub struct ServerFacts {
     pub shared_buffers_kb: i64,
     /// Connections that are free for everybody now; negative when even reserved ones are taken.
     pub free_connections: i32,
+    /// Processors that the server may use. Absent where it does not tell.
+    pub cores: Option<u32>,
     /// Absent where the server does not tell.
     pub identity: Option<Identity>,
 }
@@ -46,6 +48,7 @@ pub async fn gather(session: &Session) -> Result<ServerFacts, Error> {
             maintenance_work_mem_kb: get(r, "maintenance_work_mem_kb")?,
             shared_buffers_kb: get(r, "shared_buffers_kb")?,
             free_connections: get(r, "free_connections")?,
+            cores: None,
             identity: None,
         })
     })
@@ -58,7 +61,40 @@ pub async fn gather(session: &Session) -> Result<ServerFacts, Error> {
     .await;
     // Some providers keep pg_control_system() to themselves: then this is simply not known.
     facts.identity = identity.ok().and_then(|mut rows| rows.pop());
+    facts.cores = cores(session, facts.version).await;
     Ok(facts)
+}
+
+/// What the server's machine says of its processors: most users may not ask, and not every machine answers.
+async fn cores(session: &Session, version: ServerVersion) -> Option<u32> {
+    if !version.at_least(11) {
+        // It read no file outside of its own folder.
+        return None;
+    }
+    let asked = rows(session, include_str!("../../../assets/sql/cores.sql"), &[], |r| {
+        Ok((get::<Option<String>>(r, "online")?, get::<Option<String>>(r, "allowed")?))
+    })
+    .await;
+    let (online, allowed) = asked.ok()?.pop()?;
+    let online = count_of_list(online?.trim())?;
+    Some(allowed.and_then(|text| quota(text.trim())).map_or(online, |quota| online.min(quota)))
+}
+
+/// A list of processors as in `0-3,8` (Documentation/admin-guide/cputopology.rst of Linux).
+fn count_of_list(list: &str) -> Option<u32> {
+    list.split(',').try_fold(0u32, |sum, range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let count = last.parse::<u32>().ok()?.checked_sub(first.parse().ok()?)?.checked_add(1)?;
+        sum.checked_add(count)
+    })
+}
+
+/// A control group's share as in `200000 100000`: microseconds of processor time in each period of so many. Rounded up;
+/// absent where there is no limit (Documentation/admin-guide/cgroup-v2.rst of Linux, "cpu.max").
+fn quota(text: &str) -> Option<u32> {
+    let (used, period) = text.split_once(' ')?;
+    let (used, period): (u64, u64) = (used.parse().ok()?, period.parse().ok()?);
+    (period > 0).then(|| u32::try_from(used.div_ceil(period).max(1)).unwrap_or(u32::MAX))
 }
 
 /// Whether the server writes this session's statements into its log.
@@ -68,4 +104,21 @@ pub async fn gather(session: &Session) -> Result<ServerFacts, Error> {
 pub async fn logs_statements(session: &Session) -> Result<bool, Error> {
     let sql = include_str!("../../../assets/sql/logs_statements.sql");
     Ok(rows(session, sql, &[], |r| get(r, "logs")).await?.pop().unwrap_or(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{count_of_list, quota};
+
+    #[test]
+    fn processors_are_counted() {
+        assert_eq!(count_of_list("0-3,8,10-11"), Some(7));
+        assert_eq!(count_of_list("0"), Some(1));
+        for broken in ["", "3-1", "a", "0-4294967295,1"] {
+            assert_eq!(count_of_list(broken), None, "{broken}");
+        }
+        assert_eq!(quota("150000 100000"), Some(2));
+        assert_eq!(quota("max 100000"), None);
+        assert_eq!(quota("5 0"), None);
+    }
 }

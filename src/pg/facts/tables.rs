@@ -12,6 +12,8 @@ pub struct TableFacts {
     pub name: TableName,
     /// Heap, TOAST and maps on disk; 0 until [`measure`] has been asked.
     pub size_bytes: u64,
+    /// Blocks of the rows alone, where they are kept in a heap; absent elsewhere, and until [`measure`] has been asked.
+    pub heap_blocks: Option<u64>,
     /// What the source's statistics say; 0 where it has none.
     pub rows_estimate: u64,
     /// Columns that hold data: neither dropped nor generated.
@@ -48,14 +50,45 @@ impl TableFacts {
 pub async fn measure(session: &Session, tables: &mut [TableFacts]) -> Result<(), Error> {
     let oids: Vec<_> = tables.iter().map(|t| t.oid).collect();
     let sql = include_str!("../../../assets/sql/table_sizes.sql");
-    let read = |r: &tokio_postgres::Row| Ok((get::<i64>(r, "oid")?, get::<Option<i64>>(r, "size_bytes")?));
+    let read = |r: &tokio_postgres::Row| {
+        let count = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok());
+        Ok((get::<i64>(r, "oid")?, (count(get(r, "size_bytes")?), count(get(r, "heap_blocks")?))))
+    };
     let sizes: BTreeMap<_, _> = rows(session, sql, &[&oids], read).await?.into_iter().collect();
     for table in &mut *tables {
-        let size = sizes.get(&table.oid).copied().flatten();
-        table.size_bytes = size.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        let (size, blocks) = sizes.get(&table.oid).copied().unwrap_or_default();
+        table.size_bytes = size.unwrap_or(0);
+        table.heap_blocks = blocks;
     }
     tables.sort_by_key(|t| (std::cmp::Reverse(t.size_bytes), t.oid));
     Ok(())
+}
+
+/// An index of a table, as far as it tells how long building it will take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexFacts {
+    pub oid: i64,
+    pub table_oid: i64,
+    /// The key or exclusion constraint that it stands behind.
+    pub constraint_oid: Option<i64>,
+    pub size_bytes: u64,
+    pub access_method: String,
+}
+
+/// # Errors
+/// When the server does not answer.
+pub async fn indexes(session: &Session, tables: &[TableFacts]) -> Result<Vec<IndexFacts>, Error> {
+    let oids: Vec<_> = tables.iter().map(|t| t.oid).collect();
+    rows(session, include_str!("../../../assets/sql/index_sizes.sql"), &[&oids], |r| {
+        Ok(IndexFacts {
+            oid: get(r, "oid")?,
+            table_oid: get(r, "table_oid")?,
+            constraint_oid: get(r, "constraint_oid")?,
+            size_bytes: u64::try_from(get::<i64>(r, "size_bytes")?).unwrap_or(0),
+            access_method: get(r, "access_method")?,
+        })
+    })
+    .await
 }
 
 /// The tables as the session's transaction sees them.
@@ -71,6 +104,7 @@ pub async fn gather(session: &Session) -> Result<Vec<TableFacts>, Error> {
             oid: get(r, "oid")?,
             name: TableName::new(get::<String>(r, "schema")?, get::<String>(r, "name")?),
             size_bytes: 0,
+            heap_blocks: None,
             rows_estimate: u64::try_from(get::<i64>(r, "rows_estimate")?).unwrap_or(0),
             columns: get(r, "columns")?,
             binary_is_safe: get(r, "binary_is_safe")?,

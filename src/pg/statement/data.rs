@@ -35,10 +35,31 @@ pub enum Written {
     Frozen,
 }
 
+/// Which rows of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    All,
+    /// Those in these blocks of its heap; the last part of a table has no end, for it may have grown since it was
+    /// measured.
+    Blocks {
+        from: u64,
+        to: Option<u64>,
+    },
+}
+
 /// Rows of this table alone: COPY of a table name does not descend to children (manual, COPY, "Notes").
-pub fn copy_out(table: &TableFacts, format: CopyFormat<'_>) -> String {
+pub fn copy_out(table: &TableFacts, rows: Rows, format: CopyFormat<'_>) -> String {
     let name = Qualified(&table.name);
     let columns = column_list(&table.columns);
+    if let Rows::Blocks { from, to } = rows {
+        // Answered by a TID range scan from 14 on; before, the whole table would be read for each part.
+        let columns: Vec<_> = table.columns.iter().map(|c| Ident(c).to_string()).collect();
+        let end = to.map(|to| format!(" AND ctid < '({to},0)'::pg_catalog.tid")).unwrap_or_default();
+        return format!(
+            "COPY (SELECT {} FROM ONLY {name} WHERE ctid >= '({from},0)'::pg_catalog.tid{end}) TO STDOUT {format}",
+            columns.join(", ")
+        );
+    }
     match &table.belongs {
         Belongs::Extension { condition: Some(condition), .. } => {
             let columns: Vec<_> = table.columns.iter().map(|c| Ident(c).to_string()).collect();
@@ -114,8 +135,15 @@ pub fn refresh(view: &TableName) -> String {
     format!("REFRESH MATERIALIZED VIEW {}", Qualified(view))
 }
 
-pub fn analyze(table: &TableName) -> String {
-    format!("ANALYZE {}", Qualified(table))
+/// Several tables in one statement: from 11. Each is a transaction of its own (manual, ANALYZE).
+pub fn analyze(tables: &[&TableName]) -> String {
+    let names: Vec<_> = tables.iter().map(|t| Qualified(t).to_string()).collect();
+    format!("ANALYZE {}", names.join(", "))
+}
+
+/// Before the statements of an index build: how many processes may help with it.
+pub fn parallel_maintenance_workers(count: u32) -> String {
+    format!("SET max_parallel_maintenance_workers = {count}")
 }
 
 /// One row if a row of the table points to nothing. MATCH SIMPLE: a key with a NULL in it is not looked up.
@@ -177,6 +205,7 @@ mod tests {
             oid: 1,
             name: TableName::new("S", "t"),
             size_bytes: 0,
+            heap_blocks: None,
             rows_estimate: 0,
             columns: columns.iter().map(|c| (*c).to_owned()).collect(),
             binary_is_safe: true,
@@ -190,17 +219,23 @@ mod tests {
         let text = CopyFormat::Text { encoding: "LATIN1" };
         let plain = table(Belongs::User, &["a", "B"]);
         assert_eq!(
-            copy_out(&plain, text),
+            copy_out(&plain, Rows::All, text),
             "COPY \"S\".\"t\" (\"a\", \"B\") TO STDOUT (FORMAT text, ENCODING 'LATIN1')"
         );
         assert_eq!(
             copy_in(&TableName::new("S", "t"), &[], CopyFormat::Binary, Written::Frozen),
             "COPY \"S\".\"t\" FROM STDIN (FORMAT binary, FREEZE)"
         );
+        let part = Rows::Blocks { from: 4, to: Some(8) };
+        assert_eq!(
+            copy_out(&plain, part, CopyFormat::Binary),
+            "COPY (SELECT \"a\", \"B\" FROM ONLY \"S\".\"t\" WHERE ctid >= '(4,0)'::pg_catalog.tid AND ctid < \
+             '(8,0)'::pg_catalog.tid) TO STDOUT (FORMAT binary)"
+        );
         let condition = Some("WHERE NOT standard".into());
         let config = table(Belongs::Extension { name: "x".into(), condition }, &["a"]);
         assert_eq!(
-            copy_out(&config, CopyFormat::Binary),
+            copy_out(&config, Rows::All, CopyFormat::Binary),
             "COPY (SELECT \"a\" FROM ONLY \"S\".\"t\" WHERE NOT standard) TO STDOUT (FORMAT binary)"
         );
     }

@@ -32,7 +32,7 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 const START_PATIENCE: Duration = Duration::from_millis(200);
 
 /// What a relay has done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CopyStats {
     /// Rows that the source says it sent.
     pub rows_out: u64,
