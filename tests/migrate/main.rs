@@ -14,6 +14,7 @@ mod cli;
 
 mod archive;
 mod everything;
+mod fast;
 mod privileges;
 mod questions;
 mod secrets;
