@@ -19,9 +19,14 @@ struct DataSet {
     make: fn(&Cluster, &Path),
 }
 
-const DATA_SETS: [DataSet; 3] = [
-    DataSet { name: "wide", what: "pgbench, scale 100: one table of 10 million rows", make: wide },
+const DATA_SETS: [DataSet; 4] = [
     DataSet { name: "many", what: "2,000 small tables with a primary key and an index each", make: many },
+    DataSet {
+        name: "crowd",
+        what: "10,000 such tables: nothing may grow faster than their number",
+        make: crowd,
+    },
+    DataSet { name: "wide", what: "pgbench, scale 100: one table of 10 million rows", make: wide },
     DataSet {
         name: "mixed",
         what: "a shop of 15 million rows: jsonb, bytea, long text, GIN, partitions",
@@ -32,7 +37,7 @@ const DATA_SETS: [DataSet; 3] = [
 /// One way to move the database.
 struct Tool {
     name: &'static str,
-    run: fn(&Bench) -> Option<f64>,
+    run: fn(&Bench) -> Option<Cost>,
 }
 
 const TOOLS: [Tool; 4] = [
@@ -41,6 +46,16 @@ const TOOLS: [Tool; 4] = [
     Tool { name: "pg_dump -Fd -j2, pg_restore -j2", run: folder },
     Tool { name: "pgcopydb clone", run: pgcopydb },
 ];
+
+/// What a run took.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    seconds: f64,
+    /// Of both servers and of the tool without its children, in seconds; only measured for ours.
+    servers_cpu_s: f64,
+    own_cpu_s: f64,
+    memory_mb: f64,
+}
 
 struct Bench {
     source: Cluster,
@@ -81,51 +96,116 @@ fn measure(set: &DataSet, rounds: usize) {
     let size =
         bench.source.psql("postgres", &format!("SELECT pg_size_pretty(pg_database_size('{DATABASE}'))"));
     println!("\n{}: {}, {}", set.name, set.what, size.unwrap().trim());
-    let mut times: Vec<Vec<f64>> = vec![Vec::new(); TOOLS.len()];
+    let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); TOOLS.len()];
+    let mut runs = 0;
     for _ in 0..rounds {
-        for (tool, times) in TOOLS.iter().zip(&mut times) {
-            bench.target.psql("postgres", &format!("DROP DATABASE IF EXISTS {DATABASE}")).unwrap();
+        for (tool, costs) in TOOLS.iter().zip(&mut costs) {
             bench.target.psql("postgres", "CHECKPOINT").unwrap();
             // What the one before has written must not be written out during the next one's time.
             timed(&mut shell("sync"));
-            if let Some(seconds) = (tool.run)(&bench) {
-                times.push(seconds);
+            if let Some(cost) = (tool.run)(&bench) {
+                costs.push(cost);
+                // Not dropped: ext4 looks long for inodes that have not been deleted just before, and thousands of
+                // tables would be measured by that.
+                runs += 1;
+                let aside = format!("ALTER DATABASE {DATABASE} RENAME TO done_{runs}");
+                bench.target.psql("postgres", &aside).unwrap();
             }
         }
     }
-    report(&mut times);
+    report(&mut costs);
 }
 
-fn report(times: &mut [Vec<f64>]) {
+fn report(costs: &mut [Vec<Cost>]) {
     let mut medians = Vec::new();
-    for times in times {
-        times.sort_by(f64::total_cmp);
-        medians.push(times.get(times.len() / 2).copied());
+    for costs in costs {
+        costs.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+        medians.push(costs.get(costs.len() / 2).copied());
     }
-    let reference = medians[1];
-    for (tool, median) in TOOLS.iter().zip(medians) {
+    let reference = medians[1].map(|cost| cost.seconds);
+    for (tool, median) in TOOLS.iter().zip(&medians) {
         match (median, reference) {
-            (Some(s), Some(reference)) => println!("  {:<34} {s:>7.1} s   {:.2}", tool.name, s / reference),
+            (Some(cost), Some(reference)) => {
+                println!("  {:<34} {:>7.1} s   {:.2}", tool.name, cost.seconds, cost.seconds / reference);
+            }
             _ => println!("  {:<34}    not installed", tool.name),
         }
     }
+    if let Some(cost) = medians[0] {
+        let whole = cost.servers_cpu_s + cost.own_cpu_s;
+        println!(
+            "  of ours: {:.1} s of the servers' processors, {:.1} s of its own ({:.1} %), {:.0} MB of memory at most",
+            cost.servers_cpu_s,
+            cost.own_cpu_s,
+            100.0 * cost.own_cpu_s / whole,
+            cost.memory_mb
+        );
+    }
 }
 
-fn timed(command: &mut Command) -> f64 {
+fn timed(command: &mut Command) -> Cost {
     let began = Instant::now();
     let output = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
     let seconds = began.elapsed().as_secs_f64();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    seconds
+    Cost { seconds, ..Cost::default() }
 }
 
-fn ours(bench: &Bench) -> Option<f64> {
+/// Like [`timed`], looking at the process while it runs: what it took itself is not to be had once it has ended, only
+/// together with its children.
+fn watched(bench: &Bench, command: &mut Command) -> Cost {
+    let servers = || cpu_of_server(&bench.source) + cpu_of_server(&bench.target);
+    let (before, began) = (servers(), Instant::now());
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut cost = Cost::default();
+    let status = loop {
+        if let Some((own, _)) = cpu_of(child.id()) {
+            cost.own_cpu_s = own;
+            cost.memory_mb = memory_mb(child.id()).unwrap_or(cost.memory_mb);
+        }
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    cost.seconds = began.elapsed().as_secs_f64();
+    assert!(status.success(), "{command:?}: {status}");
+    cost.servers_cpu_s = servers() - before;
+    cost
+}
+
+/// Seconds of processor time of a process, and of its children that have ended (proc(5), `/proc/pid/stat`).
+fn cpu_of(pid: u32) -> Option<(f64, f64)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<f64> =
+        stat.rsplit(") ").next()?.split(' ').skip(11).take(4).filter_map(|f| f.parse().ok()).collect();
+    let [user, system, of_children, system_of_children] = fields.try_into().ok()?;
+    // Ticks of a hundredth of a second, on every Linux.
+    Some(((user + system) / 100.0, (of_children + system_of_children) / 100.0))
+}
+
+/// Of the postmaster, of its sessions that have ended and of its processes that live.
+fn cpu_of_server(cluster: &Cluster) -> f64 {
+    let pid = cluster.pid().unwrap();
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let living = children.split_whitespace().filter_map(|pid| cpu_of(pid.parse().ok()?));
+    let (own, ended) = cpu_of(pid).unwrap();
+    own + ended + living.map(|(own, _)| own).sum::<f64>()
+}
+
+fn memory_mb(pid: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
+}
+
+fn ours(bench: &Bench) -> Option<Cost> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pgpassage"));
     command
         .args(["migrate", "--quiet", "--database", DATABASE])
         .args(["-s", &bench.source.uri("postgres"), "-t", &bench.target.uri("postgres")])
         .env("XDG_STATE_HOME", bench.scratch.path());
-    Some(timed(&mut command))
+    Some(watched(bench, &mut command))
 }
 
 fn shell(script: &str) -> Command {
@@ -135,7 +215,7 @@ fn shell(script: &str) -> Command {
 }
 
 /// ANALYZE is part of the work: ours does it, and nobody can use a target without.
-fn pipe(bench: &Bench) -> Option<f64> {
+fn pipe(bench: &Bench) -> Option<Cost> {
     let (bin, source, target) =
         (bench.bin.display(), bench.source.uri(DATABASE), bench.target.uri("postgres"));
     let script = format!(
@@ -146,7 +226,7 @@ fn pipe(bench: &Bench) -> Option<f64> {
     Some(timed(&mut shell(&script)))
 }
 
-fn folder(bench: &Bench) -> Option<f64> {
+fn folder(bench: &Bench) -> Option<Cost> {
     let (bin, source, target) =
         (bench.bin.display(), bench.source.uri(DATABASE), bench.target.uri("postgres"));
     let dump = bench.scratch.path().join("dump");
@@ -159,7 +239,7 @@ fn folder(bench: &Bench) -> Option<f64> {
     Some(timed(&mut shell(&script)))
 }
 
-fn pgcopydb(bench: &Bench) -> Option<f64> {
+fn pgcopydb(bench: &Bench) -> Option<Cost> {
     Command::new("pgcopydb").arg("--version").output().ok()?;
     bench.target.psql("postgres", &format!("CREATE DATABASE {DATABASE}")).unwrap();
     let work = bench.scratch.path().join("pgcopydb");
@@ -181,13 +261,23 @@ fn wide(source: &Cluster, bin: &Path) {
 }
 
 fn many(source: &Cluster, _bin: &Path) {
-    let sql = "DO $$BEGIN FOR i IN 1..2000 LOOP
+    small_tables(source, 2_000);
+}
+
+fn crowd(source: &Cluster, _bin: &Path) {
+    small_tables(source, 10_000);
+}
+
+fn small_tables(source: &Cluster, count: u32) {
+    let sql = format!(
+        "DO $$BEGIN FOR i IN 1..{count} LOOP
         EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, name text, at timestamptz DEFAULT now())', i);
         EXECUTE format('INSERT INTO t%s SELECT g, ''name '' || g FROM generate_series(1, 20) g', i);
         EXECUTE format('CREATE INDEX ON t%s (name)', i);
         IF i % 200 = 0 THEN COMMIT; END IF;
-      END LOOP; END$$";
-    source.psql(DATABASE, sql).unwrap();
+      END LOOP; END$$"
+    );
+    source.psql(DATABASE, &sql).unwrap();
 }
 
 fn mixed(source: &Cluster, _bin: &Path) {

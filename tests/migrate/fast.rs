@@ -86,7 +86,10 @@ fn a_table_of_which_a_part_fails_is_lost_and_empty() {
     assert_eq!(ran.status("postgres"), "failed");
     let lost = ran.findings("lost");
     assert_eq!(lost.len(), 1, "{lost:?}");
-    assert!(lost[0].starts_with("table: the rows of public.judged could not be copied: the target says"), "{lost:?}");
+    assert!(
+        lost[0].starts_with("table: the rows of public.judged could not be copied: the target says"),
+        "{lost:?}"
+    );
     assert_eq!(ask(&pair.target, "postgres", "SELECT count(*) FROM judged"), "0");
     assert_eq!(ask(&pair.target, "postgres", "SELECT count(*) FROM fine"), "1");
 }
@@ -125,7 +128,11 @@ fn among_small_tables_one_that_fails_is_named_and_the_others_arrive() {
     let indexes = "SELECT count(*), count(obj_description(indexrelid, 'pg_class')) FROM pg_index WHERE indexrelid::regclass::text LIKE 't_%_v_idx'";
     assert_eq!(ask(&pair.target, "postgres", indexes), "120|120");
     assert_eq!(
-        ask(&pair.target, "postgres", "SELECT count(DISTINCT tablename) FROM pg_stats WHERE tablename LIKE 't\\_%'"),
+        ask(
+            &pair.target,
+            "postgres",
+            "SELECT count(DISTINCT tablename) FROM pg_stats WHERE tablename LIKE 't\\_%'"
+        ),
         "119"
     );
 }

@@ -273,14 +273,13 @@ async fn cancellable<T>(
 
 /// Never a partition: rows of another one may have come into it by way of the top of their tree, and truncating would
 /// lose them.
+pub(super) fn may_freeze(db: &Db, table: &TableFacts) -> bool {
+    let alone = !db.occupied && table.ancestors.is_empty();
+    alone && table.size_bytes >= FROZEN_FROM_BYTES && db.cx.target_facts.superuser
+}
+
 fn written(db: &Db, haul: Haul<'_>) -> Written {
-    let table = haul.table;
-    let alone = !db.occupied && table.ancestors.is_empty() && haul.rows == Rows::All;
-    if alone && table.size_bytes >= FROZEN_FROM_BYTES && db.cx.target_facts.superuser {
-        Written::Frozen
-    } else {
-        Written::Normally
-    }
+    if haul.rows == Rows::All && may_freeze(db, haul.table) { Written::Frozen } else { Written::Normally }
 }
 
 /// The rows on their way, in a transaction of the target that is not ended here.
