@@ -129,7 +129,8 @@ impl std::str::FromStr for Lsn {
 
     fn from_str(text: &str) -> Result<Self, BadLsn> {
         let half = |digits: &str| {
-            let hexadecimal = (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+            let hexadecimal =
+                (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
             if hexadecimal { u64::from_str_radix(digits, 16).map_err(|_| BadLsn) } else { Err(BadLsn) }
         };
         let (high, low) = text.split_once('/').ok_or(BadLsn)?;
