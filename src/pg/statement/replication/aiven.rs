@@ -44,8 +44,7 @@ pub fn create_publication_for_all(name: &str, published: Published, source: Serv
         Literal(name),
         Literal(published.list(source))
     );
-    // Only a superuser alters such a publication, whoever owns it: partitions are published as they are.
-    vec![create]
+    std::iter::once(create).chain(through_root(name, source)).collect()
 }
 
 /// See [`super::create_publication`].
@@ -55,7 +54,11 @@ fn through_root(name: &str, source: ServerVersion) -> Option<String> {
 }
 
 /// A subscription on a slot that exists, enabled, without an initial copy. There is no way to say more: no streaming,
-/// binary or disable_on_error. `origin` keeps its default, which versions before 1.1.11 do not know. It holds a password.
+/// binary or disable_on_error. `origin` keeps its default: older versions of the extension do not
+/// know the argument. It holds a password.
+///
+/// From PostgreSQL 16 on newer versions of the extension run this with the caller's own rights and point to
+/// pg_create_subscription: try [`super::subscription`] first there.
 pub fn create_subscription(name: &str, conninfo: &Secret, publication: &str, slot: &str) -> Secret {
     Secret::new(format!(
         "SELECT aiven_extras.pg_create_subscription({}, {}, {}, {}, false, false)",
