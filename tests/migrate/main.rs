@@ -16,6 +16,7 @@ mod archive;
 mod everything;
 mod privileges;
 mod questions;
+mod replication;
 mod secrets;
 mod stops;
 mod traps;
