@@ -1,6 +1,6 @@
 -- Who has a lock on this database's tables, or has written to them, that goes with changing rows? From 10.
 -- One row a session, the oldest transaction first, 50 at most; a pid of 0 is a prepared transaction. $1 (int4[]): pids
--- to leave out.
+-- to leave out. A table that its transaction has made itself is not visible yet and does not count.
 SELECT coalesce(l.pid, 0) AS pid, coalesce(a.usename::text, '') AS user_name,
        coalesce(a.application_name, '') AS application, coalesce(a.datname::text, '') AS database,
        coalesce(a.state, '') AS state,

@@ -34,6 +34,7 @@ fn cluster(bin: PathBuf) -> Cluster {
     let options = ClusterOptions::new(bin)
         .setting("wal_level", "logical")
         .setting("wal_retrieve_retry_interval", "200ms")
+        .setting("max_replication_slots", "10")
         .setting("max_prepared_transactions", "2");
     Cluster::start(options).unwrap()
 }
@@ -139,7 +140,8 @@ async fn slots(cluster: &Cluster) {
 async fn waiting(cluster: &Cluster) {
     let (session, busy) = (session(cluster).await, session(cluster).await);
     let version = version(&session).await;
-    busy.batch("CREATE TABLE public.w (n int); BEGIN; INSERT INTO public.w VALUES (1)").await.unwrap();
+    busy.batch("CREATE TABLE public.w (n int)").await.unwrap();
+    busy.batch("BEGIN; INSERT INTO public.w VALUES (1)").await.unwrap();
     let writer = watch::writers(&session, &[]).await.unwrap().pop().unwrap();
     assert!(writer.query.ends_with("INSERT INTO public.w VALUES (1)"), "{}", writer.query);
     let pid = writer.pid.unwrap();
