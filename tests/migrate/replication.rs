@@ -3,6 +3,7 @@
 use crate::common::server_binaries;
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
 use pgpassage::model::endpoint::{Endpoint, Host};
+use pgpassage::model::names::{self, Mangle, ObjectKind, ObjectNames};
 use pgpassage::model::passwords::Passwords;
 use pgpassage::model::secret::Secret;
 use pgpassage::model::units::{ServerVersion, TableName};
@@ -87,10 +88,6 @@ async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
         assert!(began.elapsed() < Duration::from_secs(30), "{what} does not come true");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-fn plain(name: &TableName) -> NamedTable<'_> {
-    NamedTable { name, form: TableForm::Plain }
 }
 
 /// A slot's snapshot shows what was there before, and the slot can be found, asked and dropped.
@@ -360,4 +357,225 @@ fn pieces_on_17() {
 #[test]
 fn pieces_on_18() {
     on(18);
+}
+
+/// Everything of one run from one server to the other.
+struct Following {
+    source: Session,
+    target: Session,
+    versions: (ServerVersion, ServerVersion),
+    names: ObjectNames,
+    tables: Vec<TableName>,
+}
+
+impl Following {
+    fn name(&self, kind: ObjectKind) -> String {
+        self.names.of(kind)
+    }
+
+    fn named(&self) -> Vec<NamedTable<'_>> {
+        let form = |t: &TableName| if t.name == "whole" { TableForm::Partitioned } else { TableForm::Plain };
+        self.tables.iter().map(|name| NamedTable { name, form: form(name) }).collect()
+    }
+
+    /// The same tables on both sides, rows on one, and what tells them apart.
+    async fn tables(&self) {
+        let schema = "CREATE TABLE public.keyed (n int PRIMARY KEY, v text);
+                      CREATE TABLE public.grown (v text); CREATE TABLE public.equal (n int, v text);
+                      CREATE TABLE public.whole (n int NOT NULL, v text) PARTITION BY LIST (n);
+                      CREATE TABLE public.leaf PARTITION OF public.whole FOR VALUES IN (1, 2);
+                      ALTER TABLE public.leaf ADD PRIMARY KEY (n);";
+        let (source, target) = self.versions;
+        for (session, version) in [(&self.source, source), (&self.target, target)] {
+            session.batch(schema).await.unwrap();
+            if version.at_least(11) && source.at_least(11) {
+                session.batch("ALTER TABLE public.whole ADD PRIMARY KEY (n)").await.unwrap();
+            }
+        }
+        let rows = "INSERT INTO public.keyed SELECT g, 'old' FROM generate_series(1, 1000) g;
+                    INSERT INTO public.grown VALUES ('old'); INSERT INTO public.equal VALUES (1, 'old'), (2, NULL);
+                    INSERT INTO public.whole VALUES (1, 'old')";
+        self.source.batch(rows).await.unwrap();
+        self.source.batch("BEGIN").await.unwrap();
+        let full = replica_identity(&TableName::new("public", "equal"), ReplicaIdentity::Full);
+        all(&self.source, &[lock_timeout(2000), full, "COMMIT".to_owned()]).await;
+    }
+
+    async fn publications(&self) {
+        let (ours, grown): (Vec<_>, Vec<_>) = self.named().into_iter().partition(|t| t.name.name != "grown");
+        let (publication, inserts) =
+            (self.name(ObjectKind::Publication), self.name(ObjectKind::InsertPublication));
+        let source = self.versions.0;
+        all(&self.source, &create_publication(&publication, &ours, Published::Everything, source)).await;
+        all(&self.source, &create_publication(&inserts, &grown, Published::Inserts, source)).await;
+        let found = objects::publications(&self.source, "pgpassage_").await.unwrap();
+        let counts: Vec<_> = found.iter().map(|p| (p.name.as_str(), p.tables, p.owned)).collect();
+        assert_eq!(counts, [(publication.as_str(), 3, true), (inserts.as_str(), 1, true)]);
+    }
+
+    async fn subscription(&self, port: u16) {
+        let (publication, inserts) =
+            (self.name(ObjectKind::Publication), self.name(ObjectKind::InsertPublication));
+        let conninfo = Secret::new(format!("host=127.0.0.1 port={port} dbname=postgres user=postgres"));
+        let name = self.name(ObjectKind::Subscription);
+        let new = NewSubscription {
+            name: &name,
+            conninfo: &conninfo,
+            publications: &[&publication, &inserts],
+            slot: &self.name(ObjectKind::Slot),
+            begins: Begins::Disabled,
+            values: Values::Text,
+            on_error: OnError::Disable,
+            apply_as: ApplyAs::TableOwner,
+            synchronous_commit: SynchronousCommit::Off,
+            source: self.versions.0,
+            target: self.versions.1,
+        };
+        self.target.batch(new.create().expose()).await.unwrap();
+        let found = objects::subscriptions(&self.target, "pgpassage_").await.unwrap().pop().unwrap();
+        assert!(!found.enabled && found.worker.is_none() && found.owned);
+        assert_eq!(found.slot, Some(self.name(ObjectKind::Slot)));
+        self.target.batch(&subscription::enable(&name)).await.unwrap();
+        self.target.batch(&subscription::refresh(&name, CopyData::No)).await.unwrap();
+        let states = objects::table_states(&self.target, &name).await.unwrap();
+        assert_eq!(states, BTreeMap::from([(TableState::Ready, 4)]));
+        let mut subscribed = objects::subscribed_tables(&self.target, &name).await.unwrap();
+        subscribed.sort();
+        let mut tables: Vec<_> = self.tables.iter().map(|t| (t.clone(), TableState::Ready)).collect();
+        tables.sort();
+        assert_eq!(subscribed, tables);
+    }
+
+    /// Until all that the source has written by now is safe on the target.
+    async fn catch_up(&self) {
+        let now = progress::position(&self.source).await.unwrap();
+        let slot = self.name(ObjectKind::Slot);
+        until("catching up", async || {
+            let far = progress::of_slot(&self.source, &slot).await.unwrap().unwrap();
+            far.confirmed_flush_lsn.is_some_and(|lsn| lsn >= now)
+                && far.sender.is_some_and(|s| s.state == "streaming")
+        })
+        .await;
+        for table in ["keyed", "grown", "equal", "whole"] {
+            let sql = format!("SELECT string_agg(t::text, ',' ORDER BY t::text) FROM public.{table} t");
+            let [there, here] = [&self.source, &self.target].map(|s| s.query_one(&sql, &[]));
+            let (there, here) = (there.await.unwrap(), here.await.unwrap());
+            assert_eq!(there.get::<_, String>(0), here.get::<_, String>(0), "{table}");
+        }
+    }
+
+    async fn clean_up(&self) {
+        let (slot, name) = (self.name(ObjectKind::Slot), self.name(ObjectKind::Subscription));
+        self.target.batch(&subscription::disable(&name)).await.unwrap();
+        until("an idle slot", async || {
+            !objects::slots(&self.source, &slot).await.unwrap().iter().any(|s| s.active)
+        })
+        .await;
+        let target = [subscription::forget_slot(&name), subscription::drop(&name)];
+        all(&self.target, &target).await;
+        let publications = [ObjectKind::Publication, ObjectKind::InsertPublication];
+        all(&self.source, &[drop_slot(&slot)]).await;
+        all(&self.source, &publications.map(|kind| drop_publication(&self.name(kind)))).await;
+        assert_eq!(objects::slots(&self.source, "").await.unwrap(), []);
+        assert_eq!(objects::publications(&self.source, "").await.unwrap(), []);
+        assert_eq!(objects::subscriptions(&self.target, "").await.unwrap(), []);
+    }
+}
+
+/// Rows by COPY under the slot's snapshot, changes by the slot: together exactly what the source has.
+async fn follows(source: &Cluster, target: &Cluster) {
+    let (there, here) = (session(source).await, session(target).await);
+    let versions = (version(&there).await, version(&here).await);
+    let root = if versions.0.at_least(13) { "whole" } else { "leaf" };
+    let run = Following {
+        source: there,
+        target: here,
+        versions,
+        names: ObjectNames::new("t_1", "postgres", Mangle::WhereNeeded).unwrap(),
+        tables: ["keyed", "grown", "equal", root].map(|t| TableName::new("public", t)).to_vec(),
+    };
+    run.tables().await;
+    run.publications().await;
+    let mut maker = server(source).connect_replication("postgres", &SETTINGS).await.unwrap();
+    let slot = run.name(ObjectKind::Slot);
+    let made =
+        maker.create_logical_slot(&slot, SlotLife::Permanent, SlotSnapshot::Exported, versions.0).await;
+    let snapshot = made.unwrap().snapshot.unwrap();
+    let changes = "UPDATE public.keyed SET v = 'new' WHERE n < 10; DELETE FROM public.keyed WHERE n = 500;
+                   INSERT INTO public.grown VALUES ('new'); UPDATE public.equal SET v = 'new' WHERE n = 2;
+                   INSERT INTO public.whole VALUES (2, 'new'); UPDATE public.whole SET v = 'x' WHERE n = 1";
+    run.source.batch(changes).await.unwrap();
+
+    let mut reader = server(source).connect_wire("postgres", &SETTINGS).await.unwrap();
+    let mut writer = server(target).connect_wire("postgres", &SETTINGS).await.unwrap();
+    reader.command(&import_snapshot(&snapshot)).await.unwrap();
+    drop(maker);
+    let mut copied = 0;
+    for table in ["keyed", "grown", "equal", "leaf"] {
+        let (out, into) =
+            (format!("COPY public.{table} TO STDOUT"), format!("COPY public.{table} FROM STDIN"));
+        let stats = relay(&mut reader, &out, &mut writer, &into, &AtomicU64::new(0)).await.unwrap();
+        copied += stats.rows_in;
+    }
+    assert_eq!(copied, 1004);
+    run.subscription(source.port()).await;
+    run.catch_up().await;
+
+    // A walsender that is ended comes back, and its slot goes on where it was. But to switch off on error means on this
+    // one too.
+    let far = progress::of_slot(&run.source, &slot).await.unwrap().unwrap();
+    let ended = run.source.query_one(END_WALSENDER, &[&far.active_pid.unwrap(), &slot]).await.unwrap();
+    assert!(ended.get::<_, bool>("ended"));
+    if versions.1.at_least(15) {
+        let name = run.name(ObjectKind::Subscription);
+        until("switching off", async || {
+            !objects::subscriptions(&run.target, &name).await.unwrap().iter().any(|s| s.enabled)
+        })
+        .await;
+        run.target.batch(&subscription::enable(&name)).await.unwrap();
+    }
+    run.source.batch("DELETE FROM public.equal; INSERT INTO public.equal VALUES (7, 'last')").await.unwrap();
+    // The last moment: nobody writes any more.
+    run.source.batch("BEGIN").await.unwrap();
+    all(&run.source, &[lock_timeout(2000)]).await;
+    all(&run.source, &lock_against_writes(&run.named())).await;
+    let late = session(source).await;
+    let refused = late.batch("SET lock_timeout = 50; INSERT INTO public.leaf VALUES (9, '')").await;
+    assert_eq!(refused.unwrap_err().kind, ErrorKind::LockTimeout);
+    run.catch_up().await;
+    if versions.1.at_least(15) {
+        let name = run.name(ObjectKind::Subscription);
+        let errors = objects::subscription_errors(&run.target, &name).await.unwrap();
+        assert_eq!(errors, Some(SubscriptionErrors { apply: 1, sync: 0 }));
+    }
+    run.source.batch("ROLLBACK").await.unwrap();
+    let ours = names::parse(&slot).unwrap();
+    assert_eq!((ours.id.as_str(), ours.database.as_str(), ours.kind), ("t_1", "postgres", ObjectKind::Slot));
+    run.clean_up().await;
+}
+
+fn between(from: u32, to: u32) {
+    let (Some(from), Some(to)) = (binaries(from), binaries(to)) else { return };
+    let (source, target) = (cluster(from), cluster(to));
+    tokio::runtime::Runtime::new().unwrap().block_on(follows(&source, &target));
+}
+
+#[test]
+fn from_10_to_18() {
+    between(10, 18);
+}
+
+#[test]
+fn from_15_to_15() {
+    between(15, 15);
+}
+
+#[test]
+fn from_16_to_18() {
+    between(16, 18);
+}
+
+#[test]
+fn from_18_to_14() {
+    between(18, 14);
 }

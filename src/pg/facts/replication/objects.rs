@@ -219,7 +219,7 @@ pub async fn subscribed_tables(
     .await
 }
 
-/// How often a subscription has failed.
+/// How often a subscription has failed: at a change, or because the connection to the source was lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SubscriptionErrors {
     pub apply: u64,

@@ -24,7 +24,8 @@ pub enum Begins {
 pub enum OnError {
     /// Tried again every few seconds, for ever.
     Retry,
-    /// The subscription is switched off, and says so; only from 15 on, before it tries again.
+    /// The subscription is switched off, and says so; only from 15 on, before it tries again. A lost connection to the
+    /// source is such an error too: whoever asks for this has to enable it again after a restart of the source.
     Disable,
 }
 
