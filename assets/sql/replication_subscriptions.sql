@@ -8,11 +8,14 @@ SELECT s.subname::text AS name, d.datname::text AS database,
        (extract(epoch FROM pg_catalog.clock_timestamp() - w.latest_end_time) * 1000)::int8 AS latest_end_age_ms
   FROM pg_catalog.pg_subscription s
   JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
-  -- Its main worker: not one that copies a table, nor one that helps with a large transaction (from 16).
+  -- Its main worker: not one that copies a table, nor one that helps with a large transaction (from 16). By name, because
+  -- before 14 only superusers may see the OID; unknown where two databases have a subscription of that name.
   LEFT JOIN LATERAL (SELECT v.pid, v.received_lsn, v.latest_end_lsn, v.latest_end_time
                        FROM pg_catalog.pg_stat_subscription v
-                      WHERE v.subid = s.oid AND v.pid IS NOT NULL AND v.relid IS NULL
+                      WHERE v.subname = s.subname AND v.pid IS NOT NULL AND v.relid IS NULL
                         AND pg_catalog.to_jsonb(v) ->> 'leader_pid' IS NULL
+                        AND NOT EXISTS (SELECT FROM pg_catalog.pg_subscription x
+                                         WHERE x.subname = s.subname AND x.subdbid <> s.subdbid)
                       LIMIT 1) w ON true
  WHERE pg_catalog.left(s.subname::text, pg_catalog.length($1::text)) = $1::text
  ORDER BY 1, 2

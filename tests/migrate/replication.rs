@@ -302,11 +302,55 @@ async fn means(cluster: &Cluster) {
     assert_eq!(said, ["S.|it's\"x", "host='h'false", "sfalse"]);
 }
 
+/// A user who may nothing gets answers all the same, and is told what is missing.
+async fn modest(cluster: &Cluster) {
+    let session = session(cluster).await;
+    let version = version(&session).await;
+    session.batch("CREATE ROLE modest LOGIN; CREATE TABLE public.theirs (n int PRIMARY KEY)").await.unwrap();
+    let host = Host::Tcp { name: "127.0.0.1".to_owned(), addr: None };
+    let server = Server::new(Endpoint::new(host, cluster.port(), "modest"), Passwords::default(), "m".into());
+    let refused = server.connect_replication("postgres", &SETTINGS).await;
+    assert_eq!(refused.map(drop).unwrap_err().kind, ErrorKind::InsufficientPrivilege);
+    let modest = server.connect("postgres", &SETTINGS).await.unwrap();
+    let rights = server::gather(&modest).await.unwrap().rights;
+    assert!(
+        !rights.superuser && !rights.replication && !rights.create_subscription && !rights.create_in_database
+    );
+    assert!(candidates(&modest).await.unwrap().iter().all(|t| !t.owned));
+    left_out(&modest).await.unwrap();
+    let writing = "BEGIN; SET LOCAL application_name = 'secretive'; INSERT INTO public.theirs VALUES (1)";
+    session.batch(writing).await.unwrap();
+    let writer = watch::writers(&modest, &[]).await.unwrap().pop().unwrap();
+    assert!(writer.pid.is_some() && writer.user == "postgres" && writer.state.is_empty());
+    watch::open_transactions(&modest).await.unwrap();
+    watch::blockers(&modest, writer.pid.unwrap()).await.unwrap();
+    session.batch("ROLLBACK").await.unwrap();
+    watch::schema_fingerprint(&modest).await.unwrap();
+    progress::position(&modest).await.unwrap();
+    assert_eq!(progress::of_slot(&modest, "none").await.unwrap(), None);
+    assert_eq!(objects::slots(&modest, "").await.unwrap(), []);
+    assert_eq!(objects::publications(&modest, "").await.unwrap(), []);
+    let unconnected =
+        "CREATE SUBSCRIPTION idle CONNECTION 'password=tiger' PUBLICATION p WITH (connect = false)";
+    session.batch(unconnected).await.unwrap();
+    let subscriptions = objects::subscriptions(&modest, "idle").await.unwrap();
+    assert!(subscriptions.iter().all(|s| !s.owned && !s.enabled) && subscriptions.len() == 1);
+    assert!(!format!("{subscriptions:?}").contains("tiger"));
+    assert_eq!(objects::table_states(&modest, "idle").await.unwrap(), BTreeMap::new());
+    assert_eq!(objects::subscribed_tables(&modest, "idle").await.unwrap(), []);
+    if version.at_least(15) {
+        assert!(objects::subscription_errors(&modest, "idle").await.unwrap().is_some());
+    }
+    all(&session, &[subscription::forget_slot("idle"), subscription::drop("idle")]).await;
+    session.batch("DROP TABLE public.theirs").await.unwrap();
+}
+
 fn on(major: u32) {
     let Some(bin) = binaries(major) else { return };
     let cluster = cluster(bin);
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         means(&cluster).await;
+        modest(&cluster).await;
         waiting(&cluster).await;
         fingerprints(&cluster).await;
         tables(&cluster).await;
