@@ -30,22 +30,31 @@ WITH RECURSIVE tree(oid, root) AS (
   UNION
     SELECT k.whole FROM incomparable i JOIN contains k ON k.part = i.oid
 ), columns AS (
-    SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,
+    SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod,
            coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') <> '' AS generated
       FROM pg_catalog.pg_attribute a
       JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
      WHERE a.attnum > 0 AND NOT a.attisdropped AND c.oid >= 16384
 ), keys AS (
-    SELECT i.indrelid, i.indexrelid, x.relname::text AS name, i.indisprimary, i.indisreplident,
-           coalesce((pg_catalog.to_jsonb(i) ->> 'indnkeyatts')::int4, i.indnatts::int4) AS width,
-           i.indisexclusion AS exclusion
+    SELECT i.indrelid, x.relname::text AS name, i.indisprimary, i.indisexclusion,
+           CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END AS in_use,
+           coalesce((pg_catalog.to_jsonb(i) ->> 'indnkeyatts')::int4, i.indnatts::int4) AS width
       FROM pg_catalog.pg_index i
       JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+      JOIN pg_catalog.pg_class c ON c.oid = i.indrelid AND c.relkind IN ('r', 'p') AND c.oid >= 16384
      WHERE i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
        AND NOT EXISTS (SELECT FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place)
-                         LEFT JOIN columns a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
                         WHERE k.place <= coalesce((pg_catalog.to_jsonb(i) ->> 'indnkeyatts')::int4, i.indnatts::int4)
-                          AND (a.attnum IS NULL OR NOT a.attnotnull OR a.generated))
+                          AND (k.attnum <= 0 OR NOT a.attnotnull
+                               OR coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') <> ''))
+), identities AS (
+    -- The narrowest that could be named; the one in use already is not proposed again.
+    SELECT k.indrelid, pg_catalog.min(k.name) FILTER (WHERE k.in_use) AS identity_index,
+           (pg_catalog.array_agg(k.name ORDER BY k.indisprimary DESC, k.width, k.name)
+              FILTER (WHERE NOT k.in_use AND NOT k.indisexclusion))[1] AS candidate_index
+      FROM keys k
+     GROUP BY k.indrelid
 ), obstacles AS (
     SELECT a.attrelid, pg_catalog.array_agg(a.attname::text || ' ' ||
              CASE WHEN a.generated THEN 'generated' ELSE pg_catalog.format_type(a.atttypid, a.atttypmod) END
@@ -68,15 +77,7 @@ SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
        pg_catalog.pg_get_userbyid(c.relowner)::text AS owner,
        pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
        c.relreplident::text AS identity,
-       (SELECT k.name FROM keys k
-         WHERE k.indrelid = c.oid AND CASE c.relreplident WHEN 'd' THEN k.indisprimary
-                                                          WHEN 'i' THEN k.indisreplident ELSE false END LIMIT 1)
-         AS identity_index,
-       -- The narrowest that could be named; the one in use already is not proposed again.
-       (SELECT k.name FROM keys k
-         WHERE k.indrelid = c.oid AND NOT k.exclusion
-           AND NOT (c.relreplident = 'i' AND k.indisreplident) AND NOT (c.relreplident = 'd' AND k.indisprimary)
-         ORDER BY k.indisprimary DESC, k.width, k.name LIMIT 1) AS candidate_index,
+       k.identity_index AS identity_index, k.candidate_index AS candidate_index,
        coalesce(o.columns, '{}') AS full_obstacles,
        coalesce(p.names, '{}') AS publications,
        coalesce(pg_catalog.pg_stat_get_tuples_updated(c.oid) + pg_catalog.pg_stat_get_tuples_deleted(c.oid), 0)::int8
@@ -89,6 +90,7 @@ SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
   LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
         AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
   LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+  LEFT JOIN identities k ON k.indrelid = c.oid
   LEFT JOIN obstacles o ON o.attrelid = c.oid
   LEFT JOIN published p ON p.schemaname = n.nspname AND p.tablename = c.relname
  WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND c.oid >= 16384

@@ -39,7 +39,8 @@ pub struct PublishCandidate {
     /// Columns (with their types) because of which REPLICA IDENTITY FULL does not work: whole rows cannot be compared,
     /// or from 18 on a generated column is in the way.
     pub full_obstacles: Vec<String>,
-    /// The publications by which its changes travel already, others' too.
+    /// The publications by which its changes travel already, others' too. One that publishes through the root counts for
+    /// the root alone.
     pub publications: Vec<String>,
     /// Rows updated and deleted since the statistics were reset: whether an identity is needed at all.
     pub changes: u64,
