@@ -8,6 +8,7 @@ pub mod event;
 pub mod failure;
 pub mod filter;
 pub mod gauges;
+pub mod names;
 pub mod passwords;
 pub mod phase;
 pub mod plan;

@@ -93,6 +93,59 @@ impl fmt::Display for ServerVersion {
     }
 }
 
+/// A place in a server's write-ahead log: bytes since its beginning. Written as PostgreSQL does, `16/B374D848`, also in
+/// JSON. Two servers' places have nothing to do with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Lsn(pub u64);
+
+impl Lsn {
+    /// How many bytes of log lie between `earlier` and this place; 0 where `earlier` is the later one.
+    pub fn bytes_since(self, earlier: Lsn) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Display for Lsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:X}/{:X}", self.0 >> 32, self.0 & 0xffff_ffff)
+    }
+}
+
+impl From<Lsn> for String {
+    fn from(lsn: Lsn) -> Self {
+        lsn.to_string()
+    }
+}
+
+/// A text that is no place in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a WAL position of the form X/Y")]
+pub struct BadLsn;
+
+/// Two hexadecimal numbers of 1 to 8 digits and a slash between them (pg_lsn_in in pg_lsn.c).
+impl std::str::FromStr for Lsn {
+    type Err = BadLsn;
+
+    fn from_str(text: &str) -> Result<Self, BadLsn> {
+        let half = |digits: &str| {
+            let hexadecimal =
+                (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+            if hexadecimal { u64::from_str_radix(digits, 16).map_err(|_| BadLsn) } else { Err(BadLsn) }
+        };
+        let (high, low) = text.split_once('/').ok_or(BadLsn)?;
+        Ok(Self(half(high)? << 32 | half(low)?))
+    }
+}
+
+impl TryFrom<String> for Lsn {
+    type Error = BadLsn;
+
+    fn try_from(text: String) -> Result<Self, BadLsn> {
+        text.parse()
+    }
+}
+
 /// `1 table`, `2 tables`, with thousands separated.
 pub fn count_of(n: u64, noun: &str) -> String {
     let plural = if n == 1 {
@@ -171,5 +224,23 @@ mod tests {
         assert_eq!(human_ms(400), "0.4 s");
         assert_eq!(human_ms(200_000), "3 min 20 s");
         assert_eq!(ServerVersion(150018).to_string(), "15.18");
+    }
+
+    #[test]
+    fn places_in_the_log_are_read_and_written_as_the_server_does() {
+        for text in ["0/0", "16/B374D848", "FFFFFFFF/FFFFFFFF", "1/A"] {
+            assert_eq!(text.parse::<Lsn>().unwrap().to_string(), text);
+        }
+        assert_eq!("00000016/0b374d848".parse::<Lsn>(), Err(BadLsn));
+        assert_eq!("00000016/b374d848".parse(), Ok(Lsn(0x16_b374_d848)));
+        for text in ["", "/", "1", "1/", "/1", "1/2/3", "+1/2", "1/ 2", "g/1", "123456789/1", "0x1/2"] {
+            assert_eq!(text.parse::<Lsn>(), Err(BadLsn), "{text:?}");
+        }
+        assert!("1/0".parse::<Lsn>().unwrap() > "0/FFFFFFFF".parse().unwrap());
+        assert_eq!(Lsn(7).bytes_since(Lsn(2)), 5);
+        assert_eq!(Lsn(2).bytes_since(Lsn(7)), 0);
+        assert_eq!(serde_json::to_string(&Lsn(0x1_0000_000a)).unwrap(), "\"1/A\"");
+        assert_eq!(serde_json::from_str::<Lsn>("\"1/A\"").unwrap(), Lsn(0x1_0000_000a));
+        assert!(serde_json::from_str::<Lsn>("\"x\"").is_err());
     }
 }

@@ -44,6 +44,15 @@ pub(crate) struct Login<'a> {
     pub(crate) options: &'a str,
     pub(crate) application_name: &'a str,
     pub(crate) channel_binding: ChannelBinding,
+    pub(crate) mode: Mode,
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Queries,
+    /// Commands of logical replication, in one database (start-up parameter `replication=database`).
+    Replication,
 }
 
 /// What both clients can do, so that one function walks through hosts for both.
@@ -99,6 +108,22 @@ impl Server {
         settings: &[(&str, &str)],
     ) -> Result<wire::Connection, Error> {
         self.open(dbname, settings).await
+    }
+
+    /// Opens a connection for commands of logical replication: it makes and drops slots.
+    ///
+    /// The server needs a free walsender (max_wal_senders) and a line in pg_hba.conf for this database; the line
+    /// `replication` is for physical replication alone.
+    ///
+    /// # Errors
+    /// As [`Server::connect`]; [`ErrorKind::InsufficientPrivilege`] where our role has not REPLICATION.
+    pub async fn connect_replication(
+        &self,
+        dbname: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<wire::Connection, Error> {
+        let opened: Replicating = self.open(dbname, settings).await?;
+        Ok(opened.0)
     }
 
     async fn open<C: Client>(&self, dbname: &str, settings: &[(&str, &str)]) -> Result<C, Error> {
@@ -164,6 +189,7 @@ impl Server {
             options,
             application_name: &self.0.application_name,
             channel_binding: endpoint.channel_binding,
+            mode: Mode::Queries,
         };
         let deadline = Deadline::of(endpoint);
         let mut first: Option<Error> = None;
@@ -362,6 +388,21 @@ impl Client for wire::Connection {
 
     async fn value(&mut self, sql: &str) -> Result<Option<String>, Error> {
         Self::value(self, sql).await
+    }
+}
+
+/// A wire connection that logs in for replication.
+struct Replicating(wire::Connection);
+
+impl Client for Replicating {
+    async fn log_in(stream: Stream, login: &Login<'_>, door: Door) -> Result<Self, Error> {
+        let login = Login { mode: Mode::Replication, ..*login };
+        Ok(Self(wire::Connection::start(stream, &login, door).await?))
+    }
+
+    /// From 10 on such a connection takes simple queries too.
+    async fn value(&mut self, sql: &str) -> Result<Option<String>, Error> {
+        self.0.value(sql).await
     }
 }
 

@@ -17,6 +17,7 @@ mod everything;
 mod fast;
 mod privileges;
 mod questions;
+mod replication;
 mod secrets;
 mod stops;
 mod traps;

@@ -6,6 +6,7 @@ pub mod databases;
 pub mod grants;
 pub mod objects;
 pub mod relations;
+pub mod replication;
 pub mod roles;
 pub mod server;
 pub mod tables;

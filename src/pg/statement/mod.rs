@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod database;
+pub mod replication;
 pub mod roles;
 
 /// Sets `$1` to `$2` for the session: names and values that only a server knew travel as parameters.

@@ -37,6 +37,7 @@ pub struct Connection {
     transaction: u8,
     parameters: BTreeMap<String, String>,
     canceller: Canceller,
+    pid: Option<i32>,
     host: HostSpec,
     peer: String,
 }
@@ -52,11 +53,13 @@ impl Connection {
             transaction: b'I',
             parameters: BTreeMap::new(),
             canceller: Canceller::with_key(door.clone(), &[0; 8]),
+            pid: None,
             peer: host.to_string(),
             host,
         };
         let started = connection.log_in(login).await;
         let key = started.map_err(|e| e.at(&connection.peer))?;
+        connection.pid = key.first_chunk().map(|pid| i32::from_be_bytes(*pid)).filter(|pid| *pid != 0);
         connection.canceller = Canceller::with_key(door, &key);
         Ok(connection)
     }
@@ -75,6 +78,12 @@ impl Connection {
     /// Stops from outside what this connection is doing.
     pub fn canceller(&self) -> Canceller {
         self.canceller.clone()
+    }
+
+    /// The server's process that serves this connection, for questions about it from another one. Absent where somebody
+    /// in between does not tell.
+    pub fn server_pid(&self) -> Option<i32> {
+        self.pid
     }
 
     /// The host that this connection leads to, with the address that was reached.

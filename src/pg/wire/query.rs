@@ -6,6 +6,9 @@ use crate::pg::error::{Error, ErrorKind, clean};
 use bytes::BytesMut;
 use postgres_protocol::message::frontend;
 
+/// More columns than any command answers with.
+const MAX_COLUMNS: usize = 64;
+
 /// What a server says when a statement is done, such as `COPY 42` or `BEGIN`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandTag(String);
@@ -49,18 +52,28 @@ impl Connection {
     /// # Errors
     /// As [`Connection::command`].
     pub async fn value(&mut self, sql: &str) -> Result<Option<String>, Error> {
+        let row = self.first_row(sql).await?.unwrap_or_default();
+        Ok(row.into_iter().next().flatten())
+    }
+
+    /// Runs a query and returns the columns of its first row, NULL as `None`; `None` without a row. Bounded by the
+    /// frame, a megabyte, and by [`MAX_COLUMNS`].
+    ///
+    /// # Errors
+    /// As [`Connection::command`].
+    pub(super) async fn first_row(&mut self, sql: &str) -> Result<Option<Vec<Option<String>>>, Error> {
         let found = async {
             self.ask(sql).await?;
-            let mut value = None;
+            let mut first = None;
             let mut failed = None;
             loop {
                 let frame = self.receive().await?;
                 match frame.tag {
-                    b'D' if value.is_none() => value = Some(first_column(&frame)?),
+                    b'D' if first.is_none() => first = Some(columns(&frame)?),
                     b'E' => failed = Some(Error::from_response(&frame.body)),
                     b'Z' => {
                         self.ready(&frame)?;
-                        return failed.map_or(Ok(value.flatten()), Err);
+                        return failed.map_or(Ok(first), Err);
                     }
                     b'T' | b'C' | b'D' | b'I' => {}
                     other => return Err(unexpected(other)),
@@ -79,21 +92,29 @@ impl Connection {
     }
 }
 
-/// The first column of a DataRow: number of columns, then length and bytes of each; length -1 is NULL.
-fn first_column(row: &Frame) -> Result<Option<String>, Error> {
+/// The columns of a DataRow: their number, then length and bytes of each; length -1 is NULL.
+fn columns(row: &Frame) -> Result<Vec<Option<String>>, Error> {
     let broken = || Error::protocol("a row that does not hold what it announces");
-    let (columns, rest) = row.body.split_first_chunk::<2>().ok_or_else(broken)?;
-    if i16::from_be_bytes(*columns) < 1 {
-        return Ok(None);
+    let (count, mut rest) = row.body.split_first_chunk::<2>().ok_or_else(broken)?;
+    let count = usize::from(u16::from_be_bytes(*count));
+    if count > MAX_COLUMNS {
+        return Err(Error::protocol(format!("a row of {count} columns where a few were asked for")));
     }
-    let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(broken)?;
-    match usize::try_from(i32::from_be_bytes(*length)) {
-        Ok(length) => {
-            let bytes = rest.get(..length).ok_or_else(broken)?;
-            Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
+    let mut columns = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (length, after) = rest.split_first_chunk::<4>().ok_or_else(broken)?;
+        rest = after;
+        let length = i32::from_be_bytes(*length);
+        if length == -1 {
+            columns.push(None);
+            continue;
         }
-        Err(_) => Ok(None),
+        let length = usize::try_from(length).map_err(|_| broken())?;
+        let (bytes, after) = rest.split_at_checked(length).ok_or_else(broken)?;
+        rest = after;
+        columns.push(Some(String::from_utf8_lossy(bytes).into_owned()));
     }
+    Ok(columns)
 }
 
 /// A zero-terminated text at the beginning of a body.
@@ -124,12 +145,22 @@ mod tests {
 
     #[test]
     fn a_row_is_not_believed() {
-        let row = |body: &[u8]| first_column(&Frame { tag: b'D', body: body.to_vec() });
-        assert_eq!(row(b"\0\x01\0\0\0\x02ab").unwrap().as_deref(), Some("ab"));
-        assert_eq!(row(b"\0\x01\xff\xff\xff\xff").unwrap(), None);
-        assert_eq!(row(b"\0\0").unwrap(), None);
-        for body in [&b""[..], b"\0", b"\0\x01", b"\0\x01\0\0\0\x09ab", b"\0\x01\x7f\xff\xff\xff"] {
-            assert!(row(body).is_err());
+        let row = |body: &[u8]| columns(&Frame { tag: b'D', body: body.to_vec() });
+        assert_eq!(row(b"\0\x01\0\0\0\x02ab").unwrap(), [Some("ab".to_owned())]);
+        let two = row(b"\0\x02\xff\xff\xff\xff\0\0\0\0").unwrap();
+        assert_eq!(two, [None, Some(String::new())]);
+        assert_eq!(row(b"\0\0").unwrap(), []);
+        for body in [
+            &b""[..],
+            b"\0",
+            b"\0\x01",
+            b"\0\x01\0\0\0\x09ab",
+            b"\0\x01\x7f\xff\xff\xff",
+            b"\0\x01\x80\0\0\0",
+            b"\0\x02\0\0\0\x01a",
+            b"\xff\xff\0\0\0\0",
+        ] {
+            assert!(row(body).is_err(), "{body:?}");
         }
     }
 }

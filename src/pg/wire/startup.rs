@@ -3,7 +3,7 @@
 use super::connection::{Connection, unexpected};
 use super::frame::Frame;
 use crate::model::endpoint::ChannelBinding;
-use crate::pg::connect::Login;
+use crate::pg::connect::{Login, Mode};
 use crate::pg::error::{Error, ErrorKind};
 use bytes::BytesMut;
 use postgres_protocol::authentication::md5_hash;
@@ -62,6 +62,8 @@ impl Connection {
             ("client_encoding", "UTF8"),
             ("application_name", login.application_name),
             ("options", login.options),
+            // Left out where it is empty.
+            ("replication", if login.mode == Mode::Replication { "database" } else { "" }),
         ];
         let given = parameters.into_iter().filter(|(_, value)| !value.is_empty());
         let mut packet = BytesMut::new();

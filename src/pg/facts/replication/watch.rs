@@ -1,0 +1,107 @@
+//! What goes on beside us on a server: who holds us up, who writes, whether definitions change.
+
+use super::{amount, get, rows};
+use crate::model::units::TableName;
+use crate::pg::connect::Session;
+use crate::pg::error::{Error, ErrorKind};
+use tokio_postgres::Row;
+
+/// Somebody's session or prepared transaction. Texts are empty where our user may not see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// Absent for a prepared transaction.
+    pub pid: Option<i32>,
+    pub user: String,
+    pub application: String,
+    pub database: String,
+    /// As in pg_stat_activity, or `prepared`.
+    pub state: String,
+    /// How long its transaction has been open.
+    pub transaction_age_s: Option<u64>,
+    /// The first 80 characters of its statement, or the name of a prepared transaction.
+    pub query: String,
+}
+
+impl Other {
+    fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            pid: get::<Option<i32>>(row, "pid")?.filter(|pid| *pid != 0),
+            user: get(row, "user_name")?,
+            application: get(row, "application")?,
+            database: get(row, "database")?,
+            state: get(row, "state")?,
+            transaction_age_s: amount(row, "transaction_age_s")?,
+            query: get(row, "query")?,
+        })
+    }
+}
+
+/// Whom a process waits for: the walsender that makes our slot, while it makes it.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn blockers(session: &Session, pid: i32) -> Result<Vec<Other>, Error> {
+    rows(session, include_str!("../../../../assets/sql/slot_blockers.sql"), &[&pid], Other::read).await
+}
+
+/// Transactions of the whole server that have written and are open, the oldest first: a slot that is made now waits for
+/// them all. At most 50.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn open_transactions(session: &Session) -> Result<Vec<Other>, Error> {
+    rows(session, include_str!("../../../../assets/sql/open_transactions.sql"), &[], Other::read).await
+}
+
+/// Who changes rows of the session's database right now, but for our own session and the given ones. At most 50.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn writers(session: &Session, but: &[i32]) -> Result<Vec<Other>, Error> {
+    rows(session, include_str!("../../../../assets/sql/writers.sql"), &[&but], Other::read).await
+}
+
+/// All definitions of a database in one value. Comparable with those of the same database only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaFingerprint {
+    pub hash: String,
+    pub objects: u64,
+}
+
+/// # Errors
+/// When the server does not answer.
+pub async fn schema_fingerprint(session: &Session) -> Result<SchemaFingerprint, Error> {
+    let sql = include_str!("../../../../assets/sql/schema_fingerprint.sql");
+    let mut found = rows(session, sql, &[], |r| {
+        Ok(SchemaFingerprint { hash: get(r, "fingerprint")?, objects: amount(r, "objects")?.unwrap_or(0) })
+    })
+    .await?;
+    found.pop().ok_or_else(|| Error::new(ErrorKind::Protocol, "no row where there is always one"))
+}
+
+/// One object's definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaObject {
+    pub oid: i64,
+    /// `table`, `index`, `view`, `materialized view`, `sequence`, `foreign table` or `type`.
+    pub kind: String,
+    pub name: TableName,
+    pub hash: String,
+}
+
+/// What the fingerprint is made of, to be compared one by one.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn schema_objects(session: &Session) -> Result<Vec<SchemaObject>, Error> {
+    let sql = include_str!("../../../../assets/sql/schema_objects.sql");
+    rows(session, sql, &[], |r| {
+        Ok(SchemaObject {
+            oid: get(r, "oid")?,
+            kind: get(r, "kind")?,
+            name: TableName::new(get::<String>(r, "schema")?, get::<String>(r, "name")?),
+            hash: get(r, "hash")?,
+        })
+    })
+    .await
+}
