@@ -1,0 +1,13 @@
+//! Migrations that follow their source: here the instruments for them, each proved with plain replication by SQL.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+#[expect(dead_code, reason = "the harness is shared with other tests, which use the rest of it")]
+#[path = "../common/mod.rs"]
+mod common;
+
+#[path = "../common/catalog.rs"]
+mod catalog;
+#[path = "../common/proxy.rs"]
+mod proxy;
+
+mod network;
