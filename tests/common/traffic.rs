@@ -113,8 +113,7 @@ impl Load {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let done = runtime.block_on(run(&load, &uri, &ours));
-            ours.over.store(true, Ordering::Release);
-            done
+            *ours.ended() = Some(done);
         });
         Traffic { shared, thread: Some(thread) }
     }
@@ -151,13 +150,17 @@ impl TrafficReport {
 struct Shared {
     report: Mutex<TrafficReport>,
     stop: AtomicBool,
-    /// The thread has ended.
-    over: AtomicBool,
+    /// How it ended, from then on.
+    ended: Mutex<Option<Result<(), String>>>,
 }
 
 impl Shared {
     fn report(&self) -> MutexGuard<'_, TrafficReport> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ended(&self) -> MutexGuard<'_, Option<Result<(), String>>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stopped(&self) -> bool {
@@ -168,7 +171,7 @@ impl Shared {
 /// A running load. Dropping it stops it without a word; [`Traffic::stop`] tells what went wrong.
 pub(crate) struct Traffic {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<Result<(), String>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Traffic {
@@ -193,12 +196,13 @@ impl Traffic {
         let began = Instant::now();
         loop {
             // Asked first, so that the last report is looked at too.
-            let over = self.shared.over.load(Ordering::Acquire) || began.elapsed() > Duration::from_secs(120);
+            let ended = self.shared.ended().clone();
             let report = self.report();
             if wanted(&report) {
                 return;
             }
-            assert!(!over, "the load does not get there: {report:?}");
+            let goes_on = ended.is_none() && began.elapsed() < Duration::from_secs(120);
+            assert!(goes_on, "the load does not get there: {ended:?} {report:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -213,9 +217,9 @@ impl Traffic {
     /// Waits until it ends by itself ([`Load::at_most`], or a failure).
     #[track_caller]
     pub(crate) fn wait(mut self) -> TrafficReport {
-        let ended = self.thread.take().unwrap().join().unwrap();
+        self.thread.take().unwrap().join().unwrap();
         let report = self.report();
-        if let Err(error) = ended {
+        if let Some(Err(error)) = &*self.shared.ended() {
             panic!("the load failed: {error}\n{report:?}");
         }
         report
@@ -287,9 +291,7 @@ async fn connect(load: &Load, uri: &str) -> Result<(Client, u32), tokio_postgres
     let (client, connection) = config.connect(NoTls).await?;
     // Ends with the client; what goes wrong is told to the statement that waits.
     tokio::spawn(connection);
-    client
-        .batch_execute(&format!("SET search_path = {}; SET TimeZone = 'UTC'", load.schema))
-        .await?;
+    client.batch_execute(&format!("SET search_path = {}; SET TimeZone = 'UTC'", load.schema)).await?;
     let version: String = client.query_one("SHOW server_version_num", &[]).await?.get(0);
     Ok((client, version.parse().unwrap()))
 }
@@ -299,7 +301,9 @@ async fn connect_again(load: &Load, uri: &str, shared: &Shared) -> Result<Client
     loop {
         match connect(load, uri).await {
             Ok((client, _)) => return Ok(client),
-            Err(error) if shared.stopped() || began.elapsed() > Duration::from_secs(60) => return Err(told(&error)),
+            Err(error) if shared.stopped() || began.elapsed() > Duration::from_secs(60) => {
+                return Err(told(&error));
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }

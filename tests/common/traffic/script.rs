@@ -137,7 +137,7 @@ fn kind_values(random: &mut Random) -> Vec<(&'static str, String)> {
         ("area", format!("polygon(box(point(0, 0), point({n}, 1)))")),
         ("search", format!("to_tsvector('simple', {text} || ' words words')")),
         ("numbers", format!("ARRAY[{n}, NULL, -1]")),
-        ("matrix", format!("ARRAY[[{n}, 1.10], [2, 'NaN']]")),
+        ("matrix", format!("ARRAY[[{n}, 1.10], [2, numeric 'NaN']]")),
         ("texts", format!("ARRAY[{text}, 'NULL', NULL, '', 'a \"b\", {{c}}']")),
         ("whole", format!("int4range({n}, {n} + 5, '[]')")),
         ("during", "tstzrange('2024-01-01 00:00Z', NULL)".to_owned()),
@@ -160,8 +160,13 @@ fn update_kind(random: &mut Random) -> Vec<String> {
     let emptied = 1 + random.below(values.len() as u64 - 1) as usize;
     values[emptied].1 = "NULL".to_owned();
     let start = random.below(values.len() as u64) as usize;
-    let mut chosen: Vec<String> =
-        values.iter().cycle().skip(start).take(8).map(|(column, value)| format!("{column} = {value}")).collect();
+    let mut chosen: Vec<String> = values
+        .iter()
+        .cycle()
+        .skip(start)
+        .take(8)
+        .map(|(column, value)| format!("{column} = {value}"))
+        .collect();
     if !chosen.iter().any(|set| set.ends_with("= NULL")) {
         chosen.push(format!("{} = NULL", values[emptied].0));
     }
@@ -222,7 +227,8 @@ fn full(random: &mut Random) -> Vec<String> {
 fn wide(random: &mut Random) -> Vec<String> {
     let (column, value) = (1 + random.below(1599), random.below(1_000_000));
     vec![match random.below(4) {
-        0 => format!("INSERT INTO wide (c0001, c{column:04}) VALUES (1, {value})").replace("(c0001, c0001) VALUES (1, ", "(c0001) VALUES ("),
+        0 => format!("INSERT INTO wide (c0001, c{column:04}) VALUES (1, {value})")
+            .replace("(c0001, c0001) VALUES (1, ", "(c0001) VALUES ("),
         _ => format!("UPDATE wide SET c{column:04} = {value} WHERE {}", row(random, "wide")),
     }]
 }
@@ -243,7 +249,10 @@ fn unchanged_toast(random: &mut Random) -> Vec<String> {
 /// One of two such values changes, the other one does not.
 fn changed_toast(random: &mut Random) -> Vec<String> {
     let size = 100 + random.below(3000);
-    vec![format!("UPDATE page SET body = repeat(md5(id::text || seen), {size}) WHERE {}", row(random, "page"))]
+    vec![format!(
+        "UPDATE page SET body = repeat(md5(id::text || seen), {size}) WHERE {}",
+        row(random, "page")
+    )]
 }
 
 fn basket(random: &mut Random) -> Vec<String> {
@@ -277,8 +286,21 @@ fn savepoint(random: &mut Random) -> Vec<String> {
     let [kept, lost] = ["kept", "must not be seen"].map(insert);
     let update = format!("UPDATE orders SET note = 'must not be seen' WHERE {one}");
     [
-        &kept, "SAVEPOINT a", &lost, "SAVEPOINT b", &update, "RELEASE SAVEPOINT b", "ROLLBACK TO SAVEPOINT a",
-        &kept, "SAVEPOINT c", &kept, "SAVEPOINT d", &lost, "ROLLBACK TO SAVEPOINT d", "RELEASE SAVEPOINT c", &kept,
+        &kept,
+        "SAVEPOINT a",
+        &lost,
+        "SAVEPOINT b",
+        &update,
+        "RELEASE SAVEPOINT b",
+        "ROLLBACK TO SAVEPOINT a",
+        &kept,
+        "SAVEPOINT c",
+        &kept,
+        "SAVEPOINT d",
+        &lost,
+        "ROLLBACK TO SAVEPOINT d",
+        "RELEASE SAVEPOINT c",
+        &kept,
     ]
     .map(str::to_owned)
     .to_vec()
