@@ -7,14 +7,16 @@ const OURS: &str = r"pgpassage\_%";
 
 /// Everything of ours on a cluster, over all its databases, as `kind name` or `kind name in database`, sorted.
 ///
-/// Replication origins carry no name of ours but `pg_` and the number of their subscription, so that the origin of a
-/// subscription that is gone would never be recognised: each one of that form counts.
+/// Replication origins carry no name of ours but `pg_` and the number of their subscription. They count unless that one is
+/// there and not ours: the origin of a subscription that is gone would never be recognised otherwise.
 pub(crate) fn leftovers(cluster: &Cluster) -> Vec<String> {
     let shared = format!(
         "SELECT 'subscription ' || s.subname || ' in ' || d.datname
            FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE s.subname LIKE '{OURS}'
          UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name LIKE '{OURS}'
-         UNION ALL SELECT 'origin ' || roname FROM pg_replication_origin WHERE roname ~ '^pg_[0-9]+'
+         UNION ALL SELECT 'origin ' || roname FROM pg_replication_origin o WHERE roname ~ '^pg_[0-9]+'
+             AND NOT EXISTS (SELECT FROM pg_subscription s WHERE s.oid = split_part(o.roname, '_', 2)::oid
+                             AND s.subname NOT LIKE '{OURS}')
          UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE '{OURS}'
          UNION ALL SELECT 'database ' || datname FROM pg_database WHERE datname LIKE '{OURS}'"
     );

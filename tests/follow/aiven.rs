@@ -1,7 +1,7 @@
 //! The stand-in for aiven_extras: a plain role replicates with it, and it drops what it is told to and nothing else.
 
 use crate::common::{Pair, eventually};
-use crate::{extras, pair};
+use crate::{extras, pair, versions};
 use pgpassage::demo::cluster::{Cluster, ClusterError};
 use std::time::{Duration, Instant};
 
@@ -129,5 +129,33 @@ fn it_looks_like_an_extension_and_goes_as_one() {
         extras::remove(cluster, "postgres");
         let left = "SELECT count(*) FROM pg_proc WHERE proname LIKE 'pg_create_publication%' OR proname LIKE 'dblink%'";
         assert_eq!(cluster.psql("postgres", left).unwrap(), "0");
+    }
+}
+
+#[test]
+fn every_version_takes_it() {
+    for (major, options) in versions(12) {
+        let cluster = Cluster::start(options.setting("wal_level", "logical")).unwrap();
+        cluster.psql("postgres", "CREATE ROLE mover LOGIN; CREATE TABLE one (n int)").unwrap();
+        extras::install(&cluster, "postgres", &["mover"]);
+        mover(&cluster, "SELECT aiven_extras.pg_create_publication('p', 'insert,delete', 'public.one')");
+        let itself = cluster.uri("postgres");
+        let origin = if major >= 16 { "none" } else { "any" };
+        let subscription = format!(
+            "SELECT aiven_extras.pg_create_subscription('s', '{itself}', 'p', 's', true, false, '{origin}')"
+        );
+        mover(&cluster, &subscription);
+        assert_eq!(
+            mover(&cluster, "SELECT subname FROM aiven_extras.pg_list_all_subscriptions()"),
+            "s",
+            "{major}"
+        );
+        drop_subscription(&cluster, "s");
+        assert_eq!(
+            cluster.psql("postgres", "SELECT count(*) FROM pg_replication_slots").unwrap(),
+            "0",
+            "{major}"
+        );
+        extras::remove(&cluster, "postgres");
     }
 }

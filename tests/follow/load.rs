@@ -1,12 +1,11 @@
 //! The write load: it does what it says, again and again the same, and plain replication carries all of it.
 
 use crate::common::{Pair, cluster, conn, eventually, server_binaries};
-use crate::pair;
 use crate::proxy::Proxy;
 use crate::traffic::{Load, Traffic, TrafficReport, WhenCutOff};
+use crate::{pair, versions};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Text of pg_dump with these arguments; of the current version, whatever the server's.
@@ -165,17 +164,8 @@ fn a_load_lives_through_cuts_and_crashes_if_it_is_told_to() {
 
 #[test]
 fn every_version_takes_it() {
-    let Some(folder) = std::env::var_os("PGPASSAGE_PG_VERSIONS").map(PathBuf::from) else {
-        println!("skipped: PGPASSAGE_PG_VERSIONS names no folder with servers of other versions");
-        return;
-    };
-    for major in 10..=18 {
-        let bin = Path::new(&folder).join(major.to_string()).join("bin");
-        if !bin.is_dir() {
-            println!("skipped: no PostgreSQL {major} in {}", folder.display());
-            continue;
-        }
-        let cluster = Cluster::start(ClusterOptions::new(bin)).unwrap();
+    for (major, options) in versions(10) {
+        let cluster = Cluster::start(options).unwrap();
         let load = Load::default().bulk(1_000_000, 5).per_second(100_000).at_most(400);
         load.prepare(&cluster, "postgres");
         let report = load.start(&cluster, "postgres").wait();
