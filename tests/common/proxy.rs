@@ -66,6 +66,11 @@ impl Proxy {
         Self { port, shared, listener: Some(listener) }
     }
 
+    /// For addresses of other roles than [`Proxy::uri`]'s.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The superuser's address of a database through the proxy.
     pub(crate) fn uri(&self, dbname: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{dbname}", self.port)

@@ -238,7 +238,8 @@ impl Drop for Traffic {
 /// Why a transaction did not come to its end.
 enum Trouble {
     Collided,
-    CutOff { in_doubt: bool, why: String },
+    BrokenOff(String),
+    InDoubt(String),
     Failed(String),
 }
 
@@ -268,14 +269,16 @@ async fn run(load: &Load, uri: &str, shared: &Shared) -> Result<(), String> {
         match perform(&client, &transaction).await {
             Ok(rows) => shared.report().add(&transaction, rows, began.elapsed()),
             Err(Trouble::Collided) => shared.report().collided += 1,
-            Err(Trouble::CutOff { in_doubt, .. }) if load.when_cut_off == WhenCutOff::ConnectAgain => {
-                let mut report = shared.report();
-                *if in_doubt { &mut report.in_doubt } else { &mut report.broken_off } += 1;
-                drop(report);
-                client = connect_again(load, uri, shared).await?;
-            }
-            Err(Trouble::CutOff { why, .. } | Trouble::Failed(why)) => {
+            Err(Trouble::Failed(why)) => return Err(format!("{}: {why}", transaction.kind)),
+            Err(Trouble::BrokenOff(why) | Trouble::InDoubt(why)) if load.when_cut_off == WhenCutOff::Fail => {
                 return Err(format!("{}: {why}", transaction.kind));
+            }
+            Err(cut_off) => {
+                match cut_off {
+                    Trouble::InDoubt(_) => shared.report().in_doubt += 1,
+                    _ => shared.report().broken_off += 1,
+                }
+                client = connect_again(load, uri, shared).await?;
             }
         }
         // Time that was lost is not made up for: that would be another load.
@@ -317,7 +320,8 @@ async fn perform(client: &Client, transaction: &Transaction) -> Result<Rows, Tro
             Some(code) if *code == SqlState::T_R_DEADLOCK_DETECTED => Trouble::Collided,
             // Terminated, crash of another session, shutting down, or no answer at all.
             Some(code) if !code.code().starts_with("57P") => Trouble::Failed(why),
-            _ => Trouble::CutOff { in_doubt: statement == "COMMIT", why },
+            _ if statement == "COMMIT" => Trouble::InDoubt(why),
+            _ => Trouble::BrokenOff(why),
         }
     };
     let mut rows = Rows::default();
@@ -334,7 +338,7 @@ async fn perform(client: &Client, transaction: &Transaction) -> Result<Rows, Tro
             Ok(answer) => rows.add(statement, &answer),
             Err(error) => {
                 let trouble = trouble(error, statement);
-                if !matches!(trouble, Trouble::CutOff { .. }) {
+                if matches!(trouble, Trouble::Collided | Trouble::Failed(_)) {
                     client.batch_execute("ROLLBACK").await.ok();
                 }
                 return Err(trouble);

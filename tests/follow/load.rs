@@ -7,6 +7,7 @@ use crate::{pair, versions};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
+use std::time::Duration;
 
 /// Text of pg_dump with these arguments; of the current version, whatever the server's.
 fn dump(cluster: &Cluster, database: &str, arguments: &[&str]) -> String {
@@ -20,13 +21,12 @@ fn dump(cluster: &Cluster, database: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Everything of a source's database goes to the target's, by the server's own means.
-fn follow(pair: &Pair) {
+/// Everything of a source's database, found at this address, goes to the target's, by the server's own means.
+fn follow(pair: &Pair, source: &str) {
     let schema = dump(&pair.source, "postgres", &["--schema-only"]);
     pair.target.psql("postgres", &schema).unwrap();
     let publication = "CREATE PUBLICATION everything FOR ALL TABLES WITH (publish_via_partition_root = true)";
     pair.source.psql("postgres", publication).unwrap();
-    let source = pair.source.uri("postgres");
     let subscription = format!("CREATE SUBSCRIPTION follower CONNECTION '{source}' PUBLICATION everything");
     pair.target.psql("postgres", &subscription).unwrap();
 }
@@ -61,7 +61,7 @@ fn plain_replication_carries_all_of_it() {
     let second = Load::default().seed(3).bulk(0, 0).start(&pair.source, "postgres");
     let third = other.start(&pair.source, "postgres");
     first.until(|report| report.committed > 10);
-    follow(&pair);
+    follow(&pair, &pair.source.uri("postgres"));
     first.until(all_kinds);
     let (first, second, third) = (first.stop(), second.stop(), third.stop());
     assert_eq!(first.of_kind("bulk"), 1);
@@ -81,7 +81,7 @@ fn a_change_that_did_not_arrive_is_seen() {
     let pair = pair();
     let load = Load::default().bulk(0, 0).per_second(1000).at_most(50);
     load.prepare(&pair.source, "postgres");
-    follow(&pair);
+    follow(&pair, &pair.source.uri("postgres"));
     load.start(&pair.source, "postgres").wait();
     in_sync(&pair);
     assert_eq!(rows_that_differ(&pair), Vec::<String>::new());
@@ -90,6 +90,38 @@ fn a_change_that_did_not_arrive_is_seen() {
     let differences = rows_that_differ(&pair);
     assert!(!differences.is_empty(), "the lost row is not seen");
     assert!(differences.iter().all(|d| d.contains("traffic.event_")), "{differences:?}");
+}
+
+#[test]
+fn replication_outlives_a_network_that_fails() {
+    let pair = pair();
+    let proxy = Proxy::start(pair.source.port());
+    let load = Load::default().bulk(0, 0);
+    load.prepare(&pair.source, "postgres");
+    follow(&pair, &proxy.uri("postgres"));
+    let traffic = load.start(&pair.source, "postgres");
+    let more = |by| {
+        let before = traffic.report().committed;
+        traffic.until(|report| report.committed >= before + by);
+    };
+    more(20);
+    proxy.stall();
+    let before = proxy.to_client();
+    more(20);
+    assert_eq!(proxy.to_client(), before);
+    proxy.resume();
+    more(20);
+    proxy.refuse();
+    proxy.cut();
+    more(20);
+    let through = proxy.accepted();
+    proxy.accept();
+    proxy.delay(Duration::from_millis(2));
+    more(20);
+    traffic.stop();
+    in_sync(&pair);
+    assert!(proxy.accepted() > through);
+    assert_eq!(rows_that_differ(&pair), Vec::<String>::new());
 }
 
 #[test]

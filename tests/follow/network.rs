@@ -3,6 +3,7 @@
 use crate::common::cluster;
 use crate::proxy::Proxy;
 use pgpassage::demo::cluster::Cluster;
+use std::io::Read;
 use std::time::{Duration, Instant};
 use tokio_postgres::{Client, NoTls};
 
@@ -48,6 +49,8 @@ async fn cut_connections_end_and_new_ones_are_as_told() {
     // The ones that are there stay.
     first.batch_execute("SELECT 1").await.unwrap();
     assert!(connect(&proxy).await.is_err());
+    let mut refused = std::net::TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
+    assert!(!refused.read(&mut [0]).is_ok_and(|length| length > 0));
     proxy.cut();
     for client in [&first, &second] {
         assert!(client.batch_execute("SELECT 1").await.is_err());
