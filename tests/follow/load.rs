@@ -77,6 +77,27 @@ fn plain_replication_carries_all_of_it() {
 }
 
 #[test]
+fn a_newer_version_takes_all_of_it() {
+    let mut found = versions(13);
+    let (Some((newest, target)), Some((oldest, source))) =
+        (found.pop(), (!found.is_empty()).then(|| found.remove(0)))
+    else {
+        return;
+    };
+    let start = |options: ClusterOptions, name, value| Cluster::start(options.setting(name, value)).unwrap();
+    let source = start(source, "wal_level", "logical");
+    let pair = Pair::of(source, start(target, "wal_retrieve_retry_interval", "200ms"));
+    let load = Load::default().bulk(1_000_000, 20);
+    load.prepare(&pair.source, "postgres");
+    let traffic = load.start(&pair.source, "postgres");
+    follow(&pair, &pair.source.uri("postgres"));
+    traffic.until(all_kinds);
+    traffic.stop();
+    in_sync(&pair);
+    assert_eq!(rows_that_differ(&pair), Vec::<String>::new(), "from {oldest} to {newest}");
+}
+
+#[test]
 fn a_change_that_did_not_arrive_is_seen() {
     let pair = pair();
     let load = Load::default().bulk(0, 0).per_second(1000).at_most(50);
