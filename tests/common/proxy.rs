@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the listener looks whether it is to end, and one that was told to wait whether it still has to.
 const TICK: Duration = Duration::from_millis(10);
@@ -36,6 +36,8 @@ struct Network {
     refuses: bool,
     stalls: bool,
     delay: Duration,
+    /// Chunks that are being passed on at this moment.
+    flowing: usize,
     links: Vec<Arc<Link>>,
 }
 
@@ -94,8 +96,15 @@ impl Proxy {
     }
 
     /// From now on nothing goes through, and nobody is told: connections stay, new ones are made and stay silent.
+    ///
+    /// What was on its way has gone through when this returns, unless somebody does not read for a second.
     pub(crate) fn stall(&self) {
-        self.shared.network().stalls = true;
+        let mut network = self.shared.network();
+        network.stalls = true;
+        let began = Instant::now();
+        while network.flowing > 0 && began.elapsed() < Duration::from_secs(1) {
+            network = self.shared.wait(network);
+        }
     }
 
     /// Ends [`Proxy::stall`]; what was held back goes through, in order.
@@ -150,16 +159,30 @@ impl Shared {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// Waits while the network stalls, then as long as it delays; false: the connection is not to be served any more.
-    fn passes(&self, link: &Link) -> bool {
-        let mut network = self.network();
-        let delay = network.delay;
-        while network.stalls && link.lives() && !self.ended() {
-            network = self.changed.wait_timeout(network, TICK).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        drop(network);
+    fn wait<'a>(&self, network: MutexGuard<'a, Network>) -> MutexGuard<'a, Network> {
+        self.changed.wait_timeout(network, TICK).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Passes a chunk on, after the network's delay and once it does not stall; false: the connection is over.
+    fn pass(&self, link: &Link, chunk: &[u8], direction: Direction) -> bool {
+        let (mut to, count) = match direction {
+            Direction::ToServer => (&link.server, &self.to_server),
+            Direction::ToClient => (&link.client, &self.to_client),
+        };
+        let delay = self.network().delay;
         std::thread::sleep(delay);
-        link.lives()
+        let mut network = self.network();
+        while network.stalls && link.lives() && !self.ended() {
+            network = self.wait(network);
+        }
+        network.flowing += 1;
+        drop(network);
+        // Before the other end can have seen it.
+        count.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        let passed = link.lives() && to.write_all(chunk).is_ok();
+        self.network().flowing -= 1;
+        self.changed.notify_all();
+        passed
     }
 }
 
@@ -214,9 +237,9 @@ fn serve(shared: &Arc<Shared>, client: TcpStream, server_port: u16) -> Vec<JoinH
 }
 
 fn forward(shared: &Shared, link: &Arc<Link>, direction: Direction) {
-    let (mut from, mut to, count) = match direction {
-        Direction::ToServer => (&link.client, &link.server, &shared.to_server),
-        Direction::ToClient => (&link.server, &link.client, &shared.to_client),
+    let (mut from, to) = match direction {
+        Direction::ToServer => (&link.client, &link.server),
+        Direction::ToClient => (&link.server, &link.client),
     };
     let mut chunk = vec![0; 64 * 1024];
     loop {
@@ -231,11 +254,10 @@ fn forward(shared: &Shared, link: &Arc<Link>, direction: Direction) {
                 break;
             }
         };
-        if !shared.passes(link) || to.write_all(&chunk[..length]).is_err() {
+        if !shared.pass(link, &chunk[..length], direction) {
             link.cut();
             break;
         }
-        count.fetch_add(length as u64, Ordering::Relaxed);
     }
     if link.open.fetch_sub(1, Ordering::AcqRel) == 1 {
         shared.network().links.retain(|other| !Arc::ptr_eq(other, link));
