@@ -1,13 +1,13 @@
 //! The write load: it does what it says, again and again the same, and plain replication carries all of it.
 
-use crate::common::{Pair, cluster, conn, eventually, server_binaries};
+use crate::common::{Pair, cluster, conn, server_binaries};
 use crate::proxy::Proxy;
 use crate::traffic::{Load, Traffic, TrafficReport, WhenCutOff};
 use crate::{pair, versions};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Text of pg_dump with these arguments; of the current version, whatever the server's.
 fn dump(cluster: &Cluster, database: &str, arguments: &[&str]) -> String {
@@ -32,14 +32,25 @@ fn follow(pair: &Pair, source: &str) {
 }
 
 /// Until the target has all that is on the source.
+///
+/// A table that was copied is ready only once the worker has heard of a later place in the log. A source that rests says
+/// nothing for half of its wal_sender_timeout, so it is made to write: on its own this has taken more than a minute.
 fn in_sync(pair: &Pair) {
     let pending = "SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'";
-    eventually(&pair.target, "postgres", pending, "0");
+    let nudged_until = |cluster: &Cluster, query: &str, wanted: &str| {
+        let began = Instant::now();
+        while cluster.psql("postgres", query).unwrap() != wanted {
+            assert!(began.elapsed() < Duration::from_secs(60), "{query}\n{}", pair.target.log_text());
+            pair.source.psql("postgres", "SELECT pg_logical_emit_message(false, 'test', '')").unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    nudged_until(&pair.target, pending, "0");
     let end = pair.source.psql("postgres", "SELECT pg_current_wal_insert_lsn()").unwrap();
     let arrived = format!(
         "SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots WHERE slot_name = 'follower'"
     );
-    eventually(&pair.source, "postgres", &arrived, "t");
+    nudged_until(&pair.source, &arrived, "t");
 }
 
 fn rows_that_differ(pair: &Pair) -> Vec<String> {
