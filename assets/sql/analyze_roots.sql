@@ -1,7 +1,7 @@
 -- What ANALYZE must be told to visit: plain tables and the tops of partition trees (their partitions are visited
 -- with them below 18, and the tree's own statistics come from nowhere else). From 10.
 SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
-       coalesce(pg_catalog.pg_total_relation_size(c.oid), 0) AS size_bytes,
+       coalesce(pg_catalog.pg_relation_size(c.oid), 0) AS size_bytes,
        -- The server only warns those who may not, and does nothing.
        pg_catalog.pg_has_role(c.relowner, 'USAGE')
          OR (SELECT pg_catalog.pg_has_role(d.datdba, 'USAGE') FROM pg_catalog.pg_database d

@@ -46,9 +46,11 @@ WITH RECURSIVE ancestors(oid, ancestor, level) AS (
            pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) AS names,
            pg_catalog.bool_and(s.oid IS NOT NULL) AS binary_is_safe
       FROM pg_catalog.pg_attribute a
+      JOIN pg_catalog.pg_class r ON r.oid = a.attrelid AND r.relkind = 'r'
       LEFT JOIN safe s ON s.oid = a.atttypid
      WHERE a.attnum > 0 AND NOT a.attisdropped
-       AND coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') = ''
+       -- The column is there from 12 on, and what is generated has an expression.
+       AND CASE WHEN a.atthasdef THEN coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') = '' ELSE true END
      GROUP BY a.attrelid
 )
 SELECT c.oid::int8 AS oid,

@@ -178,12 +178,13 @@ async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
     let (snapshot, archive) = db
         .phase(Phase::Schema, async {
             let (snapshot, archive) = schema::under_snapshot(db).await?;
+            let archive = Arc::new(archive);
             if db.occupied {
                 existing::prepare(db, &snapshot, &archive).await?;
             } else {
                 schema::before_data(db, &archive).await?;
             }
-            Ok((Arc::new(snapshot), Arc::new(archive)))
+            Ok((Arc::new(snapshot), archive))
         })
         .await?;
     let sequences = load::run(db, &snapshot, &archive).await?;

@@ -11,7 +11,7 @@ use crate::model::plan::Keep;
 use crate::pg::archive::{Archive, Entry, Handling};
 use crate::pg::connect::Session;
 use crate::pg::tools::redact;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,12 +26,26 @@ pub(crate) struct Script {
     pub(crate) archive: Archive,
     /// Tablespaces that the target has; others are replaced by the default, and that is said.
     tablespaces: BTreeSet<String>,
+    /// Dump ids.
+    tables: HashSet<i32>,
     settled: Mutex<BTreeSet<i32>>,
 }
 
 impl Script {
     pub(crate) fn new(archive: Archive, tablespaces: Vec<String>) -> Self {
-        Self { archive, tablespaces: tablespaces.into_iter().collect(), settled: Mutex::new(BTreeSet::new()) }
+        let tables = archive.entries.iter().filter(|e| e.desc == "TABLE").map(|e| e.dump_id).collect();
+        let tablespaces = tablespaces.into_iter().collect();
+        Self { archive, tablespaces, tables, settled: Mutex::default() }
+    }
+
+    /// String constants in it are to be read as everywhere.
+    pub(crate) fn has_usual_strings(&self) -> bool {
+        self.archive.settings().standard_conforming_strings
+    }
+
+    /// Whether a dump id is a table's.
+    pub(crate) fn is_table(&self, dump_id: i32) -> bool {
+        self.tables.contains(&dump_id)
     }
 
     /// Whether the entry's tablespace, if it names one, is there.

@@ -3,12 +3,14 @@
 use super::entries::{Script, execute_in_order};
 use super::snapshot::{self, Snapshot, report_beyond_dump, report_left_out};
 use crate::engine::database::Db;
+use crate::engine::graph::{Graph, NodeId, Ran};
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
 use crate::pg::archive::{self, Archive, Entry, Handling, Pass, Section};
 use crate::pg::connect::{Server, Session};
 use crate::pg::facts::databases::tablespaces;
 use crate::pg::tools::{Content, DumpOptions, DumpRequest, Level, ToolError, dump_schema};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,22 +132,102 @@ pub(crate) async fn dump_from(
         .map_err(|e| Failure::new(FailureKind::Local, e.to_string()).while_doing("reading pg_dump's archive"))
 }
 
-/// Executes what must be there before rows, in the archive's order.
-pub(crate) async fn before_data(db: &Db, script: &Script) -> Result<(), Failure> {
+/// Executes what must be there before rows, in the archive's order; where thousands of tables follow each other, several
+/// at a time.
+pub(crate) async fn before_data(db: &Arc<Db>, script: &Arc<Script>) -> Result<(), Failure> {
     let session = db.target().await?;
     use_settings_of(db, &session, script).await?;
     let sections = script.archive.sections();
-    let mut entries = Vec::new();
-    for (entry, section) in script.archive.entries.iter().zip(&sections) {
+    let mut positions = Vec::new();
+    for (at, (entry, section)) in script.archive.entries.iter().zip(&sections).enumerate() {
         match entry.handling() {
             Handling::Session | Handling::Data => {
                 script.settle(entry);
             }
-            Handling::Execute | Handling::Nothing if is_before_data(entry, *section) => entries.push(entry),
+            Handling::Execute | Handling::Nothing if is_before_data(entry, *section) => positions.push(at),
             _ => {}
         }
     }
-    execute_in_order(db, &session, script, &entries).await?;
+    for segment in segments(script, &positions) {
+        match segment {
+            Segment::InOrder(positions) => {
+                let entries: Vec<_> = positions.iter().map(|at| &script.archive.entries[*at]).collect();
+                execute_in_order(db, &session, script, &entries).await?;
+            }
+            Segment::SideBySide(batches) => side_by_side(db, script, batches).await?,
+        }
+    }
+    db.put_target_back(session);
+    Ok(())
+}
+
+/// Entries that follow each other in the archive.
+#[derive(Debug, PartialEq, Eq)]
+enum Segment {
+    InOrder(Vec<usize>),
+    /// In batches, of which each waits only for those that it depends on.
+    SideBySide(Vec<Vec<usize>>),
+}
+
+/// Entries of one batch.
+const BATCH: usize = 100;
+/// So many in a row are worth several sessions.
+const MANY: usize = 2 * BATCH;
+
+fn segments(script: &Script, positions: &[usize]) -> Vec<Segment> {
+    let entries = &script.archive.entries;
+    let alone = |at: &usize| stands_alone(&entries[*at], script);
+    positions
+        .chunk_by(|a, b| alone(a) == alone(b))
+        .map(|run| match run {
+            [first, ..] if run.len() >= MANY && alone(first) && script.has_usual_strings() => {
+                Segment::SideBySide(run.chunks(BATCH).map(<[usize]>::to_vec).collect())
+            }
+            run => Segment::InOrder(run.to_vec()),
+        })
+        .collect()
+}
+
+/// Touches nothing but itself and what it names as its dependency. A table that inherits locks its parent.
+fn stands_alone(entry: &Entry, script: &Script) -> bool {
+    match entry.desc.as_str() {
+        "TABLE" => !entry.dependencies.iter().any(|id| script.is_table(*id)),
+        "SEQUENCE" | "SEQUENCE OWNED BY" | "DEFAULT" | "COMMENT" => true,
+        _ => false,
+    }
+}
+
+async fn side_by_side(db: &Arc<Db>, script: &Arc<Script>, batches: Vec<Vec<usize>>) -> Result<(), Failure> {
+    let entries = &script.archive.entries;
+    let mut graph = Graph::new();
+    let mut nodes: HashMap<i32, NodeId> = HashMap::new();
+    for batch in batches {
+        let on = batch.iter().flat_map(|at| &entries[*at].dependencies).filter_map(|id| nodes.get(id));
+        let on: HashSet<NodeId> = on.copied().collect();
+        let ids: Vec<_> = batch.iter().map(|at| entries[*at].dump_id).collect();
+        let node = graph.add(batch, 1, on.into_iter().collect());
+        nodes.extend(ids.into_iter().map(|id| (id, node)));
+    }
+    let (worker, archive) = (Arc::clone(db), Arc::clone(script));
+    let work = move |batch: Vec<usize>, _| {
+        let (db, script) = (Arc::clone(&worker), Arc::clone(&archive));
+        async move {
+            let entries: Vec<_> = batch.iter().map(|at| &script.archive.entries[*at]).collect();
+            if let Err(failure) = in_own_session(&db, &script, &entries).await {
+                db.abort(failure);
+            }
+        }
+    };
+    match graph.run(&db.cx.slots, &db.cancel, work).await {
+        // A batch only waits for earlier ones, so that none is left.
+        Ran::ToTheEnd(_) => Ok(()),
+        Ran::Stopped => Err(db.aborted().unwrap_or_else(Failure::interrupted)),
+    }
+}
+
+async fn in_own_session(db: &Db, script: &Script, entries: &[&Entry]) -> Result<(), Failure> {
+    let session = db.target().await?;
+    execute_in_order(db, &session, script, entries).await?;
     db.put_target_back(session);
     Ok(())
 }
@@ -156,7 +238,7 @@ fn is_before_data(entry: &Entry, section: Section) -> bool {
 
 /// How string constants of this archive are to be read; nearly always as everywhere.
 async fn use_settings_of(db: &Db, session: &Session, script: &Script) -> Result<(), Failure> {
-    if script.archive.settings().standard_conforming_strings {
+    if script.has_usual_strings() {
         return Ok(());
     }
     db.guarded(session.canceller(), session.batch("SET standard_conforming_strings = off")).await

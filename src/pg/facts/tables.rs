@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct TableFacts {
     pub oid: i64,
     pub name: TableName,
-    /// Heap, TOAST and maps on disk; 0 until [`measure`] has been asked.
+    /// Heap and TOAST on disk; 0 until [`measure`] has been asked.
     pub size_bytes: u64,
     /// Blocks of the rows alone, where they are kept in a heap; absent elsewhere, and until [`measure`] has been asked.
     pub heap_blocks: Option<u64>,
