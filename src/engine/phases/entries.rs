@@ -162,10 +162,17 @@ fn is_there_anyway(entry: &Entry, failure: &Failure) -> bool {
     entry.desc == "SCHEMA" && failure.sqlstate.as_deref() == Some("42P06")
 }
 
+/// The statement that gives it to its owner, where owners are kept and it is not his already: what our user has just made
+/// is our user's.
+fn owner_to_set(db: &Db, entry: &Entry) -> Option<String> {
+    let made_here = matches!(entry.desc.as_str(), "TABLE" | "SEQUENCE" | "VIEW" | "MATERIALIZED VIEW");
+    let is_his = made_here && entry.owner.as_deref() == Some(db.cx.target_facts.user.as_str());
+    (db.cx.plan.policies.owners == Keep::Yes && !is_his).then(|| entry.owner_statement()).flatten()
+}
+
 /// What follows a definition: the owner, where owners are kept, and what the definition could not say.
 async fn afterwards(db: &Db, session: &Session, entry: &Entry) -> Result<(), Failure> {
-    let owner = (db.cx.plan.policies.owners == Keep::Yes).then(|| entry.owner_statement()).flatten();
-    if let Some(sql) = owner
+    if let Some(sql) = owner_to_set(db, entry)
         && let Err(failure) = execute(&db.cancel, session, &sql).await
     {
         if crate::engine::retry::ends_the_database(&failure) {
@@ -264,14 +271,23 @@ async fn together(db: &Db, session: &Session, script: &Script, batch: &[&Entry])
         return Ok(false);
     }
     let mut sql = String::new();
+    let mut in_force = Vec::new();
     for entry in &members {
         if entry.handling() == Handling::Execute {
-            sql.push_str(&statement(db, script, entry, &entry.definition));
+            // What the one before has set needs not be set again.
+            let prelude = prelude(db, script, entry);
+            if prelude != in_force {
+                prelude.iter().for_each(|set| {
+                    sql.push_str(set);
+                    sql.push_str(";\n");
+                });
+                in_force = prelude;
+            }
+            sql.push_str(&entry.definition);
             // A definition may end in a comment.
             sql.push_str("\n;\n");
         }
-        let owner = (db.cx.plan.policies.owners == Keep::Yes).then(|| entry.owner_statement()).flatten();
-        owner.into_iter().chain(entry.access_method_statement()).for_each(|more| {
+        owner_to_set(db, entry).into_iter().chain(entry.access_method_statement()).for_each(|more| {
             sql.push_str(&more);
             sql.push_str(";\n");
         });
@@ -300,8 +316,15 @@ fn record(db: &Db, title: String, began: Instant) {
     db.cx.emit.record(Event::StatementTimed { database: db.name.clone(), title, ms });
 }
 
-/// The definition with the session state it needs. A tablespace that the target does not have is replaced.
+/// The definition with the session state it needs.
 pub(crate) fn statement(db: &Db, script: &Script, entry: &Entry, definition: &str) -> String {
+    let mut statements = prelude(db, script, entry);
+    statements.push(definition.to_owned());
+    statements.join(";\n")
+}
+
+/// The session state that an entry needs. A tablespace that the target does not have is replaced.
+fn prelude(db: &Db, script: &Script, entry: &Entry) -> Vec<String> {
     let mut prelude = entry.prelude();
     if let Some(name) =
         entry.tablespace.as_deref().filter(|n| !n.is_empty() && !script.tablespaces.contains(*n))
@@ -316,8 +339,7 @@ pub(crate) fn statement(db: &Db, script: &Script, entry: &Entry, definition: &st
             .object(entry.title()),
         );
     }
-    prelude.push(definition.to_owned());
-    prelude.join(";\n")
+    prelude
 }
 
 fn may_hold_passwords(entry: &Entry) -> bool {

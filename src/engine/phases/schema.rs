@@ -34,9 +34,11 @@ fn tool_failure(error: ToolError) -> Failure {
 pub(crate) async fn under_snapshot(db: &Arc<Db>) -> Result<(Snapshot, Script), Failure> {
     let mut attempt = 1;
     loop {
-        let snapshot = snapshot::take(db).await?;
-        match with_spare(db, &snapshot).await {
-            Ok(script) => {
+        let mut snapshot = snapshot::take(db).await?;
+        let read = tokio::try_join!(with_spare(db, &snapshot), snapshot::contents(db, &snapshot));
+        match read {
+            Ok((script, contents)) => {
+                snapshot.fill(db, contents);
                 report_left_out(db, &snapshot);
                 report_beyond_dump(db, &snapshot);
                 return Ok((snapshot, script));

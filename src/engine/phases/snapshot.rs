@@ -92,6 +92,25 @@ impl Snapshot {
         }
     }
 
+    /// Takes in what is in it, and says how much that is.
+    pub(crate) fn fill(&mut self, db: &Db, contents: Contents) {
+        let bytes = contents.tables.iter().map(|t| t.size_bytes).sum();
+        let rows_estimate = contents.tables.iter().map(|t| t.rows_estimate).sum();
+        let count = contents.tables.len() as u64;
+        db.cx.emit.record(Event::SnapshotTaken { database: db.name.clone(), tables: count, bytes });
+        db.cx.board.change(&db.name, |g| {
+            g.tables_total = count;
+            g.bytes_total = bytes;
+            g.rows_estimate = rows_estimate;
+        });
+        self.tables = contents.tables;
+        self.indexes = contents.indexes;
+        self.sequences = contents.sequences;
+        self.materialized_views = contents.materialized_views;
+        self.large_objects = contents.large_objects;
+        self.beyond_dump = contents.beyond_dump;
+    }
+
     /// The session that holds the snapshot, for questions under it.
     pub(crate) fn holder(&self) -> Result<Arc<Session>, Failure> {
         let holder = self.holder.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -159,42 +178,54 @@ async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
     let ask = "SELECT pg_catalog.pg_export_snapshot()::text";
     let row = db.guarded(holder.canceller(), holder.query_one(ask, &[])).await?;
     let id: String = row.try_get(0).map_err(crate::pg::error::Error::from)?;
-    let (mut tables, left_out) = planned_tables(db, &holder).await?;
+    let (tables, left_out) = planned_tables(db, &holder).await?;
     lock(db, &holder, &tables).await?;
     compare(db, &holder, &tables).await?;
     execute(&db.cancel, &holder, "SET LOCAL lock_timeout = 0").await?;
-    db.guarded(holder.canceller(), tables::measure(&holder, &mut tables)).await?;
-    let indexes = db.guarded(holder.canceller(), tables::indexes(&holder, &tables)).await?;
-
-    let sequences = db.guarded(holder.canceller(), objects::sequences(&holder)).await?;
-    let materialized_views = db.guarded(holder.canceller(), objects::materialized_views(&holder)).await?;
-    let large_objects = db.guarded(holder.canceller(), objects::large_objects(&holder)).await?;
-    let beyond_dump = db.guarded(holder.canceller(), objects::beyond_dump(&holder)).await?;
-    let bytes = tables.iter().map(|t| t.size_bytes).sum();
-    let rows_estimate = tables.iter().map(|t| t.rows_estimate).sum();
-    let count = tables.len() as u64;
-    db.cx.emit.record(Event::SnapshotTaken { database: db.name.clone(), tables: count, bytes });
-    db.cx.board.change(&db.name, |g| {
-        g.tables_total = count;
-        g.bytes_total = bytes;
-        g.rows_estimate = rows_estimate;
-    });
     let spare = Spare::default();
     let watch = tokio::spawn(watch(Arc::clone(db), Arc::clone(&holder), spare.clone()));
     let holder = std::sync::Mutex::new(Some(holder));
     Ok(Snapshot {
         id,
         tables,
-        indexes,
+        indexes: Vec::new(),
         left_out,
-        sequences,
-        materialized_views,
-        large_objects,
-        beyond_dump,
+        sequences: Vec::new(),
+        materialized_views: Vec::new(),
+        large_objects: Vec::new(),
+        beyond_dump: Vec::new(),
         holder,
         spare,
         watch,
     })
+}
+
+/// What there is beside the names of the tables. Asked while pg_dump reads the schema.
+pub(crate) struct Contents {
+    /// With their sizes, the largest first.
+    tables: Vec<TableFacts>,
+    indexes: Vec<IndexFacts>,
+    sequences: Vec<SequenceFacts>,
+    materialized_views: Vec<(i64, TableName)>,
+    large_objects: Vec<LargeObjectFacts>,
+    beyond_dump: Vec<(String, String)>,
+}
+
+pub(crate) async fn contents(db: &Db, snapshot: &Snapshot) -> Result<Contents, Failure> {
+    let holder = snapshot.holder()?;
+    let mut tables = snapshot.tables.clone();
+    let asking = async {
+        tables::measure(&holder, &mut tables).await?;
+        Ok(Contents {
+            indexes: tables::indexes(&holder, &tables).await?,
+            sequences: objects::sequences(&holder).await?,
+            materialized_views: objects::materialized_views(&holder).await?,
+            large_objects: objects::large_objects(&holder).await?,
+            beyond_dump: objects::beyond_dump(&holder).await?,
+            tables,
+        })
+    };
+    db.guarded(holder.canceller(), asking).await
 }
 
 async fn planned_tables(db: &Db, holder: &Session) -> Result<(Vec<TableFacts>, Vec<TableName>), Failure> {
