@@ -32,6 +32,7 @@ const DATA_SETS: [DataSet; 4] = [
         name: "crowd",
         what: "10,000 such tables: nothing may grow faster than their number",
         make: crowd,
+        tools: 2,
     },
     DataSet { name: "wide", what: "pgbench, scale 100: one table of 10 million rows", make: wide, tools: 4 },
     DataSet {
