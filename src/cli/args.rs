@@ -15,8 +15,25 @@ pub struct Cli {
 pub enum Verb {
     /// Copy every database of the source to the target
     Migrate(Box<MigrateArgs>),
+    /// Close the connection of a continuous migration: wait until in sync, verify, remove what was made for it
+    Finish(Box<FinishArgs>),
+    /// Discontinue a migration: what was copied stays, what was made for replication is removed
+    Stop(Box<ResumeArgs>),
+    /// Remove what a migration that died has left on the servers
+    Clean(Box<ResumeArgs>),
+    /// Ask both servers how a migration stands
+    Status(Box<ResumeArgs>),
+    /// The migrations that this machine knows
+    List(ListArgs),
     /// Watch a migration between two throw-away servers with a sample shop
     Demo(DemoArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Print the list as one JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -138,20 +155,79 @@ pub struct MigrateArgs {
     #[command(flatten, next_help_heading = "Output")]
     pub output: OutputArgs,
 
-    /// For continuous replication only
-    #[arg(short, long, help_heading = "Continuous replication (not available yet)")]
+    #[command(flatten, next_help_heading = "Continuous migration (--force-method replication)")]
+    pub replication: ReplicationArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ReplicationArgs {
+    /// Keep databases' names out of the names of publications, slots and subscriptions
+    #[arg(short, long)]
     pub mangle: bool,
-    /// For continuous replication only
-    #[arg(
-        long,
-        value_name = "BYTES",
-        allow_negative_numbers = true,
-        help_heading = "Continuous replication (not available yet)"
-    )]
+    /// Wait until no database lags behind by more than this
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true)]
     pub max_replication_lag: Option<i64>,
-    /// For continuous replication only
-    #[arg(long, help_heading = "Continuous replication (not available yet)")]
+    /// Close the connection once that is so
+    #[arg(long)]
     pub stop_replication: bool,
+    /// What to do about tables of which nothing tells the rows apart
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Identity::Refuse)]
+    pub replica_identity: Identity,
+    /// The source as the target reaches it, where that is another address: postgres:// URI or key=value string
+    #[arg(long, value_name = "SOURCE")]
+    pub source_for_target: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Identity {
+    /// Do not replicate the database, and say what would help
+    Refuse,
+    /// A unique index that will do; where there is none, refuse
+    Index,
+    /// Such an index, else the whole row; where a type cannot be compared, refuse
+    Full,
+    /// Only new rows follow; copied again when the connection is closed
+    Inserts,
+    /// They do not follow; copied again when the connection is closed
+    Skip,
+}
+
+/// A command for a migration that exists.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The migration, see `pgpassage list`
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Source server, for its password; the address is known [env: SOURCE_SERVICE_URI]
+    #[arg(short, long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Target server, for its password; the address is known [env: TARGET_SERVICE_URI]
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct FinishArgs {
+    #[command(flatten)]
+    pub of: ResumeArgs,
+    /// How long to wait until the target is in sync, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub timeout: u64,
+    /// How both sides are held against each other
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Verify::Counts)]
+    pub verify: Verify,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Verify {
+    /// Not at all
+    None,
+    /// The number of rows of every table
+    Counts,
+    /// A checksum over all rows of every table
+    Checksums,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -187,23 +263,23 @@ pub fn expand_short(args: impl IntoIterator<Item = std::ffi::OsString>) -> Vec<s
     args.into_iter().map(expand).collect()
 }
 
-/// Whether every use of a flag that only replication knows is refused, with the sentence for it.
+/// A use of a flag for continuous migration that makes no sense, with the sentence for it.
 pub fn refuse_replication(args: &MigrateArgs) -> Option<String> {
-    if args.stop_replication && args.max_replication_lag.is_none_or(|lag| lag < 0) {
+    let replication = &args.replication;
+    if replication.stop_replication && replication.max_replication_lag.is_none_or(|lag| lag < 0) {
         return Some("Stopping replication requires also '--max-replication-lag' >= 0".to_owned());
     }
-    let flag = if args.force_method == Some(Method::Replication) {
-        "--force-method replication"
-    } else if args.max_replication_lag.is_some() {
-        "--max-replication-lag"
-    } else if args.mangle {
-        "--mangle"
-    } else {
-        return None;
-    };
+    let flags = [
+        (replication.max_replication_lag.is_some(), "--max-replication-lag"),
+        (replication.mangle, "--mangle"),
+        (replication.replica_identity != Identity::Refuse, "--replica-identity"),
+        (replication.source_for_target.is_some(), "--source-for-target"),
+    ];
+    let (_, flag) =
+        flags.into_iter().find(|(given, _)| *given && args.force_method != Some(Method::Replication))?;
     Some(format!(
-        "{flag} is for continuous replication, which this version does not have yet; \
-         without it the migration is a one-time snapshot (--force-method dump)"
+        "{flag} is for continuous migration: add --force-method replication; without it the migration is a one-time \
+         snapshot (--force-method dump)"
     ))
 }
 
@@ -216,7 +292,7 @@ mod tests {
         let words = ["pgpassage", "migrate"].iter().chain(words).map(std::ffi::OsString::from);
         match Cli::try_parse_from(expand_short(words)).unwrap().verb {
             Verb::Migrate(args) => *args,
-            Verb::Demo(_) => unreachable!(),
+            _ => unreachable!(),
         }
     }
 
@@ -239,7 +315,8 @@ mod tests {
         let stop =
             refuse_replication(&parse(&["--stop-replication", "--max-replication-lag", "-1"])).unwrap();
         assert_eq!(stop, "Stopping replication requires also '--max-replication-lag' >= 0");
-        for words in [&["-m"][..], &["--max-replication-lag", "0"], &["--force-method", "replication"]] {
+        assert_eq!(refuse_replication(&parse(&["--force-method", "replication", "-m"])), None);
+        for words in [&["-m"][..], &["--max-replication-lag", "0"], &["--replica-identity", "full"]] {
             assert!(refuse_replication(&parse(words)).unwrap().contains("one-time snapshot"));
         }
     }

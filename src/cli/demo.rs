@@ -8,7 +8,7 @@ use super::out;
 use super::plan::{random, tool_places};
 use crate::demo::cluster::{Cluster, ClusterError, ClusterOptions, find_server_binaries};
 use crate::demo::shop;
-use crate::model::plan::{FORMAT, MethodPolicy, Plan, Policies, Scope};
+use crate::model::plan::{FORMAT, MethodPolicy, Plan, Policies, ReplicationPlan, Scope};
 use crate::model::secrets::{PlaceholderKey, Secrets};
 use crate::store::{Folder, new_id};
 use anyhow::{Context, Result};
@@ -91,6 +91,7 @@ fn prepare(args: &DemoArgs, stage: &Stage) -> Result<(Plan, Secrets)> {
         target: target.endpoint,
         scope: Scope { excluded_databases: vec!["postgres".to_owned()], ..Scope::default() },
         method: MethodPolicy::Dump,
+        replication: ReplicationPlan::default(),
         policies: Policies::default(),
         jobs: args.jobs,
         split_from_bytes: None,

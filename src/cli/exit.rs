@@ -31,7 +31,7 @@ impl From<Exit> for ExitCode {
 impl Exit {
     pub fn of(outcome: RunOutcome, run: &Run) -> Exit {
         match outcome {
-            RunOutcome::Done => Exit::Done,
+            RunOutcome::Done | RunOutcome::Following => Exit::Done,
             RunOutcome::Partly => Exit::Partly,
             RunOutcome::Failed => Exit::Failed,
             RunOutcome::Refused => Exit::Blocked,

@@ -2,7 +2,7 @@
 
 use crate::model::event::{DatabaseOutcome, RolePassword, RoleStatus};
 use crate::model::failure::Failure;
-use crate::model::plan::FORMAT;
+use crate::model::plan::{FORMAT, Method};
 use crate::model::run::Run;
 use crate::model::secrets::PlaceholderKey;
 use serde_json::{Map, Value, json};
@@ -18,6 +18,7 @@ pub(super) fn document(
     for (name, d) in &run.databases {
         let status = match d.outcome {
             Some(DatabaseOutcome::Done) => "done",
+            Some(DatabaseOutcome::Following) => "running",
             Some(DatabaseOutcome::Incomplete | DatabaseOutcome::Failed) => "failed",
             Some(DatabaseOutcome::Cancelled) | None => "cancelled",
         };
@@ -27,7 +28,7 @@ pub(super) fn document(
             json!({
                 "dbname": name,
                 "message": message,
-                "method": d.began_ms.map(|_| "dump"),
+                "method": d.began_ms.and(d.method.or(Some(Method::Dump))),
                 "status": status,
                 "tables": d.tables,
                 "tables_copied": d.tables_copied,

@@ -4,6 +4,7 @@ use crate::model::check::{Finding, Severity};
 use crate::model::command::StopReason;
 use crate::model::event::{DatabaseOutcome, Entry, Event, RoleStatus, ServerSummary};
 use crate::model::phase::Phase;
+use crate::model::plan::Method;
 use crate::model::run::Run;
 use crate::model::units::{Side, count_of, human_bytes, human_ms, printable, readable};
 
@@ -28,6 +29,11 @@ pub(super) fn text(run: &Run, entry: &Entry) -> Option<String> {
             format!("{} to move, {}", count_of(databases.len() as u64, "database"), human_bytes(bytes))
         }
         Event::JobsChosen { jobs, because } => format!("{jobs} tables or indexes at a time: {because}"),
+        Event::MethodChosen { database, method: Method::Replication, because } => {
+            format!("{}: continuously, {because}", readable(database))
+        }
+        Event::Following { database } => format!("{}: follows the source", readable(database)),
+        Event::Resumed { verb, version, .. } => format!("pgpassage {version}, {verb}"),
         Event::RoleSettled { role, status: RoleStatus::Failed, message, .. } => {
             format!("role {} could not be made: {message}", readable(role))
         }
@@ -94,6 +100,7 @@ pub(super) fn finding_line(finding: &Finding) -> Option<String> {
 pub(super) fn outcome_word(outcome: DatabaseOutcome) -> &'static str {
     match outcome {
         DatabaseOutcome::Done => "done",
+        DatabaseOutcome::Following => "following",
         DatabaseOutcome::Incomplete => "NOT WHOLE",
         DatabaseOutcome::Failed => "FAILED",
         DatabaseOutcome::Cancelled => "stopped",

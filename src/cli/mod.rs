@@ -13,6 +13,8 @@ mod out;
 mod plan;
 mod progress;
 mod report;
+mod resume;
+mod status;
 
 use args::{Cli, Verb};
 use clap::Parser;
@@ -43,6 +45,11 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
     let exit = runtime.block_on(async {
         match cli.verb {
             Verb::Migrate(args) => migrate::run(*args).await,
+            Verb::Finish(args) => resume::finish(*args).await,
+            Verb::Stop(args) => resume::stop(*args).await,
+            Verb::Clean(args) => resume::clean(*args).await,
+            Verb::Status(args) => status::show(*args).await,
+            Verb::List(args) => status::list(&args),
             Verb::Demo(args) => demo::run(args).await,
         }
     });

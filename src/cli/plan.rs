@@ -1,10 +1,11 @@
 //! From flags to a plan and its secrets. Everything that the environment says is read here, so that the engine need not.
 
-use super::args::{Method, MigrateArgs, NotEmpty, refuse_replication};
+use super::args::{Identity, Method, MigrateArgs, NotEmpty, refuse_replication};
 use super::connection::{Env, Resolved, resolve};
 use crate::model::filter::{TablePattern, TableScope, parse_list};
 use crate::model::plan::{
-    ExtensionTables, FORMAT, Keep, MethodPolicy, Plan, Policies, Scope, TargetPolicy, ToolPlaces,
+    ExtensionTables, FORMAT, IdentityPolicy, Keep, MethodPolicy, Plan, Policies, ReplicationPlan, Scope,
+    TargetPolicy, ToolPlaces,
 };
 use crate::model::secret::Secret;
 use crate::model::secrets::{PlaceholderKey, Secrets};
@@ -28,7 +29,6 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
     if let Some(refusal) = refuse_replication(args) {
         bail!(refusal);
     }
-    debug_assert!(args.force_method != Some(Method::Replication));
     let mut warnings = Vec::new();
     let source = connection(args.source.as_deref(), ("-s", "SOURCE_SERVICE_URI"), env, &mut warnings)?;
     let target = connection(args.target.as_deref(), ("-t", "TARGET_SERVICE_URI"), env, &mut warnings)?;
@@ -47,7 +47,11 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
         source: source.endpoint,
         target: target.endpoint,
         scope,
-        method: MethodPolicy::Dump,
+        method: match args.force_method {
+            Some(Method::Replication) => MethodPolicy::Replication,
+            Some(Method::Dump) | None => MethodPolicy::Dump,
+        },
+        replication: replication(args, env, &mut warnings)?,
         policies: policies(args),
         jobs: args.jobs,
         split_from_bytes: args.split_tables_larger_than,
@@ -59,6 +63,28 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
     let secrets =
         Secrets { source: source.passwords, target: target.passwords, role_passwords, placeholder_key };
     Ok(Prepared { plan, secrets, warnings })
+}
+
+fn replication(args: &MigrateArgs, env: &Env, warnings: &mut Vec<String>) -> Result<ReplicationPlan> {
+    let args = &args.replication;
+    let for_target = args.source_for_target.as_deref();
+    let source_for_target = match for_target {
+        Some(text) => Some(connection(Some(text), ("--source-for-target", ""), env, warnings)?.endpoint),
+        None => None,
+    };
+    Ok(ReplicationPlan {
+        identity: match args.replica_identity {
+            Identity::Refuse => IdentityPolicy::Refuse,
+            Identity::Index => IdentityPolicy::Index,
+            Identity::Full => IdentityPolicy::Full,
+            Identity::Inserts => IdentityPolicy::Inserts,
+            Identity::Skip => IdentityPolicy::Skip,
+        },
+        source_for_target,
+        max_lag_bytes: args.max_replication_lag.and_then(|lag| u64::try_from(lag).ok()),
+        finish: args.stop_replication,
+        mangle: args.mangle,
+    })
 }
 
 fn connection(
@@ -155,7 +181,7 @@ pub(super) fn tool_places(pgbin: Option<PathBuf>, env: &Env) -> Result<ToolPlace
     Ok(ToolPlaces { pgbin, path_dirs })
 }
 
-fn state_dir(env: &Env) -> Result<PathBuf> {
+pub(super) fn state_dir(env: &Env) -> Result<PathBuf> {
     let named = env.variables.get("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
     let base = match (named, &env.home) {
         (Some(path), _) => path,

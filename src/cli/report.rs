@@ -162,6 +162,13 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
     let took = human_ms(run.last_ms.saturating_sub(run.started_ms));
     match outcome {
         RunOutcome::Done => format!("Done in {took}: everything that was asked for is on the target."),
+        RunOutcome::Following => format!(
+            "Everything is there after {took}, and the target follows the source. Nobody watches over that until you do:\n  \
+             pgpassage status {id}   how far it is; the source keeps its log until the target has it\n  \
+             pgpassage finish {id}   close the connection, once nothing writes to the source any more\n  \
+             pgpassage stop {id}     discontinue; what was copied stays",
+            id = run.id
+        ),
         RunOutcome::Partly => {
             format!("NOT everything came across (after {took}): see above what is missing.")
         }
@@ -176,6 +183,15 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
         }
         RunOutcome::Refused => "Refused. Nothing was changed.".to_owned(),
     }
+}
+
+/// Nothing of ours is left that serves replication.
+pub(super) fn is_clean(run: &Run) -> bool {
+    let of_replication =
+        |kind| matches!(kind, ObjectKind::Publication | ObjectKind::Slot | ObjectKind::Subscription);
+    let left =
+        |l: &&crate::model::run::LedgerLine| l.state != LedgerState::NotOurs && of_replication(l.object.kind);
+    !run.ledger.values().any(|line| left(&line)) && run.databases.values().all(|d| d.identities.is_empty())
 }
 
 /// What a stopped run leaves behind: only what it made itself is named.

@@ -2,11 +2,14 @@
 
 use super::context::{Cx, guarded};
 use super::phases::{create, data, existing, load, schema, settings};
+use super::replicate::remove::remove;
+use super::replicate::{publish, subscribe};
 use super::sessions::Pools;
 use crate::model::check::{Finding, Severity};
 use crate::model::event::{DatabaseOutcome, Event, PhaseOutcome};
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, FailureKind};
 use crate::model::phase::Phase;
+use crate::model::plan::Method;
 use crate::model::units::TableName;
 use crate::pg::connect::Canceller;
 use crate::pg::error::Error;
@@ -26,6 +29,7 @@ pub(crate) struct Candidate {
     pub(crate) occupied: bool,
     /// What a session of the source's database gets by itself, see [`crate::pg::facts::databases::session_defaults`].
     pub(crate) defaults: Vec<(String, String)>,
+    pub(crate) method: Method,
     /// Why it cannot be moved; the others are.
     pub(crate) blocked: Option<Failure>,
 }
@@ -39,6 +43,7 @@ pub(crate) struct Db {
     pub(crate) on_target: Option<DatabaseFacts>,
     pub(crate) occupied: bool,
     pub(crate) defaults: Vec<(String, String)>,
+    pub(crate) method: Method,
     /// Cancelled when the run is, and when this database cannot go on.
     pub(crate) cancel: CancellationToken,
     pub(crate) pools: Pools,
@@ -50,6 +55,29 @@ pub(crate) struct Db {
 }
 
 impl Db {
+    pub(crate) fn new(cx: Arc<Cx>, candidate: Candidate) -> Self {
+        Self {
+            cancel: cx.cancel.child_token(),
+            cx,
+            name: candidate.facts.name.clone(),
+            facts: candidate.facts,
+            on_target: candidate.on_target,
+            occupied: candidate.occupied,
+            defaults: candidate.defaults,
+            method: candidate.method,
+            pools: Pools::default(),
+            triggers_held_off: AtomicBool::new(false),
+            aborted: OnceLock::new(),
+            analyzed: Mutex::default(),
+            lost: AtomicU64::new(0),
+        }
+    }
+
+    /// Findings of losses so far.
+    pub(crate) fn losses(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn finding(&self, finding: Finding) {
         if finding.severity >= Severity::Lost {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -134,26 +162,21 @@ impl Db {
 
 /// Moves one database and journals how it ended.
 pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
-    let db = Arc::new(Db {
-        cancel: cx.cancel.child_token(),
-        cx,
-        name: candidate.facts.name.clone(),
-        facts: candidate.facts,
-        on_target: candidate.on_target,
-        occupied: candidate.occupied,
-        defaults: candidate.defaults,
-        pools: Pools::default(),
-        triggers_held_off: AtomicBool::new(false),
-        aborted: OnceLock::new(),
-        analyzed: Mutex::default(),
-        lost: AtomicU64::new(0),
-    });
-    let result = match candidate.blocked {
+    let blocked = candidate.blocked.clone();
+    let db = Arc::new(Db::new(cx, candidate));
+    let result = match blocked {
         Some(failure) => Err(failure),
         None => pipeline(&db).await,
     };
     db.pools.clear();
+    if result.is_err() && db.method == Method::Replication {
+        // Nobody would read from the slot, and the source would keep its log for ever.
+        remove(&db.cx, &db.name).await;
+    }
     let (outcome, message) = match result {
+        Ok(()) if db.method == Method::Replication => {
+            (DatabaseOutcome::Following, "the target follows the source".to_owned())
+        }
         Ok(()) => match db.lost.load(Ordering::Relaxed) {
             0 if db.on_target.is_some() => {
                 (DatabaseOutcome::Done, "migrated to existing database".to_owned())
@@ -175,9 +198,13 @@ async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
         return Err(Failure::interrupted());
     }
     db.phase(Phase::Database, create::run(db)).await?;
+    let link = match db.method {
+        Method::Replication => Some(db.phase(Phase::Publish, publish::prepare(db)).await?),
+        Method::Dump => None,
+    };
     let (snapshot, archive) = db
         .phase(Phase::Schema, async {
-            let (snapshot, archive) = schema::under_snapshot(db).await?;
+            let (snapshot, archive) = schema::under_snapshot(db, link.as_ref()).await?;
             let archive = Arc::new(archive);
             if db.occupied {
                 existing::prepare(db, &snapshot, &archive).await?;
@@ -191,6 +218,19 @@ async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
     if db.occupied {
         existing::verify(db, &snapshot).await?;
     }
+    if let Some(link) = &link {
+        if db.losses() > 0 {
+            let what =
+                "rows or definitions are missing on the target, so that it cannot follow; see the findings";
+            return Err(Failure::new(FailureKind::Server, what));
+        }
+        // As early as possible: until then the source keeps its log for us.
+        db.phase(Phase::Subscribe, subscribe::subscribe(db, link)).await?;
+    }
     db.phase(Phase::Data, data::run(db, &snapshot, &archive, &sequences)).await?;
-    db.phase(Phase::Settings, settings::run(db, &archive)).await
+    db.phase(Phase::Settings, settings::run(db, &archive)).await?;
+    match &link {
+        Some(link) => db.phase(Phase::Follow, subscribe::wait_until_it_follows(db, link)).await,
+        None => Ok(()),
+    }
 }

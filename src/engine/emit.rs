@@ -60,6 +60,11 @@ impl Emitter {
         }
     }
 
+    /// Looks at the fold of all entries so far.
+    pub(crate) fn with_run<T>(&self, look: impl FnOnce(&Run) -> T) -> T {
+        look(&self.inner.lock().unwrap_or_else(PoisonError::into_inner).run)
+    }
+
     /// What has happened so far amounts to this.
     pub(crate) fn outcome(&self) -> RunOutcome {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).run.judge()

@@ -14,11 +14,16 @@ mod database;
 mod emit;
 mod graph;
 mod phases;
+mod replicate;
+mod resume;
 mod retry;
 mod room;
 mod run;
 mod sessions;
 mod slots;
+mod status;
+
+pub use status::status;
 
 use crate::model::command::Command;
 use crate::model::event::{Entry, RunOutcome};
@@ -26,6 +31,7 @@ use crate::model::failure::Failure;
 use crate::model::gauges::Gauges;
 use crate::model::plan::Plan;
 use crate::model::secrets::Secrets;
+use crate::model::task::Task;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -47,4 +53,12 @@ pub struct Handle {
 /// When the migration's folder cannot be used, or another engine works on it.
 pub fn start(plan: Plan, secrets: Secrets) -> Result<Handle, Failure> {
     run::start(plan, secrets)
+}
+
+/// Starts the engine for a later command on a migration that exists.
+///
+/// # Errors
+/// As [`start`].
+pub fn resume(plan: Plan, secrets: Secrets, task: Task) -> Result<Handle, Failure> {
+    resume::start(plan, secrets, task)
 }

@@ -46,12 +46,12 @@ pub(super) fn start(plan: Plan, secrets: Secrets) -> Result<Handle, Failure> {
         publishing.abort();
         // It holds an emitter, and faces take the end of the entries for the end of the run.
         listening.abort();
-        finish(&emit, &lock, result)
+        end(&emit, &lock, result)
     });
     Ok(Handle { entries: entry_rx, gauges: gauge_rx, commands: command_tx, ended })
 }
 
-fn local(error: StoreError) -> Failure {
+pub(super) fn local(error: StoreError) -> Failure {
     let failure = Failure::local(error.to_string());
     match error {
         StoreError::Busy { .. } | StoreError::Exists(_) => {
@@ -61,7 +61,11 @@ fn local(error: StoreError) -> Failure {
     }
 }
 
-async fn listen(mut commands: mpsc::Receiver<Command>, emit: Arc<Emitter>, cancel: CancellationToken) {
+pub(super) async fn listen(
+    mut commands: mpsc::Receiver<Command>,
+    emit: Arc<Emitter>,
+    cancel: CancellationToken,
+) {
     while let Some(Command::Stop { because }) = commands.recv().await {
         if !cancel.is_cancelled() {
             emit.record(Event::Stopping { because });
@@ -70,7 +74,7 @@ async fn listen(mut commands: mpsc::Receiver<Command>, emit: Arc<Emitter>, cance
     }
 }
 
-fn finish(
+pub(super) fn end(
     emit: &Emitter,
     _lock: &Locked,
     result: Result<RunOutcome, Failure>,
@@ -126,6 +130,10 @@ async fn work(
         exists_on_target: c.on_target.is_some(),
     });
     emit.record(Event::Planned { databases: planned.collect() });
+    for candidate in found.candidates.iter().filter(|c| c.blocked.is_none()) {
+        let (database, method) = (candidate.facts.name.clone(), candidate.method);
+        emit.record(Event::MethodChosen { database, method, because: "as asked".to_owned() });
+    }
     let room = Room::within(&plan, &found, &emit);
     let slots = Slots::new(room.jobs);
     let cx = Arc::new(Cx {

@@ -2,7 +2,8 @@
 
 mod local;
 
-pub use local::start_local;
+pub use crate::engine::status;
+pub use local::{resume_local, start_local};
 
 use crate::model::command::Command;
 use crate::model::event::{Entry, RunOutcome};

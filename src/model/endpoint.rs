@@ -1,6 +1,7 @@
 //! Where a server is and how to talk to it: what libpq lets its users say, except for secrets.
 
 use crate::model::conninfo::quote;
+use crate::model::units::ServerVersion;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
@@ -203,6 +204,52 @@ impl Endpoint {
             }
         }
         names
+    }
+
+    /// A libpq `keyword='value'` string for another *server* that is to connect to this one as a client: no file of this
+    /// machine in it, and no secret. `client`: that server's version. Also what of our TLS settings it cannot keep, in words.
+    ///
+    /// Row-level security that would hide rows ends replication instead (manual, logical replication, "Security").
+    pub fn conninfo_for_server(
+        &self,
+        dbname: &str,
+        spec: &HostSpec,
+        client: ServerVersion,
+    ) -> (String, Option<String>) {
+        let mut list = Settings::default();
+        match &spec.host {
+            Host::Unix(directory) => list.add("host", directory.display()),
+            Host::Tcp { name, addr } => {
+                list.add_some("host", Some(name).filter(|name| !name.is_empty()));
+                list.add_some("hostaddr", addr.as_ref());
+            }
+        }
+        list.add("port", spec.port);
+        list.add("user", &self.user);
+        list.add("dbname", dbname);
+        let verifies = self.ssl.mode >= SslMode::VerifyCa;
+        // sslrootcert=system is libpq's from 16 on.
+        let roots = client.at_least(16) && self.ssl.root_cert == Some(RootCert::System);
+        let mut lost = None;
+        if verifies && !roots {
+            list.add("sslmode", SslMode::Require.word());
+            lost = Some(format!(
+                "sslmode {} becomes require between the servers: the target does not have the certificates of this machine",
+                self.ssl.mode.word()
+            ));
+        } else {
+            list.add("sslmode", self.ssl.mode.word());
+            if roots {
+                list.add("sslrootcert", "system");
+            }
+        }
+        if self.channel_binding != ChannelBinding::Prefer {
+            list.add("channel_binding", self.channel_binding.word());
+        }
+        list.add("connect_timeout", self.connect_timeout_s.unwrap_or(10));
+        let options = self.options.iter().map(String::as_str).chain(["-c row_security=off"]);
+        list.add("options", options.collect::<Vec<_>>().join(" "));
+        (list.0, lost)
     }
 
     /// A libpq `keyword='value'` string for a child such as `pg_dump`: exactly this one host, the same TLS, no

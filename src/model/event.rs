@@ -4,6 +4,7 @@ use super::check::Finding;
 use super::command::StopReason;
 use super::failure::Failure;
 use super::phase::Phase;
+use super::plan::Method;
 use super::units::{ServerVersion, Side, TableName};
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,33 @@ pub enum Event {
         message: String,
         password: RolePassword,
     },
+    /// How a database is moved, and why so.
+    MethodChosen {
+        database: String,
+        method: Method,
+        because: String,
+    },
+    /// The replica identity of a table on the source is about to be changed; it has to become again what it was.
+    IdentityChanging {
+        database: String,
+        table: TableName,
+        before: TableIdentity,
+    },
+    /// It is again what it was.
+    IdentityRestored {
+        database: String,
+        table: TableName,
+    },
+    /// The target follows the source: every table is ready, and changes arrive.
+    Following {
+        database: String,
+    },
+    /// A later command works on this migration.
+    Resumed {
+        verb: String,
+        version: String,
+        pid: u32,
+    },
     /// The snapshot of a database is taken and its tables are locked against changes of their definition.
     SnapshotTaken {
         database: String,
@@ -137,6 +165,10 @@ impl Event {
                 | Event::Made { .. }
                 | Event::NotOurs { .. }
                 | Event::Removed { .. }
+                | Event::IdentityChanging { .. }
+                | Event::IdentityRestored { .. }
+                | Event::Following { .. }
+                | Event::Resumed { .. }
                 | Event::DatabaseEnded { .. }
                 | Event::Ended { .. }
         )
@@ -167,6 +199,19 @@ pub struct ServerObject {
     pub side: Side,
     pub kind: ObjectKind,
     pub name: String,
+    /// Where it is in, for what belongs to a database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+}
+
+/// What tells a table's rows apart (`REPLICA IDENTITY`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableIdentity {
+    Default,
+    Full,
+    Nothing,
+    Index(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -176,6 +221,9 @@ pub enum ObjectKind {
     Database,
     /// Our own user's membership in the role of that name.
     Membership,
+    Publication,
+    Slot,
+    Subscription,
     #[serde(other)]
     Unknown,
 }
@@ -223,6 +271,8 @@ pub enum RolePassword {
 pub enum DatabaseOutcome {
     /// Everything that was asked for is on the target.
     Done,
+    /// Everything is there, and changes keep arriving.
+    Following,
     /// It was worked through, and something that was asked for is missing; the findings say what.
     Incomplete,
     /// Ended before it was worked through.
@@ -234,6 +284,8 @@ pub enum DatabaseOutcome {
 #[serde(rename_all = "snake_case")]
 pub enum RunOutcome {
     Done,
+    /// Nothing is missing, and some databases keep following the source.
+    Following,
     /// Some databases are done and others are not, or something was lost on the way.
     Partly,
     Failed,

@@ -15,4 +15,6 @@ pub mod plan;
 pub mod run;
 pub mod secret;
 pub mod secrets;
+pub mod status;
+pub mod task;
 pub mod units;

@@ -11,29 +11,41 @@ pub enum Phase {
     Roles,
     /// The database itself, and the policy for one that is not empty.
     Database,
+    /// Continuous: replica identities and publications on the source.
+    Publish,
     /// The source's snapshot, its locks, the archive, and the part of the schema that rows need.
     Schema,
     Copy,
     /// Indexes and constraints; they begin while the copy of other tables still runs.
     Indexes,
+    /// Continuous: the subscription on the target.
+    Subscribe,
     /// What only makes sense with data: sequences, large objects, materialized views, statistics.
     Data,
     /// What would have been in the way: privileges, event triggers, settings, connection limits.
     Settings,
+    /// Continuous: until every table is ready and changes arrive.
+    Follow,
+    /// Continuous: the connection is closed.
+    Close,
     #[serde(other)]
     Unknown,
 }
 
 impl Phase {
-    pub const ORDER: [Phase; 8] = [
+    pub const ORDER: [Phase; 12] = [
         Phase::Checks,
         Phase::Roles,
         Phase::Database,
+        Phase::Publish,
         Phase::Schema,
         Phase::Copy,
         Phase::Indexes,
+        Phase::Subscribe,
         Phase::Data,
         Phase::Settings,
+        Phase::Follow,
+        Phase::Close,
     ];
 }
 
@@ -43,9 +55,13 @@ impl fmt::Display for Phase {
             Phase::Checks => "checks",
             Phase::Roles => "roles",
             Phase::Database => "database",
+            Phase::Publish => "publications",
             Phase::Schema => "schema",
             Phase::Copy => "copy",
             Phase::Indexes => "indexes and constraints",
+            Phase::Subscribe => "subscription",
+            Phase::Follow => "waiting until the target follows",
+            Phase::Close => "closing the connection",
             Phase::Data => "sequences, large objects, views, statistics",
             Phase::Settings => "privileges and settings",
             Phase::Unknown => "unknown",

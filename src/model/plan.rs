@@ -19,6 +19,8 @@ pub struct Plan {
     pub target: Endpoint,
     pub scope: Scope,
     pub method: MethodPolicy,
+    #[serde(default)]
+    pub replication: ReplicationPlan,
     pub policies: Policies,
     /// How many tables and indexes are worked on at a time, over all databases; where it is not said, what both servers'
     /// processors are good for.
@@ -72,11 +74,58 @@ pub enum ExtensionTables {
     Leave,
 }
 
+/// How databases are to be moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MethodPolicy {
     /// A one-time snapshot.
     Dump,
+    /// Continuously; a database for which that is not possible is not moved.
+    Replication,
+}
+
+/// How one database is moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    Dump,
+    Replication,
+}
+
+/// What is done about tables of which nothing tells the rows apart: published in full, the source would refuse to update
+/// or delete their rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityPolicy {
+    /// The database is not replicated.
+    #[default]
+    Refuse,
+    /// By a unique index that would do; where there is none, refuse.
+    Index,
+    /// By the whole row; where a type cannot be compared, refuse.
+    Full,
+    /// Only new rows travel.
+    Inserts,
+    /// Not at all: they are copied again when the connection is closed.
+    Skip,
+}
+
+/// What only matters for continuous migration.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReplicationPlan {
+    pub identity: IdentityPolicy,
+    /// The source as the target reaches it, where that is another address than ours. No secrets.
+    #[serde(default)]
+    pub source_for_target: Option<Endpoint>,
+    /// Wait until no database lags behind by more than this, in bytes.
+    #[serde(default)]
+    pub max_lag_bytes: Option<u64>,
+    /// Close the connection once that is so.
+    #[serde(default)]
+    pub finish: bool,
+    /// Databases' names do not appear in the names of our objects.
+    #[serde(default)]
+    pub mangle: bool,
 }
 
 /// What to do where the target holds something already.

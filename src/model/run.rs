@@ -4,11 +4,12 @@ use super::check::{Finding, Severity};
 use super::command::StopReason;
 use super::event::{
     DatabaseOutcome, Entry, Event, PhaseOutcome, RolePassword, RoleStatus, RunOutcome, ServerObject,
-    ServerSummary,
+    ServerSummary, TableIdentity,
 };
 use super::failure::Failure;
 use super::phase::Phase;
-use super::units::Side;
+use super::plan::Method;
+use super::units::{Side, TableName};
 use std::collections::BTreeMap;
 
 /// Findings of one kind beyond this many are counted, not kept: a hostile or broken source must not be able to
@@ -53,6 +54,9 @@ pub struct DatabaseRun {
     pub bytes: u64,
     pub outcome: Option<DatabaseOutcome>,
     pub message: String,
+    pub method: Option<Method>,
+    /// Tables whose replica identity on the source is not what it was, and what it was.
+    pub identities: BTreeMap<TableName, TableIdentity>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +94,11 @@ impl Run {
         self.seq = entry.seq;
         self.last_ms = entry.at_ms;
         match &entry.event {
+            Event::Resumed { pid, .. } => {
+                self.pid = *pid;
+                self.outcome = None;
+                self.stopping = None;
+            }
             Event::Started { pid, id, .. } => {
                 self.id.clone_from(id);
                 self.pid = *pid;
@@ -129,6 +138,14 @@ impl Run {
                 database.began_ms.get_or_insert(at_ms);
                 // Copy and indexes overlap: what is shown never moves backwards.
                 database.phase = database.phase.max(Some(*phase));
+            }
+            Event::MethodChosen { database, method, .. } => self.database(database).method = Some(*method),
+            Event::IdentityChanging { database, table, before } => {
+                let before = before.clone();
+                self.database(database).identities.entry(table.clone()).or_insert(before);
+            }
+            Event::IdentityRestored { database, table } => {
+                self.database(database).identities.remove(table);
             }
             Event::SnapshotTaken { database, tables, .. } => self.database(database).tables = *tables,
             Event::TableCopied { database, rows, bytes, .. } => {
@@ -179,7 +196,8 @@ impl Run {
         if self.refused.is_some() {
             return RunOutcome::Refused;
         }
-        let open = |d: &DatabaseRun| d.outcome != Some(DatabaseOutcome::Done);
+        let is_there = |end| matches!(end, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
+        let open = |d: &DatabaseRun| !is_there(d.outcome);
         if self.stopping.is_some() && (!self.settings_ended || self.databases.values().any(open)) {
             return RunOutcome::Stopped;
         }
@@ -187,10 +205,12 @@ impl Run {
             || self.findings.iter().any(|f| f.severity == Severity::Lost)
             || self.roles.values().any(|r| r.status == RoleStatus::Failed);
         let mut ends = self.databases.values().map(|d| d.outcome);
-        let all_done = ends.clone().all(|end| end == Some(DatabaseOutcome::Done));
+        let follows = ends.clone().any(|end| end == Some(DatabaseOutcome::Following));
+        let all_done = ends.clone().all(is_there);
         let none_moved =
             ends.all(|end| matches!(end, None | Some(DatabaseOutcome::Failed | DatabaseOutcome::Cancelled)));
         match (all_done, lost) {
+            (true, false) if follows => RunOutcome::Following,
             (true, false) => RunOutcome::Done,
             (false, _) if none_moved => RunOutcome::Failed,
             _ => RunOutcome::Partly,

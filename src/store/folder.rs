@@ -97,6 +97,14 @@ impl Folder {
         fs::rename(&fresh, &path).map_err(StoreError::io(&path))
     }
 
+    /// # Errors
+    /// When there is none, or it is not one of ours.
+    pub fn read_plan(&self) -> Result<Plan, StoreError> {
+        let path = self.path.join("plan.json");
+        let text = fs::read(&path).map_err(StoreError::io(&path))?;
+        serde_json::from_slice(&text).map_err(|e| StoreError::Io { path, error: e.into() })
+    }
+
     pub fn has_journal(&self) -> bool {
         fs::metadata(self.journal_path()).is_ok_and(|m| m.len() > 0)
     }

@@ -21,6 +21,7 @@ mod traffic;
 
 mod aiven;
 mod catalogs;
+mod engine;
 mod load;
 mod network;
 

@@ -18,7 +18,7 @@ use std::path::Path;
 /// One entry of every kind, in an order that a migration could have.
 fn entries() -> Vec<Entry> {
     let database = || "shop".to_owned();
-    let object = |kind| ServerObject { side: Side::Target, kind, name: "shop".into() };
+    let object = |kind| ServerObject { side: Side::Target, kind, name: "shop".into(), database: None };
     let failure = Failure::new(FailureKind::DiskFull, "no room").advise("make room");
     let server = ServerSummary {
         address: "postgres@127.0.0.1:5432".into(),

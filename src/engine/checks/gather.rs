@@ -4,12 +4,14 @@ use super::judge;
 use crate::engine::context::guarded;
 use crate::engine::database::Candidate;
 use crate::engine::emit::Emitter;
+use crate::engine::replicate::means;
+use crate::engine::replicate::survey::survey;
 use crate::engine::sessions::{base, settings};
 use crate::model::endpoint::Endpoint;
 use crate::model::event::{Event, ServerSummary};
 use crate::model::failure::Failure;
 use crate::model::passwords::Passwords;
-use crate::model::plan::{Plan, TargetPolicy};
+use crate::model::plan::{MethodPolicy, Plan, TargetPolicy};
 use crate::model::secrets::Secrets;
 use crate::model::units::{Side, TableName, count_of};
 use crate::pg::connect::{Server, Session};
@@ -75,6 +77,12 @@ pub(crate) async fn gather(
     let names = look_into_sources(&source, &mut candidates, plan, cancel).await?;
     judge::filters(plan, &names)?;
     look_into_targets(&target, &mut candidates, plan, cancel).await?;
+    if plan.method == MethodPolicy::Replication {
+        tokio::select! {
+            () = cancel.cancelled() => return Err(Failure::interrupted()),
+            judged = replicable(plan, (&source, &target), &mut candidates) => judged?,
+        }
+    }
     judge::all_blocked(&candidates)?;
     Ok(Found { source, target, tool, candidates })
 }
@@ -88,7 +96,7 @@ fn summary(reached: &Reached) -> ServerSummary {
     }
 }
 
-async fn reach(
+pub(crate) async fn reach(
     plan: &Plan,
     side: Side,
     endpoint: &Endpoint,
@@ -147,6 +155,36 @@ async fn look_into_sources(
         }
     }
     Ok(names)
+}
+
+/// Whether the databases can be replicated; those that cannot are blocked.
+///
+/// # Errors
+/// Where the two servers cannot do it at all.
+async fn replicable(
+    plan: &Plan,
+    (source, target): (&Reached, &Reached),
+    candidates: &mut [Candidate],
+) -> Result<(), Failure> {
+    let not = "continuous migration is not possible";
+    let wanted = candidates.iter().filter(|c| c.blocked.is_none()).count();
+    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+    means::judge(plan, source, target, wanted).await.map_err(|f| f.while_doing(not))?;
+    let version = source.facts.version;
+    for candidate in candidates.iter_mut().filter(|c| c.blocked.is_none()) {
+        let name = &candidate.facts.name;
+        if candidate.occupied {
+            let what = "the target's database holds something already, which changes could collide with";
+            candidate.blocked =
+                Some(Failure::refused(what).advise("migrate into an empty database").while_doing(not));
+            continue;
+        }
+        let session = source.server.connect(name, &settings(Side::Source, version)).await?;
+        if let Err(failure) = survey(&session, plan, name, version).await? {
+            candidate.blocked = Some(failure.while_doing(not));
+        }
+    }
+    Ok(())
 }
 
 /// What the target's databases hold already.

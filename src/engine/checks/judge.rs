@@ -6,7 +6,7 @@ use crate::engine::emit::Emitter;
 use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::Failure;
-use crate::model::plan::{Keep, Plan};
+use crate::model::plan::{Keep, Method, MethodPolicy, Plan};
 use crate::model::units::{Side, TableName, human_bytes};
 use crate::pg::facts::databases::DatabaseFacts;
 use std::collections::BTreeMap;
@@ -102,7 +102,7 @@ pub(super) fn databases(
         scope.wants_database(&d.name) && (named || !NOT_USERS.contains(&d.name.as_str()))
     };
     let mut candidates: Vec<_> =
-        source.databases.iter().filter(wanted).map(|d| candidate(d, &target.databases)).collect();
+        source.databases.iter().filter(wanted).map(|d| candidate(plan, d, &target.databases)).collect();
     candidates
         .sort_by(|a, b| b.facts.size_bytes.cmp(&a.facts.size_bytes).then(a.facts.name.cmp(&b.facts.name)));
     if candidates.is_empty() {
@@ -114,7 +114,7 @@ pub(super) fn databases(
     Ok(candidates)
 }
 
-fn candidate(facts: &DatabaseFacts, on_target: &[DatabaseFacts]) -> Candidate {
+fn candidate(plan: &Plan, facts: &DatabaseFacts, on_target: &[DatabaseFacts]) -> Candidate {
     let blocked = if !facts.allows_connections {
         Some(Failure::refused("the source's database does not accept connections").advise(
             "on the source: ALTER DATABASE … ALLOW_CONNECTIONS true, or leave it out with --exclude-database",
@@ -127,7 +127,11 @@ fn candidate(facts: &DatabaseFacts, on_target: &[DatabaseFacts]) -> Candidate {
         None
     };
     let on_target = on_target.iter().find(|d| d.name == facts.name).cloned();
-    Candidate { facts: facts.clone(), on_target, occupied: false, defaults: Vec::new(), blocked }
+    let method = match plan.method {
+        MethodPolicy::Dump => Method::Dump,
+        MethodPolicy::Replication => Method::Replication,
+    };
+    Candidate { facts: facts.clone(), on_target, occupied: false, defaults: Vec::new(), method, blocked }
 }
 
 fn creatable(plan: &Plan, candidates: &[Candidate], target: &Reached) -> Result<(), Failure> {

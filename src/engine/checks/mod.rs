@@ -3,4 +3,4 @@
 mod gather;
 mod judge;
 
-pub(crate) use gather::{Found, Reached, gather};
+pub(crate) use gather::{Found, Reached, gather, reach};

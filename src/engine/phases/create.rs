@@ -37,7 +37,12 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let object = ServerObject { side: Side::Target, kind: ObjectKind::Database, name: db.name.clone() };
+    let object = ServerObject {
+        side: Side::Target,
+        kind: ObjectKind::Database,
+        name: db.name.clone(),
+        database: None,
+    };
     let session = db.cx.target_session(&db.cx.target_home).await?;
     let facts = with_tablespace(db, &session).await?;
     db.cx.emit.record(Event::Making { object: object.clone() });

@@ -1,7 +1,6 @@
 //! What only makes sense with data: sequence values, materialized views, statistics.
 
 use super::entries::{Script, patiently, record_time};
-use super::load::SequenceValue;
 use crate::engine::context::execute;
 use crate::engine::database::Db;
 use crate::engine::graph::{Graph, NodeId, Ran};
@@ -14,7 +13,7 @@ use crate::model::plan::TargetPolicy;
 use crate::model::units::TableName;
 use crate::pg::archive::{Entry, Handling};
 use crate::pg::connect::Session;
-use crate::pg::facts::objects::{AnalyzeTarget, to_analyze, with_extended_statistics};
+use crate::pg::facts::objects::{AnalyzeTarget, SequenceFacts, to_analyze, with_extended_statistics};
 use crate::pg::statement::data::{IsCalled, analyze, read_sequences, refresh, set_sequence};
 use crate::pg::tools::Content;
 use std::collections::{HashMap, HashSet};
@@ -44,7 +43,19 @@ pub(crate) async fn run(
     Ok(())
 }
 
-async fn set_sequences(db: &Db, session: &Session, sequences: &[SequenceValue]) -> Result<(), Failure> {
+/// A sequence and where it stood after the last row was read.
+#[derive(Debug, Clone)]
+pub(crate) struct SequenceValue {
+    pub(crate) facts: SequenceFacts,
+    pub(crate) last_value: i64,
+    pub(crate) is_called: bool,
+}
+
+pub(crate) async fn set_sequences(
+    db: &Db,
+    session: &Session,
+    sequences: &[SequenceValue],
+) -> Result<(), Failure> {
     for batch in sequences.chunks(BATCH) {
         let mut statements = Vec::with_capacity(batch.len());
         for sequence in batch {
@@ -115,11 +126,12 @@ async fn refresh_views(db: &Arc<Db>, snapshot: &Snapshot, script: &Arc<Script>) 
     let work = move |at: usize, _| {
         let (db, script, later) = (Arc::clone(&worker), Arc::clone(&archive), Arc::clone(&later));
         async move {
-            match refresh_view(&db, &script.archive.entries[at]).await {
+            let name = view_name(&script.archive.entries[at]);
+            match refresh_view(&db, &name).await {
                 Err(failure) if failure.sqlstate.as_deref() == Some(NOT_YET) => {
                     later.lock().unwrap_or_else(PoisonError::into_inner).push(at);
                 }
-                result => settle_view(&db, &script.archive.entries[at], result),
+                result => settle_view(&db, &name, result),
             }
         }
     };
@@ -127,34 +139,30 @@ async fn refresh_views(db: &Arc<Db>, snapshot: &Snapshot, script: &Arc<Script>) 
         Ran::ToTheEnd(unready) => {
             let mut rest = std::mem::take(&mut *too_early.lock().unwrap_or_else(PoisonError::into_inner));
             rest.extend(unready);
-            one_after_the_other(db, script, rest).await;
+            rest.sort_unstable();
+            refresh_all(db, rest.iter().map(|at| view_name(&entries[*at])).collect()).await;
         }
         Ran::Stopped => {}
     }
     if db.cancel.is_cancelled() { Err(db.aborted().unwrap_or_else(Failure::interrupted)) } else { Ok(()) }
 }
 
-/// Those that read another one in a way that pg_dump does not see (inside of a function): as long as one of them succeeds,
-/// the others may, too.
-async fn one_after_the_other(db: &Db, script: &Script, mut rest: Vec<usize>) {
-    rest.sort_unstable();
+/// One after the other; as long as one of them succeeds, others that read it may, too. Also for those that read another one
+/// in a way that pg_dump does not see (inside of a function).
+pub(crate) async fn refresh_all(db: &Db, mut rest: Vec<TableName>) {
     loop {
         let before = rest.len();
         let mut failed = Vec::new();
-        for at in rest {
-            let entry = &script.archive.entries[at];
-            match refresh_view(db, entry).await {
-                Ok(()) => {}
-                Err(failure) => failed.push((at, failure)),
+        for name in rest {
+            if let Err(failure) = refresh_view(db, &name).await {
+                failed.push((name, failure));
             }
         }
         if failed.len() == before || db.cancel.is_cancelled() {
-            for (at, failure) in failed {
-                settle_view(db, &script.archive.entries[at], Err(failure));
-            }
+            failed.into_iter().for_each(|(name, failure)| settle_view(db, &name, Err(failure)));
             return;
         }
-        rest = failed.into_iter().map(|(at, _)| at).collect();
+        rest = failed.into_iter().map(|(name, _)| name).collect();
     }
 }
 
@@ -162,23 +170,21 @@ fn view_name(entry: &Entry) -> TableName {
     TableName::new(entry.namespace.clone().unwrap_or_default(), entry.tag.clone())
 }
 
-async fn refresh_view(db: &Db, entry: &Entry) -> Result<(), Failure> {
-    let name = view_name(entry);
+async fn refresh_view(db: &Db, name: &TableName) -> Result<(), Failure> {
     let session = db.target_as_at_home().await?;
     let doing = db.cx.board.doing(&db.name, format!("refreshing {name}"), None);
     let began = Instant::now();
-    patiently(db, &session, &refresh(&name)).await?;
+    patiently(db, &session, &refresh(name)).await?;
     drop(doing);
     record_time(db, format!("refresh of {name}"), began);
     Ok(())
 }
 
-fn settle_view(db: &Db, entry: &Entry, result: Result<(), Failure>) {
+fn settle_view(db: &Db, name: &TableName, result: Result<(), Failure>) {
     match result {
         Ok(()) => {}
         Err(failure) if ends_the_database(&failure) => db.abort(failure),
         Err(failure) => {
-            let name = view_name(entry);
             let title = format!("materialized view {name} could not be refreshed and is empty");
             let finding = Finding::lost("materialized-view", title).because(failure.what);
             db.finding(finding.object(name.to_string()));

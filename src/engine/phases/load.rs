@@ -6,7 +6,7 @@ mod entries;
 mod order;
 
 use super::copy;
-use super::data;
+use super::data::{self, SequenceValue};
 use super::entries::{Script, execute_entry, execute_in_order};
 use super::large_objects;
 use super::parts::Split;
@@ -26,14 +26,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Sequences that are read in one round trip.
 const SEQUENCE_BATCH: usize = 200;
-
-/// A sequence and where it stood after the last row was read.
-#[derive(Debug, Clone)]
-pub(crate) struct SequenceValue {
-    pub(crate) facts: SequenceFacts,
-    pub(crate) last_value: i64,
-    pub(crate) is_called: bool,
-}
 
 /// What there is to do. Numbers are positions in the snapshot's list of tables and in the archive.
 enum Work {

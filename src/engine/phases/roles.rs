@@ -81,7 +81,7 @@ fn joins(cx: &Cx) -> bool {
 }
 
 fn membership_of_ours(role: &str) -> ServerObject {
-    ServerObject { side: Side::Target, kind: ObjectKind::Membership, name: role.to_owned() }
+    ServerObject { side: Side::Target, kind: ObjectKind::Membership, name: role.to_owned(), database: None }
 }
 
 /// Takes back what [`join`] gave, apart from what the source has too.
@@ -188,7 +188,8 @@ async fn make(
     role: &RoleFacts,
     hashes: Option<&BTreeMap<String, Secret>>,
 ) -> Result<bool, Failure> {
-    let object = ServerObject { side: Side::Target, kind: ObjectKind::Role, name: role.name.clone() };
+    let object =
+        ServerObject { side: Side::Target, kind: ObjectKind::Role, name: role.name.clone(), database: None };
     let (password, verifier) = verifier(cx, role, hashes);
     cx.emit.record(Event::Making { object: object.clone() });
     let create = roles::create(role, verifier.as_ref());

@@ -4,6 +4,8 @@ use super::entries::{Script, execute_in_order};
 use super::snapshot::{self, Snapshot, report_beyond_dump, report_left_out};
 use crate::engine::database::Db;
 use crate::engine::graph::{Graph, NodeId, Ran};
+use crate::engine::replicate::publish::Link;
+use crate::engine::replicate::slot;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
 use crate::pg::archive::{self, Archive, Entry, Handling, Pass, Section};
@@ -31,10 +33,10 @@ fn tool_failure(error: ToolError) -> Failure {
 }
 
 /// Takes the snapshot and dumps the source's schema under it.
-pub(crate) async fn under_snapshot(db: &Arc<Db>) -> Result<(Snapshot, Script), Failure> {
+pub(crate) async fn under_snapshot(db: &Arc<Db>, link: Option<&Link>) -> Result<(Snapshot, Script), Failure> {
     let mut attempt = 1;
     loop {
-        let mut snapshot = snapshot::take(db).await?;
+        let mut snapshot = snapshot::take(db, link).await?;
         let read = tokio::try_join!(with_spare(db, &snapshot), snapshot::contents(db, &snapshot));
         match read {
             Ok((script, contents)) => {
@@ -46,6 +48,9 @@ pub(crate) async fn under_snapshot(db: &Arc<Db>) -> Result<(Snapshot, Script), F
             Err(failure) if kept_waiting(&failure) && attempt < ATTEMPTS => {
                 tracing::info!(database = db.name, attempt, "snapshot taken again: {failure}");
                 attempt += 1;
+                if let Some(link) = link {
+                    slot::discard(db, link).await?;
+                }
             }
             Err(failure) if kept_waiting(&failure) => {
                 let advice = "keep schema changes and maintenance away from the source while it is migrated, and start again";

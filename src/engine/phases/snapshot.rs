@@ -12,6 +12,8 @@
 
 use crate::engine::context::execute;
 use crate::engine::database::Db;
+use crate::engine::replicate::publish::Link;
+use crate::engine::replicate::slot;
 use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
@@ -21,7 +23,7 @@ use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::objects::{self, LargeObjectFacts, SequenceFacts};
 use crate::pg::facts::tables::{self, Belongs, IndexFacts, TableFacts};
-use crate::pg::statement::data::lock_access_share;
+use crate::pg::statement::data::{lock_access_share, set_snapshot};
 use crate::pg::tools::redact;
 use crate::pg::wire::Connection;
 use std::sync::Arc;
@@ -121,10 +123,12 @@ impl Snapshot {
 }
 
 /// Takes the snapshot, locks the tables and makes sure that they are what the snapshot saw.
-pub(crate) async fn take(db: &Arc<Db>) -> Result<Snapshot, Failure> {
+///
+/// With a link, it is the one of a new slot, which delivers everything since.
+pub(crate) async fn take(db: &Arc<Db>, link: Option<&Link>) -> Result<Snapshot, Failure> {
     let mut attempts = [0; 2];
     loop {
-        let (failure, kind, most) = match attempt_once(db).await {
+        let (failure, kind, most) = match attempt_once(db, link).await {
             Ok(snapshot) => return Ok(snapshot),
             Err(Attempt::Over(failure)) => return Err(failure),
             Err(Attempt::Changed(failure)) => (failure, 0, CHANGES),
@@ -165,13 +169,35 @@ impl<E: Into<Failure>> From<E> for Attempt {
     }
 }
 
-async fn attempt_once(db: &Arc<Db>) -> Result<Snapshot, Attempt> {
+async fn attempt_once(db: &Arc<Db>, link: Option<&Link>) -> Result<Snapshot, Attempt> {
+    let Some(link) = link else { return hold(db, None).await };
+    let slot = slot::make(db, link).await?;
+    let held = hold(db, Some(&slot.snapshot)).await;
+    drop(slot);
+    // Where it is taken again the slot has to begin with that one.
+    if let Err(Attempt::Changed(_) | Attempt::Blocked(_)) = &held {
+        slot::discard(db, link).await?;
+    }
+    held
+}
+
+/// A snapshot of this moment with what it holds, for what is copied again.
+pub(crate) async fn hold_for_copy(db: &Arc<Db>) -> Result<Snapshot, Failure> {
+    let mut snapshot = take(db, None).await?;
+    let contents = contents(db, &snapshot).await?;
+    snapshot.fill(db, contents);
+    Ok(snapshot)
+}
+
+/// Locks the tables as a snapshot sees them: its own, or one that was exported.
+async fn hold(db: &Arc<Db>, exported: Option<&str>) -> Result<Snapshot, Attempt> {
     let holder = Arc::new(db.cx.source_session(&db.name).await?);
+    let import = exported.map(set_snapshot).unwrap_or_default();
     execute(
         &db.cancel,
         &holder,
         &format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"
+            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {import} SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"
         ),
     )
     .await?;

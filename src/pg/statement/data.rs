@@ -82,7 +82,12 @@ pub fn copy_in(table: &TableName, columns: &[String], format: CopyFormat<'_>, wr
 
 /// Begins a transaction that sees what the exported snapshot sees.
 pub fn import_snapshot(id: &str) -> String {
-    format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT {}", Literal(id))
+    format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {}", set_snapshot(id))
+}
+
+/// The first statement of a transaction that is to see what the exported snapshot sees.
+pub fn set_snapshot(id: &str) -> String {
+    format!("SET TRANSACTION SNAPSHOT {};", Literal(id))
 }
 
 /// Several tables in one statement: ACCESS SHARE is compatible with everything but a change of the definition, a
@@ -133,6 +138,26 @@ pub enum IsCalled {
 
 pub fn refresh(view: &TableName) -> String {
     format!("REFRESH MATERIALIZED VIEW {}", Qualified(view))
+}
+
+/// How many rows a table itself has, as text.
+pub fn count_rows(table: &TableName) -> String {
+    format!("SELECT pg_catalog.count(*)::text || ' rows' FROM ONLY {}", Qualified(table))
+}
+
+/// The same with a sum over a hash of each row's text: the order of rows does not matter.
+pub fn checksum_rows(table: &TableName) -> String {
+    format!(
+        "SELECT pg_catalog.count(*)::text || ' rows, checksum ' || \
+         coalesce(pg_catalog.sum(('x' || pg_catalog.substr(pg_catalog.md5(t::text), 1, 15))::bit(60)::int8), 0)::text \
+         FROM ONLY {} t",
+        Qualified(table)
+    )
+}
+
+/// All of the database: before they are copied again.
+pub fn unlink_large_objects() -> &'static str {
+    "SELECT pg_catalog.lo_unlink(m.oid) FROM pg_catalog.pg_largeobject_metadata m"
 }
 
 /// Several tables in one statement: from 11. Each is a transaction of its own (manual, ANALYZE).

@@ -150,6 +150,12 @@ pub fn drop_slot(name: &str) -> String {
     format!("SELECT pg_catalog.pg_drop_replication_slot({})", Literal(name))
 }
 
+/// The session's own pid, as int4.
+pub const OWN_PID: &str = "SELECT pg_catalog.pg_backend_pid()";
+
+/// Writes a transaction without any change into the log, so that what follows it is delivered, and confirmed, at once.
+pub const EMIT_MARK: &str = "SELECT pg_catalog.pg_logical_emit_message(true, 'pgpassage', '')";
+
 /// Ends the walsender that reads from a slot, and no other: between finding its pid and this, the slot may have got
 /// another reader, or the pid another process. One row, `ended`; no row where that walsender does not read (any more).
 /// `$1`: the pid as int4, `$2`: the slot's name as text.

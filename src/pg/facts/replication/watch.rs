@@ -61,6 +61,14 @@ pub async fn writers(session: &Session, but: &[i32]) -> Result<Vec<Other>, Error
     rows(session, include_str!("../../../../assets/sql/writers.sql"), &[&but], Other::read).await
 }
 
+/// Sessions that wait for a lock of the session with this pid.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn waiting_behind(session: &Session, pid: i32) -> Result<Vec<Other>, Error> {
+    rows(session, include_str!("../../../../assets/sql/waiting_behind.sql"), &[&pid], Other::read).await
+}
+
 /// All definitions of a database in one value. Comparable with those of the same database only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaFingerprint {

@@ -132,6 +132,15 @@ impl NewSubscription<'_> {
     }
 }
 
+/// To be rolled back: the server connects to the source to prove that it can, and keeps nothing.
+pub fn probe(conninfo: &Secret) -> Secret {
+    Secret::new(format!(
+        "CREATE SUBSCRIPTION pgpassage_probe CONNECTION {} PUBLICATION pgpassage_probe WITH (create_slot = false, \
+         slot_name = NONE, enabled = false, copy_data = false)",
+        Literal(conninfo.expose())
+    ))
+}
+
 pub fn enable(name: &str) -> String {
     format!("ALTER SUBSCRIPTION {} ENABLE", Ident(name))
 }

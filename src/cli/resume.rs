@@ -1,0 +1,130 @@
+//! `pgpassage finish`, `stop` and `clean`: later commands on a migration that this machine knows.
+
+use super::args::{FinishArgs, OutputArgs, ResumeArgs, Verify as VerifyFlag};
+use super::connection::{Env, resolve};
+use super::exit::Exit;
+use super::follow::follow;
+use super::plan::{random, state_dir};
+use super::{json, log, out, report};
+use crate::link::resume_local;
+use crate::model::endpoint::Endpoint;
+use crate::model::event::RunOutcome;
+use crate::model::failure::FailureKind;
+use crate::model::passwords::Passwords;
+use crate::model::plan::Plan;
+use crate::model::secrets::{PlaceholderKey, Secrets};
+use crate::model::task::{Finish, Task, Verify};
+use crate::store::Folder;
+use anyhow::{Context, Result, anyhow};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub(super) async fn finish(args: FinishArgs) -> Exit {
+    let verify = match args.verify {
+        VerifyFlag::None => Verify::Nothing,
+        VerifyFlag::Counts => Verify::Counts,
+        VerifyFlag::Checksums => Verify::Checksums,
+    };
+    let how = Finish { timeout_s: args.timeout, verify };
+    run(&args.of, Task::Finish(how)).await
+}
+
+pub(super) async fn stop(args: ResumeArgs) -> Exit {
+    run(&args, Task::Stop).await
+}
+
+pub(super) async fn clean(args: ResumeArgs) -> Exit {
+    run(&args, Task::Clean).await
+}
+
+/// The plan of a migration, and its secrets from where they came from the first time.
+///
+/// # Errors
+/// When this machine does not know it.
+pub(super) fn known(args: &ResumeArgs, env: &Env) -> Result<(Plan, Secrets)> {
+    let folder = Folder::at(&state_dir(env)?.join(&args.id));
+    if !folder.has_journal() {
+        return Err(anyhow!(
+            "this machine knows no migration {}; pgpassage list shows those that it does",
+            args.id
+        ));
+    }
+    let plan = folder.read_plan().with_context(|| format!("migration {}", args.id))?;
+    let secrets = Secrets {
+        source: passwords(args.source.as_deref(), "SOURCE_SERVICE_URI", &plan.source, env)?,
+        target: passwords(args.target.as_deref(), "TARGET_SERVICE_URI", &plan.target, env)?,
+        role_passwords: BTreeMap::new(),
+        placeholder_key: PlaceholderKey(random()?),
+    };
+    Ok((plan, secrets))
+}
+
+/// From the flag, the environment, or, by the address that is known, from .pgpass and its kin.
+fn passwords(flag: Option<&str>, variable: &str, endpoint: &Endpoint, env: &Env) -> Result<Passwords> {
+    let given = flag.map(str::to_owned).or_else(|| env.variables.get(variable).cloned());
+    let text = match given {
+        Some(text) => text,
+        None => {
+            let host = endpoint.hosts.first().ok_or_else(|| anyhow!("the server has no address"))?;
+            endpoint.children_conninfo(endpoint.dbname.as_deref().unwrap_or("postgres"), host)
+        }
+    };
+    Ok(resolve(&text, env).map_err(|e| anyhow!("{e}"))?.passwords)
+}
+
+async fn run(args: &ResumeArgs, task: Task) -> Exit {
+    let env = Env::from_process();
+    let (plan, secrets) = match known(args, &env) {
+        Ok(known) => known,
+        Err(error) => {
+            let sentence = format!("{error:#}");
+            if args.output.json {
+                out::print(&json::refusal(Some(&args.id), &sentence).to_string());
+            }
+            out::complain(&sentence);
+            return Exit::Usage;
+        }
+    };
+    let folder = Folder::at(&plan.home);
+    let log_path = folder.log_path();
+    let logs: Vec<&Path> = vec![&log_path];
+    let _log = log::start(&logs, &args.output).ok();
+    work(plan, secrets, task, &args.output).await
+}
+
+async fn work(plan: Plan, secrets: Secrets, task: Task, output: &OutputArgs) -> Exit {
+    let id = plan.id.clone();
+    let journal = Folder::at(&plan.home).journal_path().display().to_string();
+    let link = match resume_local(plan, secrets, task) {
+        Ok(link) => link,
+        Err(failure) => {
+            if output.json {
+                out::print(&json::refusal(Some(&id), &failure.what).to_string());
+            }
+            out::complain(&failure.to_string());
+            return if failure.kind == FailureKind::Refused { Exit::Blocked } else { Exit::Failed };
+        }
+    };
+    let (state, ended) = follow(link, output).await;
+    if output.json {
+        out::print(&json::document(&state, &id, None, ended.as_ref().err()).to_string());
+    }
+    let outcome = match ended {
+        Ok(outcome) => outcome,
+        Err(failure) => {
+            out::complain(&failure.to_string());
+            return Exit::Failed;
+        }
+    };
+    if !output.json {
+        out::print(&report::report(&state, outcome, &journal).join("\n"));
+    }
+    match (task, outcome) {
+        // It was to be closed, and is not.
+        (Task::Finish(_), RunOutcome::Following) => Exit::Failed,
+        (Task::Stop | Task::Clean, RunOutcome::Refused | RunOutcome::Stopped) => Exit::of(outcome, &state),
+        (Task::Stop | Task::Clean, _) if report::is_clean(&state) => Exit::Done,
+        (Task::Stop | Task::Clean, _) => Exit::Partly,
+        (Task::Finish(_), outcome) => Exit::of(outcome, &state),
+    }
+}

@@ -1,0 +1,242 @@
+//! Closing the connection: silence on the source, everything applied on the target, then what replication does not carry,
+//! both sides held against each other, and what was made is removed. Until that last step nothing is lost by going back:
+//! the database goes on following.
+
+use super::slot::names;
+use super::subscribe::readiness;
+use super::{names_for, remove, verify};
+use crate::engine::context::{execute, guarded};
+use crate::engine::database::Db;
+use crate::engine::phases::{copy, data, large_objects, snapshot};
+use crate::model::check::Finding;
+use crate::model::failure::{Failure, FailureKind};
+use crate::model::names::{ObjectKind, ObjectNames};
+use crate::model::task::{Finish, Verify};
+use crate::model::units::{Lsn, TableName, count_of, human_bytes};
+use crate::pg::connect::Session;
+use crate::pg::facts::objects::SequenceFacts;
+use crate::pg::facts::replication::objects::{TableState, subscribed_tables};
+use crate::pg::facts::replication::progress::{of_slot, position};
+use crate::pg::facts::replication::tables::{CandidateKind, candidates};
+use crate::pg::facts::replication::watch::{Other, waiting_behind, writers};
+use crate::pg::facts::tables::{Belongs, TableFacts};
+use crate::pg::statement::data::{delete_only, read_sequences, unlink_large_objects};
+use crate::pg::statement::replication::{
+    EMIT_MARK, NamedTable, OWN_PID, TableForm, lock_against_writes, lock_timeout,
+};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Whoever writes now holds its lock for as long as its transaction takes.
+const LOCK_WAIT_MS: u32 = 10_000;
+const ASK_EVERY: Duration = Duration::from_millis(200);
+/// Sequences that are read in one round trip.
+const SEQUENCE_BATCH: usize = 200;
+
+pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<(), Failure> {
+    let names =
+        names_for(&db.cx.plan, &db.name).ok_or_else(|| Failure::local("this migration has no names"))?;
+    let source = db.cx.source_session(&db.name).await?;
+    everything_is_ready(db, &source, &names).await?;
+    let silence = keep_silent(db, &source).await?;
+    let deadline = Instant::now() + Duration::from_secs(how.timeout_s);
+    in_sync(db, &names, 0, deadline).await?;
+    carry_the_rest(db, &names).await?;
+    if how.verify != Verify::Nothing {
+        verify::run(db, how.verify).await?;
+    }
+    still_silent(db, &silence).await?;
+    if db.losses() > 0 {
+        // Nothing is removed: once the cause is, the next attempt can succeed.
+        return Err(Failure::new(FailureKind::Server, "both sides are not equal; see the findings"));
+    }
+    if !remove::remove(&db.cx, &db.name).await {
+        return Err(Failure::new(
+            FailureKind::Server,
+            "what was made for replication could not all be removed",
+        ));
+    }
+    // Ends the locks: now the source may be written to, and nothing of it arrives.
+    drop(silence);
+    Ok(())
+}
+
+/// Every table that is to be moved is in the publication and in the subscription, and is ready: a table that was made
+/// meanwhile is in neither, and a lag of nothing would say nothing about it.
+async fn everything_is_ready(db: &Db, source: &Session, names: &ObjectNames) -> Result<(), Failure> {
+    let target = db.cx.target_session(&db.name).await?;
+    let subscription = names.of(ObjectKind::Subscription);
+    let state = db.guarded(target.canceller(), readiness(&target, &subscription)).await?;
+    if !state.is_ready() {
+        return Err(Failure::refused(format!("the target does not follow: {}", state.what_is_missing()))
+            .advise("see the target's log; pgpassage status tells how it stands"));
+    }
+    let ready: HashSet<TableName> = db
+        .guarded(target.canceller(), subscribed_tables(&target, &subscription))
+        .await?
+        .into_iter()
+        .filter(|(_, state)| *state == TableState::Ready)
+        .map(|(name, _)| name)
+        .collect();
+    let version = db.cx.source_facts.version;
+    let asking = super::survey::survey(source, &db.cx.plan, &db.name, version);
+    let now = db.guarded(source.canceller(), asking).await??;
+    let missing: Vec<_> =
+        now.everything.iter().chain(&now.inserts).filter(|t| !ready.contains(&t.name)).collect();
+    if let Some(first) = missing.first() {
+        return Err(Failure::refused(format!(
+            "{} on the source, {} among them, came after the start and did not follow",
+            count_of(missing.len() as u64, "table"),
+            first.name
+        ))
+        .advise("drop them, or start over: what was made after the start is not on the target"));
+    }
+    Ok(())
+}
+
+/// The session that keeps the source's tables from being written to, as long as it lives.
+struct Silence {
+    session: Session,
+    pid: i32,
+}
+
+async fn keep_silent(db: &Db, source: &Session) -> Result<Silence, Failure> {
+    let all = db.guarded(source.canceller(), candidates(source)).await?;
+    let by_root = db.cx.source_facts.version.at_least(13);
+    let tables: Vec<_> = all
+        .iter()
+        .filter(|t| t.kind != CandidateKind::Partition || !by_root)
+        .map(|t| {
+            let partitioned = t.kind == CandidateKind::Partitioned;
+            let form = if partitioned { TableForm::Partitioned } else { TableForm::Plain };
+            NamedTable { name: &t.name, form }
+        })
+        .collect();
+    let session = db.cx.source_session(&db.name).await?;
+    let mut sql = vec!["BEGIN".to_owned(), lock_timeout(LOCK_WAIT_MS)];
+    sql.extend(lock_against_writes(&tables));
+    if let Err(failure) = execute(&db.cancel, &session, &sql.join(";\n")).await {
+        if failure.is_interruption() {
+            return Err(failure);
+        }
+        let who = db.guarded(source.canceller(), writers(source, &[])).await.unwrap_or_default();
+        let what = format!("the source is still written to: {}", names(&who));
+        return Err(Failure::refused(if who.is_empty() { failure.what } else { what })
+            .advise("stop the applications that write to the source, and finish again"));
+    }
+    let row = db.guarded(session.canceller(), session.query_one(OWN_PID, &[])).await?;
+    let pid = row.try_get(0).map_err(crate::pg::error::Error::from)?;
+    Ok(Silence { session, pid })
+}
+
+/// Whoever waits for our locks would write on the source the moment they are gone, and lose it.
+async fn still_silent(db: &Db, silence: &Silence) -> Result<(), Failure> {
+    let watcher = db.cx.source_session(&db.name).await?;
+    let waiting: Vec<Other> = db.guarded(watcher.canceller(), waiting_behind(&watcher, silence.pid)).await?;
+    if waiting.is_empty() {
+        // It must have lasted to here.
+        return execute(&db.cancel, &silence.session, "SELECT").await;
+    }
+    Err(Failure::refused(format!("the source is still written to: {}", names(&waiting)))
+        .advise("stop the applications that write to the source, and finish again"))
+}
+
+/// Until the target has confirmed everything up to now, less what it may lag behind.
+pub(crate) async fn in_sync(
+    db: &Db,
+    names: &ObjectNames,
+    within_bytes: u64,
+    deadline: Instant,
+) -> Result<(), Failure> {
+    let session = db.cx.source_session(&db.name).await?;
+    let slot = names.of(ObjectKind::Slot);
+    // On a source that rests the target would confirm it only much later: a transaction of ours, without any change.
+    execute(&db.cancel, &session, EMIT_MARK).await?;
+    let goal: Lsn = guarded(&db.cancel, session.canceller(), position(&session)).await?;
+    loop {
+        let progress = db.guarded(session.canceller(), of_slot(&session, &slot)).await?;
+        let Some(progress) = progress.filter(|p| !p.health.is_lost()) else {
+            return Err(Failure::refused(
+                "the replication slot is gone, and with it changes that were not delivered",
+            )
+            .advise("start over: pgpassage stop, then migrate into an empty database"));
+        };
+        let lag = progress.confirmed_flush_lsn.map(|confirmed| goal.bytes_since(confirmed));
+        if lag.is_some_and(|lag| lag <= within_bytes) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            let lag = lag
+                .map_or_else(|| "by an unknown amount".to_owned(), |lag| format!("by {}", human_bytes(lag)));
+            return Err(Failure::refused(format!("the target still lags behind {lag}")).advise(
+                "wait, and try again with a longer --timeout; pgpassage status shows whether it catches up",
+            ));
+        }
+        tokio::select! {
+            () = db.cancel.cancelled() => return Err(Failure::interrupted()),
+            () = tokio::time::sleep(ASK_EVERY) => {}
+        }
+    }
+}
+
+/// Sequences, unlogged tables, tables of which only new rows or none came, large objects, materialized views.
+async fn carry_the_rest(db: &Arc<Db>, names: &ObjectNames) -> Result<(), Failure> {
+    let held = snapshot::hold_for_copy(db).await?;
+    let followed = followed_in_full(db, names).await?;
+    let again: Vec<&TableFacts> = held
+        .tables
+        .iter()
+        .filter(|t| t.belongs == Belongs::User && !t.names().iter().any(|name| followed.contains(name)))
+        .collect();
+    db.hold_triggers_off();
+    let target = db.target().await?;
+    for table in &again {
+        execute(&db.cancel, &target, &delete_only(&table.name)).await?;
+    }
+    for table in again {
+        copy::run(db, &held, table).await?;
+    }
+    if !held.large_objects.is_empty() {
+        execute(&db.cancel, &target, unlink_large_objects()).await?;
+        large_objects::run(db, &held, &held.large_objects).await?;
+    }
+    let mut values = Vec::new();
+    for batch in held.sequences.chunks(SEQUENCE_BATCH) {
+        values.extend(read(db, batch).await?);
+    }
+    data::set_sequences(db, &target, &values).await?;
+    db.put_target_back(target);
+    data::refresh_all(db, held.materialized_views.iter().map(|(_, name)| name.clone()).collect()).await;
+    held.release();
+    Ok(())
+}
+
+/// Those whose every change has arrived.
+async fn followed_in_full(db: &Db, names: &ObjectNames) -> Result<HashSet<TableName>, Failure> {
+    let source = db.cx.source_session(&db.name).await?;
+    let publication = names.of(ObjectKind::Publication);
+    let all = db.guarded(source.canceller(), candidates(&source)).await?;
+    Ok(all.into_iter().filter(|t| t.publications.contains(&publication)).map(|t| t.name).collect())
+}
+
+async fn read(db: &Db, batch: &[SequenceFacts]) -> Result<Vec<data::SequenceValue>, Failure> {
+    let session = db.cx.source_session(&db.name).await?;
+    let names: Vec<_> = batch.iter().map(|s| &s.name).collect();
+    let sql = read_sequences(&names);
+    let rows = db.guarded(session.canceller(), session.query(sql.as_str(), &[])).await?;
+    let mut values = Vec::with_capacity(batch.len());
+    for row in &rows {
+        let get = |e: tokio_postgres::Error| Failure::from(crate::pg::error::Error::from(e));
+        let at: i32 = row.try_get(0).map_err(get)?;
+        let (last_value, is_called) = (row.try_get(1).map_err(get)?, row.try_get(2).map_err(get)?);
+        if let Some(facts) = usize::try_from(at).ok().and_then(|at| batch.get(at)).cloned() {
+            values.push(data::SequenceValue { facts, last_value, is_called });
+        }
+    }
+    if values.len() < batch.len() {
+        db.finding(Finding::lost("sequence", "the values of some sequences could not be read"));
+    }
+    Ok(values)
+}

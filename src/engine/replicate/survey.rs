@@ -1,0 +1,203 @@
+//! The tables of a database, judged: which are published, in which way, and what has to be done before.
+
+use crate::model::event::TableIdentity;
+use crate::model::failure::Failure;
+use crate::model::plan::{ExtensionTables, IdentityPolicy, Plan};
+use crate::model::units::{ServerVersion, TableName, count_of};
+use crate::pg::connect::Session;
+use crate::pg::error::Error;
+use crate::pg::facts::replication::tables::{CandidateKind, IdentitySetting, PublishCandidate, candidates};
+use crate::pg::facts::tables::{Belongs, gather};
+use crate::pg::statement::replication::{NamedTable, ReplicaIdentity, TableForm, replica_identity};
+use std::collections::{HashMap, HashSet};
+
+/// Tables that a refusal names.
+const NAMED: usize = 5;
+
+/// A table as a statement names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Published {
+    pub(crate) name: TableName,
+    pub(crate) form: TableForm,
+}
+
+impl Published {
+    pub(crate) fn named(&self) -> NamedTable<'_> {
+        NamedTable { name: &self.name, form: self.form }
+    }
+}
+
+/// A replica identity that has to become another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IdentityChange {
+    pub(crate) table: TableName,
+    pub(crate) before: TableIdentity,
+    pub(crate) after: TableIdentity,
+}
+
+/// What is to be published of a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Survey {
+    pub(crate) everything: Vec<Published>,
+    /// Only their new rows.
+    pub(crate) inserts: Vec<Published>,
+    /// Left out by `--replica-identity skip`: copied again at the end.
+    pub(crate) skipped: Vec<TableName>,
+    pub(crate) identities: Vec<IdentityChange>,
+}
+
+/// What is done about one table of which nothing tells the rows apart.
+enum Remedy {
+    Change(TableIdentity),
+    Inserts,
+    Skip,
+}
+
+/// Looks at the database's tables.
+///
+/// # Errors
+/// Inside: the server's. Outside, as a refusal: why the database cannot be replicated, with the statements that help.
+pub(crate) async fn survey(
+    session: &Session,
+    plan: &Plan,
+    database: &str,
+    version: ServerVersion,
+) -> Result<Result<Survey, Failure>, Error> {
+    let all = candidates(session).await?;
+    let configuration: HashSet<i64> = gather(session)
+        .await?
+        .into_iter()
+        .filter(|t| matches!(&t.belongs, Belongs::Extension { name, .. }
+            if plan.scope.extension_tables == ExtensionTables::Copy && !plan.scope.excluded_extensions.contains(name)))
+        .map(|t| t.oid)
+        .collect();
+    let ours = all.into_iter().filter(|t| t.extension.is_none() || configuration.contains(&t.oid)).collect();
+    Ok(judge(ours, plan, database, version))
+}
+
+fn judge(
+    candidates: Vec<PublishCandidate>,
+    plan: &Plan,
+    database: &str,
+    version: ServerVersion,
+) -> Result<Survey, Failure> {
+    let scope = &plan.scope.tables;
+    let by_root = version.at_least(13);
+    let selected = |t: &PublishCandidate| {
+        let names: Vec<_> = std::iter::once(t.name.clone()).chain(t.root.clone()).collect();
+        scope.selects(database, &names)
+    };
+    let (wanted, left): (Vec<_>, Vec<_>) = candidates.into_iter().partition(selected);
+    if by_root
+        && let Some(cut) = left
+            .iter()
+            .find(|t| t.kind == CandidateKind::Partition && wanted.iter().any(|w| w.root == t.root))
+    {
+        return Err(Failure::refused(format!(
+            "only a part of the partitions of {} is to be moved",
+            cut.name
+        )));
+    }
+    if let Some(theirs) = wanted.iter().find(|t| !t.owned) {
+        return Err(Failure::refused(format!(
+            "table {} belongs to {}, and only its owner may publish it",
+            theirs.name, theirs.owner
+        ))
+        .advise(format!("grant the role {} to the migration's user, or use a superuser", theirs.owner)));
+    }
+    let mut survey = Survey::default();
+    let mut refused: Vec<(TableName, String)> = Vec::new();
+    let mut remedies: HashMap<TableName, Remedy> = HashMap::new();
+    for table in wanted.iter().filter(|t| !t.identity_is_usable()) {
+        // Up to 12 a partitioned table itself is not published.
+        if table.kind == CandidateKind::Partitioned && !by_root {
+            continue;
+        }
+        match remedy(table, plan.replication.identity) {
+            Ok(remedy) => drop(remedies.insert(table.name.clone(), remedy)),
+            Err(fix) => refused.push((table.name.clone(), fix)),
+        }
+    }
+    if !refused.is_empty() {
+        return Err(refusal(&refused));
+    }
+    // One member of a tree decides for all of it: they travel together.
+    let weakest = |top: &TableName| {
+        let members = wanted.iter().filter(|t| &t.name == top || t.root.as_ref() == Some(top));
+        let found: Vec<_> = members.filter_map(|t| remedies.get(&t.name)).collect();
+        (found.iter().any(|r| matches!(r, Remedy::Skip)), found.iter().any(|r| matches!(r, Remedy::Inserts)))
+    };
+    for table in &wanted {
+        if let Some(Remedy::Change(after)) = remedies.get(&table.name) {
+            let (before, after) = (setting(table), after.clone());
+            survey.identities.push(IdentityChange { table: table.name.clone(), before, after });
+        }
+        let form = match table.kind {
+            CandidateKind::Partitioned if by_root && table.root.is_none() => TableForm::Partitioned,
+            CandidateKind::Partition if by_root => continue,
+            CandidateKind::Partitioned => continue,
+            CandidateKind::Partition | CandidateKind::Plain => TableForm::Plain,
+        };
+        let published = Published { name: table.name.clone(), form };
+        match weakest(&table.name) {
+            (true, _) => survey.skipped.push(table.name.clone()),
+            (_, true) => survey.inserts.push(published),
+            _ => survey.everything.push(published),
+        }
+    }
+    Ok(survey)
+}
+
+/// # Errors
+/// The statement that would help.
+fn remedy(table: &PublishCandidate, policy: IdentityPolicy) -> Result<Remedy, String> {
+    let by_index = || table.candidate_index.clone().map(|index| Remedy::Change(TableIdentity::Index(index)));
+    let whole = || table.full_is_possible().then_some(Remedy::Change(TableIdentity::Full));
+    let found = match policy {
+        IdentityPolicy::Refuse => None,
+        IdentityPolicy::Index => by_index(),
+        IdentityPolicy::Full => by_index().or_else(whole),
+        IdentityPolicy::Inserts => Some(Remedy::Inserts),
+        IdentityPolicy::Skip => Some(Remedy::Skip),
+    };
+    found.ok_or_else(|| match &table.candidate_index {
+        Some(index) => format!("{};", replica_identity(&table.name, ReplicaIdentity::Index(index))),
+        None if table.full_is_possible() => {
+            format!("{};", replica_identity(&table.name, ReplicaIdentity::Full))
+        }
+        None => format!("add a primary key to {}", table.name),
+    })
+}
+
+fn refusal(refused: &[(TableName, String)]) -> Failure {
+    let names: Vec<_> = refused.iter().take(NAMED).map(|(name, _)| name.to_string()).collect();
+    let fixes: Vec<_> = refused.iter().take(NAMED).map(|(_, fix)| fix.clone()).collect();
+    let more = refused.len().saturating_sub(NAMED);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let count = count_of(refused.len() as u64, "table");
+    Failure::refused(format!(
+        "nothing tells the rows of {count} apart ({}{rest}): published, their UPDATE and DELETE would fail on the source",
+        names.join(", ")
+    ))
+    .advise(format!("on the source: {}{rest} — or choose --replica-identity index, full, inserts or skip", fixes.join(" ")))
+}
+
+fn setting(table: &PublishCandidate) -> TableIdentity {
+    match (table.identity, &table.identity_index) {
+        (IdentitySetting::Default, _) => TableIdentity::Default,
+        (IdentitySetting::Full, _) => TableIdentity::Full,
+        (IdentitySetting::Index, Some(index)) => TableIdentity::Index(index.clone()),
+        // An index that was dropped leaves the setting without effect.
+        (IdentitySetting::Nothing | IdentitySetting::Index, _) => TableIdentity::Nothing,
+    }
+}
+
+/// As a statement says it.
+pub(crate) fn identity(of: &TableIdentity) -> ReplicaIdentity<'_> {
+    match of {
+        TableIdentity::Default => ReplicaIdentity::Default,
+        TableIdentity::Full => ReplicaIdentity::Full,
+        TableIdentity::Nothing => ReplicaIdentity::Nothing,
+        TableIdentity::Index(index) => ReplicaIdentity::Index(index),
+    }
+}

@@ -1,0 +1,173 @@
+//! Later commands on a migration that exists: finish, stop, clean. Each works under the migration's lock, and writes on in
+//! its journal.
+
+use super::Handle;
+use super::board::Board;
+use super::checks::{Found, reach};
+use super::context::Cx;
+use super::database::{Candidate, Db};
+use super::emit::Emitter;
+use super::replicate::{finish, remove};
+use super::room::Room;
+use super::run::{end, listen, local};
+use super::slots::Slots;
+use crate::model::check::Finding;
+use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, RunOutcome};
+use crate::model::failure::Failure;
+use crate::model::phase::Phase;
+use crate::model::plan::{Method, Plan};
+use crate::model::run::Run;
+use crate::model::secrets::Secrets;
+use crate::model::task::{Finish, Task};
+use crate::model::units::Side;
+use crate::pg::tools::{ToolSearch, find_pg_dump};
+use crate::store::{Folder, Journal};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+pub(super) fn start(plan: Plan, secrets: Secrets, task: Task) -> Result<Handle, Failure> {
+    let folder = Folder::at(&plan.home);
+    let lock = folder.lock().map_err(local)?;
+    let (journal, entries) = Journal::open(&folder.journal_path()).map_err(local)?;
+    if entries.is_empty() {
+        return Err(Failure::refused(format!("migration {} was never begun", plan.id)));
+    }
+    let run = Run::fold(&entries);
+    let (entry_tx, entry_rx) = mpsc::unbounded_channel::<Entry>();
+    // A face begins with what was there before.
+    for entry in entries {
+        drop(entry_tx.send(entry));
+    }
+    let (gauge_tx, gauge_rx) = watch::channel(crate::model::gauges::Gauges::default());
+    let (command_tx, command_rx) = mpsc::channel(8);
+    let cancel = CancellationToken::new();
+    let emit = Arc::new(Emitter::new(journal, run, entry_tx, cancel.clone()));
+    let board = Arc::new(Board::default());
+    let listening = tokio::spawn(listen(command_rx, Arc::clone(&emit), cancel.clone()));
+    let publishing = tokio::spawn(Arc::clone(&board).publish(gauge_tx));
+    let ended = tokio::spawn(async move {
+        let result = work(plan, secrets, task, (Arc::clone(&emit), board, cancel)).await;
+        publishing.abort();
+        listening.abort();
+        end(&emit, &lock, result)
+    });
+    Ok(Handle { entries: entry_rx, gauges: gauge_rx, commands: command_tx, ended })
+}
+
+async fn work(
+    plan: Plan,
+    secrets: Secrets,
+    task: Task,
+    (emit, board, cancel): (Arc<Emitter>, Arc<Board>, CancellationToken),
+) -> Result<RunOutcome, Failure> {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    emit.record(Event::Resumed { verb: task.verb().to_owned(), version, pid: std::process::id() });
+    let (source, target) = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Err(Failure::interrupted()),
+        both = async {
+            tokio::try_join!(
+                reach(&plan, Side::Source, &plan.source, &secrets.source),
+                reach(&plan, Side::Target, &plan.target, &secrets.target),
+            )
+        } => both?,
+    };
+    let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
+    let tool = find_pg_dump(&search, source.facts.version.major(), target.facts.version.major())
+        .await
+        .map_err(|e| Failure::refused(e.to_string()))?;
+    let found = Found { source, target, tool, candidates: Vec::new() };
+    let room = Room::within(&plan, &found, &emit);
+    let candidates = candidates(&found, &emit);
+    let cx = Arc::new(Cx {
+        tool: found.tool,
+        plan,
+        secrets,
+        source: found.source.server,
+        target: found.target.server,
+        source_facts: found.source.facts,
+        target_facts: found.target.facts,
+        source_home: found.source.home,
+        target_home: found.target.home,
+        emit,
+        board,
+        room,
+        slots: Slots::new(room.jobs),
+        cancel,
+    });
+    match task {
+        Task::Finish(how) => close_all(&cx, candidates, how).await,
+        Task::Stop | Task::Clean => discontinue(&cx).await,
+    }
+    Ok(cx.emit.outcome())
+}
+
+/// The databases that follow, as both servers know them now.
+fn candidates(found: &Found, emit: &Emitter) -> Vec<Candidate> {
+    let follows: BTreeSet<String> = emit.with_run(|run| {
+        let all = run.databases.iter().filter(|(_, d)| d.outcome == Some(DatabaseOutcome::Following));
+        all.map(|(name, _)| name.clone()).collect()
+    });
+    let of = |name: &str| found.target.databases.iter().find(|d| d.name == name).cloned();
+    let all = found.source.databases.iter().filter(|d| follows.contains(&d.name));
+    all.map(|facts| Candidate {
+        facts: facts.clone(),
+        on_target: of(&facts.name),
+        occupied: false,
+        defaults: Vec::new(),
+        method: Method::Replication,
+        blocked: None,
+    })
+    .collect()
+}
+
+/// Closes the connection of every database that follows, one after the other. One that cannot be closed goes on following.
+pub(super) async fn close_all(cx: &Arc<Cx>, candidates: Vec<Candidate>, how: Finish) {
+    for candidate in candidates {
+        let db = Arc::new(Db::new(Arc::clone(cx), candidate));
+        let database = Some(db.name.clone());
+        cx.emit.record(Event::PhaseBegan { phase: Phase::Close, database: database.clone() });
+        let result = finish::run(&db, how).await;
+        db.pools.clear();
+        let (outcome, phase, message) = match result {
+            Ok(()) if db.losses() == 0 => {
+                (DatabaseOutcome::Done, PhaseOutcome::Done, "the connection is closed".to_owned())
+            }
+            Ok(()) => {
+                let message =
+                    "the connection is closed, and something is missing; see the findings".to_owned();
+                (DatabaseOutcome::Incomplete, PhaseOutcome::Warned, message)
+            }
+            Err(failure) => {
+                let message = format!("not closed, it goes on following: {}", failure.what);
+                let advice = failure.advice.clone().unwrap_or_default();
+                let title = "the connection is not closed";
+                let finding = Finding::warning("not-closed", title);
+                cx.finding(finding.in_database(&db.name).because(failure.what.clone()).fix(advice));
+                (DatabaseOutcome::Following, PhaseOutcome::Failed { failure }, message)
+            }
+        };
+        cx.emit.record(Event::PhaseEnded { phase: Phase::Close, database, outcome: phase });
+        cx.emit.record(Event::DatabaseEnded { database: db.name.clone(), outcome, message });
+    }
+}
+
+async fn discontinue(cx: &Arc<Cx>) {
+    let databases: BTreeSet<String> = cx.emit.with_run(|run| {
+        let of_objects = run.ledger.values().filter_map(|line| line.object.database.clone());
+        let of_identities = run.databases.iter().filter(|(_, d)| !d.identities.is_empty());
+        of_objects.chain(of_identities.map(|(name, _)| name.clone())).collect()
+    });
+    for database in databases {
+        let followed = cx.emit.with_run(|run| {
+            run.databases.get(&database).is_some_and(|d| d.outcome == Some(DatabaseOutcome::Following))
+        });
+        if remove::remove(cx, &database).await && followed {
+            let message = "discontinued; what was copied stays".to_owned();
+            let outcome = DatabaseOutcome::Cancelled;
+            cx.emit.record(Event::DatabaseEnded { database, outcome, message });
+        }
+    }
+}

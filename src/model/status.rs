@@ -1,0 +1,43 @@
+//! How a database stands, as both servers say now.
+
+use super::event::DatabaseOutcome;
+use super::plan::Method;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseStatus {
+    pub database: String,
+    pub method: Method,
+    /// What the journal says.
+    pub outcome: Option<DatabaseOutcome>,
+    pub message: String,
+    /// What keeps it from following, or why it could not be asked.
+    pub error: Option<String>,
+    /// Written on the source and not confirmed by the target. Absent where it is not known, which is not nothing.
+    pub lag_bytes: Option<u64>,
+    /// How long ago the source wrote what the target has applied last; absent while nothing is on its way.
+    pub lag_ms: Option<u64>,
+    /// Log that the source keeps for it.
+    pub kept_bytes: Option<u64>,
+    /// What the source may still write before it gives the slot up; absent without a limit.
+    pub safe_bytes: Option<u64>,
+    pub tables_ready: u64,
+    pub tables_not_ready: u64,
+}
+
+impl Default for DatabaseStatus {
+    fn default() -> Self {
+        Self {
+            database: String::new(),
+            method: Method::Dump,
+            outcome: None,
+            message: String::new(),
+            error: None,
+            lag_bytes: None,
+            lag_ms: None,
+            kept_bytes: None,
+            safe_bytes: None,
+            tables_ready: 0,
+            tables_not_ready: 0,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Continuous migration from end to end: under a write load, finished, stopped, killed; nothing lost and nothing left.
+
+use crate::catalog::{identities, leftovers};
+use crate::common::{Pair, Ran, cluster, server_binaries};
+use crate::pair;
+use crate::traffic::{Load, Traffic};
+use pgpassage::demo::cluster::{Cluster, ClusterOptions};
+
+fn replicate(pair: &Pair, further: &[&str]) -> Ran {
+    let arguments = ["--force-method", "replication", "--database", "postgres", "--migration-id", "follow"];
+    pair.migrate(&[&arguments, further].concat())
+}
+
+fn later(pair: &Pair, verb: &str, further: &[&str]) -> Ran {
+    let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+    pair.program(&[&[verb, "follow", "-s", &source, "-t", &target, "--json"], further].concat())
+}
+
+fn differences(pair: &Pair) -> Vec<String> {
+    pair.compare_database("postgres").iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn under_a_write_load_nothing_is_lost_and_nothing_is_left() {
+    let pair = pair();
+    Traffic::prepare(&pair.source, "postgres");
+    pair.source
+        .psql(
+            "postgres",
+            "CREATE UNLOGGED TABLE scratch (a int); INSERT INTO scratch VALUES (1), (2);
+             CREATE MATERIALIZED VIEW seen AS SELECT count(*) AS n FROM scratch;
+             SELECT lo_from_bytea(4711, 'large');",
+        )
+        .unwrap();
+    let before = identities(&pair.source, "postgres");
+    let traffic = Traffic::start(&pair.source, "postgres");
+    traffic.until(|report| report.committed > 20);
+    let ran = replicate(&pair, &[]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, ran.stdout);
+    assert_eq!(
+        (ran.status("postgres"), &ran.json["pg_databases"]["postgres"]["method"]),
+        ("running", &"replication".into())
+    );
+    traffic.until(|report| report.kinds.len() == 18);
+    let status = later(&pair, "status", &[]);
+    assert_eq!(status.json["migration"]["status"], "syncing", "{}", status.stdout);
+    assert!(status.json["migration_detail"][0]["lag_bytes"].is_u64(), "{}", status.stdout);
+    let report = traffic.stop();
+    assert!(report.of_kind("bulk") == 1 && report.deleted > 0 && report.truncated > 0, "{report:?}");
+    pair.source
+        .psql("postgres", "INSERT INTO scratch VALUES (3); SELECT lo_put(4711, 0, 'LARGE'); SELECT lo_from_bytea(4712, 'new')")
+        .unwrap();
+    // As fresh as it is on the target after the end.
+    pair.source.psql("postgres", "REFRESH MATERIALIZED VIEW seen").unwrap();
+    let done = later(&pair, "finish", &["--verify", "checksums"]);
+    done.assert_done();
+    assert_eq!(done.status("postgres"), "done");
+    let differences = differences(&pair);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert_eq!(leftovers(&pair.source), Vec::<String>::new());
+    assert_eq!(leftovers(&pair.target), Vec::<String>::new());
+    assert_eq!(identities(&pair.source, "postgres"), before);
+    let again = later(&pair, "status", &[]);
+    assert_eq!(again.json["migration"]["status"], "done", "{}", again.stdout);
+}
+
+/// Whoever writes on after the end would write for nothing: the connection is not closed over his head.
+#[test]
+fn finish_refuses_while_somebody_writes() {
+    let pair = pair();
+    let load = Load::default().bulk(0, 0);
+    load.prepare(&pair.source, "postgres");
+    assert_eq!(replicate(&pair, &[]).code, 0);
+    let traffic = load.start(&pair.source, "postgres");
+    traffic.until(|report| report.committed > 20);
+    let refused = later(&pair, "finish", &[]);
+    assert_eq!(refused.code, 4, "{}", refused.stdout);
+    let said = refused.findings("warning").join("\n");
+    assert!(said.contains("the source is still written to: pid "), "{said}");
+    assert_eq!(refused.status("postgres"), "running");
+    traffic.stop();
+    later(&pair, "finish", &[]).assert_done();
+    assert_eq!(differences(&pair), Vec::<String>::new());
+}
+
+#[test]
+fn stop_leaves_the_copy_and_nothing_else() {
+    let pair = pair();
+    pair.source
+        .psql("postgres", "CREATE TABLE keyless (a int NOT NULL, b text); CREATE UNIQUE INDEX ON keyless (a); INSERT INTO keyless VALUES (1, 'x')")
+        .unwrap();
+    let before = identities(&pair.source, "postgres");
+    let refused = replicate(&pair, &[]);
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    assert!(
+        refused.error().contains("nothing tells the rows of 1 table apart (public.keyless)"),
+        "{}",
+        refused.error()
+    );
+    assert_eq!(leftovers(&pair.source), Vec::<String>::new());
+    let ran = pair.migrate(&[
+        "--force-method",
+        "replication",
+        "--database",
+        "postgres",
+        "--migration-id",
+        "second",
+        "--replica-identity",
+        "index",
+    ]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, ran.stdout);
+    pair.source.psql("postgres", "UPDATE keyless SET b = 'y'").unwrap();
+    crate::common::eventually(&pair.target, "postgres", "SELECT b FROM keyless", "y");
+    assert_ne!(identities(&pair.source, "postgres"), before);
+    assert!(!leftovers(&pair.source).is_empty() && !leftovers(&pair.target).is_empty());
+    let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+    let stopped = pair.program(&["stop", "second", "-s", &source, "-t", &target, "--json"]);
+    assert_eq!(stopped.code, 0, "{}\n{}", stopped.stderr, stopped.stdout);
+    assert_eq!(leftovers(&pair.source), Vec::<String>::new());
+    assert_eq!(leftovers(&pair.target), Vec::<String>::new());
+    assert_eq!(identities(&pair.source, "postgres"), before);
+    assert_eq!(pair.target.psql("postgres", "SELECT b FROM keyless").unwrap(), "y");
+}
+
+/// A table whose rows take their time on the target.
+fn make_slow(pair: &Pair) {
+    let sql = "CREATE FUNCTION wait(i int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN \
+               IF (pg_catalog.pg_stat_file('slow', true)).size IS NOT NULL THEN PERFORM pg_catalog.pg_sleep(0.05); END IF; \
+               RETURN true; END $$; \
+               CREATE TABLE slow (i int PRIMARY KEY CHECK (public.wait(i))); INSERT INTO slow SELECT generate_series(1, 600);";
+    pair.source.psql("postgres", sql).unwrap();
+    std::fs::write(pair.target.data_dir().join("slow"), "").unwrap();
+}
+
+/// Killed in the middle of the copy, a slot stays behind; `clean` finds it by the journal.
+#[test]
+fn clean_removes_what_a_killed_run_left() {
+    let pair = pair();
+    make_slow(&pair);
+    let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+    let arguments = [
+        "migrate",
+        "-s",
+        &source,
+        "-t",
+        &target,
+        "--force-method",
+        "replication",
+        "--migration-id",
+        "follow",
+        "--json",
+    ];
+    let mut child = pair.start(&arguments, &[]);
+    let copying =
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%COPY%slow%' AND wait_event = 'PgSleep'";
+    crate::common::eventually(&pair.target, "postgres", copying, "1");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        leftovers(&pair.source).iter().any(|left| left.starts_with("slot ")),
+        "{:?}",
+        leftovers(&pair.source)
+    );
+    let cleaned = later(&pair, "clean", &[]);
+    assert_eq!(cleaned.code, 0, "{}\n{}", cleaned.stderr, cleaned.stdout);
+    assert_eq!(leftovers(&pair.source), Vec::<String>::new());
+}
+
+/// An interrupted run cleans up by itself.
+#[test]
+fn ctrl_c_before_it_follows_leaves_nothing() {
+    let pair = pair();
+    make_slow(&pair);
+    let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+    let arguments = [
+        "migrate",
+        "-s",
+        &source,
+        "-t",
+        &target,
+        "--force-method",
+        "replication",
+        "--migration-id",
+        "follow",
+        "--json",
+    ];
+    let child = pair.start(&arguments, &[]);
+    let copying =
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%COPY%slow%' AND wait_event = 'PgSleep'";
+    crate::common::eventually(&pair.target, "postgres", copying, "1");
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let ran = Ran::from(crate::common::wait(child));
+    assert_eq!(ran.code, 130, "{}", ran.stdout);
+    assert_eq!(leftovers(&pair.source), Vec::<String>::new());
+    assert_eq!(leftovers(&pair.target), Vec::<String>::new());
+}
+
+/// A table that is made while the target follows is on neither list, and the lag says nothing about it.
+#[test]
+fn a_table_made_meanwhile_is_not_forgotten() {
+    let pair = pair();
+    pair.source.psql("postgres", "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)").unwrap();
+    assert_eq!(replicate(&pair, &[]).code, 0);
+    pair.source
+        .psql("postgres", "CREATE TABLE late (a int PRIMARY KEY); INSERT INTO late VALUES (1)")
+        .unwrap();
+    let refused = later(&pair, "finish", &[]);
+    assert_eq!(refused.code, 4, "{}", refused.stdout);
+    assert!(refused.findings("warning").join("\n").contains("public.late among them"), "{}", refused.stdout);
+    pair.source.psql("postgres", "DROP TABLE late").unwrap();
+    later(&pair, "finish", &[]).assert_done();
+}
+
+#[test]
+fn without_wal_level_logical_it_is_refused_in_words() {
+    let options = ClusterOptions::new(server_binaries()).setting("wal_level", "replica");
+    let pair = Pair::of(Cluster::start(options).unwrap(), cluster());
+    pair.source.psql("postgres", "CREATE TABLE t (a int PRIMARY KEY)").unwrap();
+    let refused = replicate(&pair, &[]);
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    assert_eq!(
+        refused.error(),
+        "continuous migration is not possible: wal_level is replica on the source, not logical"
+    );
+    assert_eq!(leftovers(&pair.source), Vec::<String>::new());
+}
