@@ -149,7 +149,12 @@ async fn perform_entry(db: &Db, script: &Script, entry: &Entry, place: &Place) -
     let session = db.target().await?;
     let doing = db.cx.board.doing(&db.name, entry.title(), None);
     if matches!(entry.desc.as_str(), "INDEX" | "CONSTRAINT") {
-        let helpers = place.share_of(db.cx.room.target_cores).saturating_sub(1);
+        let cores = db.cx.room.target_cores;
+        // Alone, its own process mostly waits for the helpers.
+        let helpers = match place.share_of(cores) {
+            all if all == cores => cores,
+            share => share.saturating_sub(1),
+        };
         db.cx.allow_helpers(&session, helpers).await?;
     }
     let result = execute_entry(db, &session, script, entry).await;
