@@ -7,8 +7,11 @@ use super::context::Cx;
 use super::database;
 use super::emit::Emitter;
 use super::phases::roles;
+use super::replicate::finish;
+use super::resume::close_all;
 use super::room::Room;
 use super::slots::Slots;
+use crate::model::check::Finding;
 use crate::model::command::Command;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
 use crate::model::failure::Failure;
@@ -16,6 +19,7 @@ use crate::model::phase::Phase;
 use crate::model::plan::Plan;
 use crate::model::run::Run;
 use crate::model::secrets::Secrets;
+use crate::model::task::Finish;
 use crate::store::{Folder, Journal, Locked, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -158,8 +162,9 @@ async fn work(
 async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) -> RunOutcome {
     match roles::run(cx).await {
         Ok(made) => {
-            databases(cx, candidates).await;
+            databases(cx, candidates.clone()).await;
             settings(cx, &made).await;
+            keep_up(cx, candidates).await;
         }
         Err(failure) => {
             // Without the roles nothing has an owner; no database is begun.
@@ -172,6 +177,30 @@ async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) -> RunOutc
         }
     }
     cx.emit.outcome()
+}
+
+/// `--max-replication-lag`, and `--stop-replication` upon that. A database that does not get there goes on following.
+async fn keep_up(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {
+    let Some(within_bytes) = cx.plan.replication.max_lag_bytes else { return };
+    let follows = |name: &str| {
+        cx.emit.with_run(|run| {
+            run.databases.get(name).is_some_and(|d| d.outcome == Some(DatabaseOutcome::Following))
+        })
+    };
+    let mut in_sync = Vec::new();
+    for candidate in candidates.into_iter().filter(|c| follows(&c.facts.name)) {
+        let db = database::Db::new(Arc::clone(cx), candidate.clone());
+        match finish::keep_up(&db, within_bytes).await {
+            Ok(()) => in_sync.push(candidate),
+            Err(failure) => {
+                let title = "the target is not in sync; it goes on following";
+                db.finding(Finding::warning("lag", title).because(failure.what));
+            }
+        }
+    }
+    if cx.plan.replication.finish && !cx.cancel.is_cancelled() {
+        close_all(cx, in_sync, Finish::default()).await;
+    }
 }
 
 async fn databases(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {

@@ -17,6 +17,12 @@ pub struct Finish {
     pub verify: Verify,
 }
 
+impl Default for Finish {
+    fn default() -> Self {
+        Self { timeout_s: 600, verify: Verify::Counts }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     /// Close the connection in good order.

@@ -147,10 +147,10 @@ fn mistakes_on_the_command_line_end_with_2_and_leave_nothing() {
     let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
     let file = pair.state.path().join("role-passwords");
     let shared = format!("--role-passwords={}", file.display());
-    let only_later = |flag: &str| {
+    let only_continuous = |flag: &str| {
         format!(
-            "{flag} is for continuous replication, which this version does not have yet; without it the migration \
-             is a one-time snapshot (--force-method dump)"
+            "{flag} is for continuous migration: add --force-method replication; without it the migration is a \
+             one-time snapshot (--force-method dump)"
         )
     };
     let both = ["-s", source.as_str(), "-t", target.as_str()];
@@ -159,14 +159,14 @@ fn mistakes_on_the_command_line_end_with_2_and_leave_nothing() {
         (vec!["-s", &source], "no server given: use -t or set TARGET_SERVICE_URI".to_owned()),
     ];
     let flags: [(&[&str], String); 10] = [
-        (&["--force-method", "replication"], only_later("--force-method replication")),
-        (&["--max-replication-lag", "5"], only_later("--max-replication-lag")),
-        (&["-m"], only_later("--mangle")),
+        (&["--replica-identity", "full"], only_continuous("--replica-identity")),
+        (&["--max-replication-lag", "5"], only_continuous("--max-replication-lag")),
+        (&["-m"], only_continuous("--mangle")),
         (
             &["--stop-replication"],
             "Stopping replication requires also '--max-replication-lag' >= 0".to_owned(),
         ),
-        (&["--stop-replication", "--max-replication-lag", "0"], only_later("--max-replication-lag")),
+        (&["--stop-replication", "--max-replication-lag", "0"], only_continuous("--max-replication-lag")),
         (
             &[&shared],
             format!(

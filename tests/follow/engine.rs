@@ -127,7 +127,7 @@ fn make_slow(pair: &Pair) {
     let sql = "CREATE FUNCTION wait(i int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN \
                IF (pg_catalog.pg_stat_file('slow', true)).size IS NOT NULL THEN PERFORM pg_catalog.pg_sleep(0.05); END IF; \
                RETURN true; END $$; \
-               CREATE TABLE slow (i int PRIMARY KEY CHECK (public.wait(i))); INSERT INTO slow SELECT generate_series(1, 600);";
+               CREATE TABLE slow (i int PRIMARY KEY CHECK (public.wait(i))); INSERT INTO slow SELECT generate_series(1, 200);";
     pair.source.psql("postgres", sql).unwrap();
     std::fs::write(pair.target.data_dir().join("slow"), "").unwrap();
 }
@@ -193,6 +193,22 @@ fn ctrl_c_before_it_follows_leaves_nothing() {
     assert_eq!(ran.code, 130, "{}", ran.stdout);
     assert_eq!(leftovers(&pair.source), Vec::<String>::new());
     assert_eq!(leftovers(&pair.target), Vec::<String>::new());
+}
+
+/// The reference tool's flags, with which it reports `done` of empty tables when the copy takes long.
+#[test]
+fn in_sync_and_closed_by_one_command() {
+    let pair = pair();
+    Traffic::prepare(&pair.source, "postgres");
+    let load = Load::default().bulk(5_000_000, 10).at_most(300);
+    load.start(&pair.source, "postgres").wait();
+    make_slow(&pair);
+    let ran = replicate(&pair, &["--max-replication-lag", "0", "--stop-replication"]);
+    ran.assert_done();
+    assert_eq!(ran.status("postgres"), "done");
+    let differences = differences(&pair);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
 }
 
 /// A table that is made while the target follows is on neither list, and the lag says nothing about it.

@@ -32,6 +32,8 @@ use tokio::time::Instant;
 /// Whoever writes now holds its lock for as long as its transaction takes.
 const LOCK_WAIT_MS: u32 = 10_000;
 const ASK_EVERY: Duration = Duration::from_millis(200);
+/// An operator who waits for the lag to go down stops waiting with Ctrl-C, and it goes on following.
+const KEEP_UP: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Sequences that are read in one round trip.
 const SEQUENCE_BATCH: usize = 200;
 
@@ -60,6 +62,18 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<(), Failure> {
     }
     // Ends the locks: now the source may be written to, and nothing of it arrives.
     drop(silence);
+    Ok(())
+}
+
+/// Waits, for as long as it takes, until the target lags behind by no more than this.
+pub(crate) async fn keep_up(db: &Db, within_bytes: u64) -> Result<(), Failure> {
+    let names =
+        names_for(&db.cx.plan, &db.name).ok_or_else(|| Failure::local("this migration has no names"))?;
+    let doing = db.cx.board.doing(&db.name, "waiting until the target is in sync", None);
+    let source = db.cx.source_session(&db.name).await?;
+    everything_is_ready(db, &source, &names).await?;
+    in_sync(db, &names, within_bytes, Instant::now() + KEEP_UP).await?;
+    drop(doing);
     Ok(())
 }
 
