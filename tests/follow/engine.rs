@@ -211,6 +211,41 @@ fn in_sync_and_closed_by_one_command() {
     assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
 }
 
+/// From and to every version that a source may have. Checksums of every table are compared on both sides by `finish`.
+fn follows_from_to(from: u32, to: u32) {
+    let find = |major| crate::versions(10).into_iter().find(|(m, _)| *m == major).map(|(_, options)| options);
+    let (Some(source), Some(target)) = (find(from), find(to)) else { return };
+    let start = |options: ClusterOptions| Cluster::start(options.setting("wal_level", "logical")).unwrap();
+    let pair = Pair::of(start(source), start(target));
+    let folder = std::env::var("PGPASSAGE_PG_VERSIONS").unwrap();
+    let load = Load::default().bulk(1_000_000, 10);
+    load.prepare(&pair.source, "postgres");
+    let traffic = load.start(&pair.source, "postgres");
+    traffic.until(|report| report.committed > 20);
+    let ran = replicate(&pair, &["--pgbin", &folder]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, ran.stdout);
+    traffic.until(|report| report.of_kind("bulk") == 1 && report.committed > 200);
+    traffic.stop();
+    let done = later(&pair, "finish", &["--verify", "checksums"]);
+    done.assert_done();
+    assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn follows_from_10_to_15() {
+    follows_from_to(10, 15);
+}
+
+#[test]
+fn follows_from_12_to_16() {
+    follows_from_to(12, 16);
+}
+
+#[test]
+fn follows_from_15_to_18() {
+    follows_from_to(15, 18);
+}
+
 /// A table that is made while the target follows is on neither list, and the lag says nothing about it.
 #[test]
 fn a_table_made_meanwhile_is_not_forgotten() {

@@ -1,14 +1,15 @@
 //! Both sides held against each other, table by table, over the source's catalog of this moment.
 
+use crate::engine::context::execute;
 use crate::engine::database::Db;
 use crate::engine::graph::{Graph, Ran};
 use crate::model::check::Finding;
 use crate::model::failure::Failure;
 use crate::model::task::Verify;
-use crate::model::units::TableName;
+use crate::model::units::{ServerVersion, TableName};
 use crate::pg::connect::Session;
 use crate::pg::facts::tables::{Belongs, gather};
-use crate::pg::statement::data::{checksum_rows, count_rows};
+use crate::pg::statement::data::{ROUNDED_FLOATS, checksum_rows, count_rows};
 use std::sync::Arc;
 
 pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
@@ -43,6 +44,12 @@ async fn compare(db: &Db, table: &TableName, how: Verify) -> Result<(), Failure>
         Verify::Counts | Verify::Nothing => count_rows(table),
     };
     let (source, target) = tokio::try_join!(db.cx.source_session(&db.name), db.cx.target_session(&db.name))?;
+    let writes_otherwise = |version: ServerVersion| !version.at_least(12);
+    if writes_otherwise(db.cx.source_facts.version) != writes_otherwise(db.cx.target_facts.version) {
+        for session in [&source, &target] {
+            execute(&db.cancel, session, ROUNDED_FLOATS).await?;
+        }
+    }
     let (ours, theirs) = tokio::join!(ask(db, &source, &sql), ask(db, &target, &sql));
     drop(doing);
     let text = |answer: &Result<String, Failure>| match answer {

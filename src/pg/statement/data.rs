@@ -140,6 +140,10 @@ pub fn refresh(view: &TableName) -> String {
     format!("REFRESH MATERIALIZED VIEW {}", Qualified(view))
 }
 
+/// From 12 on floating-point numbers are written in the shortest form that is exact, before with all digits: rounded to 15
+/// digits they look the same.
+pub const ROUNDED_FLOATS: &str = "SET extra_float_digits = 0";
+
 /// How many rows a table itself has, as text.
 pub fn count_rows(table: &TableName) -> String {
     format!("SELECT pg_catalog.count(*)::text || ' rows' FROM ONLY {}", Qualified(table))
