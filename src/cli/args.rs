@@ -218,6 +218,9 @@ pub struct FinishArgs {
     /// How both sides are held against each other
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Verify::Counts)]
     pub verify: Verify,
+    /// Definitions on the source were changed since the start, and on the target in the same way
+    #[arg(long)]
+    pub accept_schema_changes: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

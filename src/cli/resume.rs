@@ -13,7 +13,7 @@ use crate::model::failure::FailureKind;
 use crate::model::passwords::Passwords;
 use crate::model::plan::Plan;
 use crate::model::secrets::{PlaceholderKey, Secrets};
-use crate::model::task::{Finish, Task, Verify};
+use crate::model::task::{Finish, Schema, Task, Verify};
 use crate::store::Folder;
 use anyhow::{Context, Result, anyhow};
 use std::collections::BTreeMap;
@@ -25,7 +25,8 @@ pub(super) async fn finish(args: FinishArgs) -> Exit {
         VerifyFlag::Counts => Verify::Counts,
         VerifyFlag::Checksums => Verify::Checksums,
     };
-    let how = Finish { timeout_s: args.timeout, verify };
+    let schema = if args.accept_schema_changes { Schema::MayDiffer } else { Schema::MustBeTheSame };
+    let how = Finish { timeout_s: args.timeout, verify, schema };
     run(&args.of, Task::Finish(how)).await
 }
 

@@ -2,7 +2,7 @@
 
 use super::context::{Cx, guarded};
 use super::phases::{create, data, existing, load, schema, settings};
-use super::replicate::remove::remove;
+use super::replicate::remove::{What, remove};
 use super::replicate::{publish, subscribe};
 use super::sessions::Pools;
 use crate::model::check::{Finding, Severity};
@@ -48,6 +48,7 @@ pub(crate) struct Db {
     pub(crate) cancel: CancellationToken,
     pub(crate) pools: Pools,
     triggers_held_off: AtomicBool,
+    copies_again: AtomicBool,
     aborted: OnceLock<Failure>,
     /// Tables that have their statistics.
     analyzed: Mutex<HashSet<TableName>>,
@@ -67,6 +68,7 @@ impl Db {
             method: candidate.method,
             pools: Pools::default(),
             triggers_held_off: AtomicBool::new(false),
+            copies_again: AtomicBool::new(false),
             aborted: OnceLock::new(),
             analyzed: Mutex::default(),
             lost: AtomicU64::new(0),
@@ -115,6 +117,17 @@ impl Db {
     /// Rows go into tables that were there before, and their triggers and foreign keys are held off meanwhile.
     pub(crate) fn holds_triggers_off(&self) -> bool {
         self.triggers_held_off.load(Ordering::Relaxed)
+    }
+
+    /// Tables hold rows of an earlier copy of ours, which the new ones replace.
+    pub(crate) fn copies_again(&self) -> bool {
+        self.copies_again.load(Ordering::Relaxed)
+    }
+
+    /// From now on; no trigger and no foreign key may see it.
+    pub(crate) fn copy_again(&self) {
+        self.copies_again.store(true, Ordering::Relaxed);
+        self.hold_triggers_off();
     }
 
     pub(crate) fn note_analyzed(&self, tables: &[&TableName]) {
@@ -171,7 +184,7 @@ pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
     db.pools.clear();
     if result.is_err() && db.method == Method::Replication {
         // Nobody would read from the slot, and the source would keep its log for ever.
-        remove(&db.cx, &db.name).await;
+        remove(&db.cx, &db.name, What::All).await;
     }
     let (outcome, message) = match result {
         Ok(()) if db.method == Method::Replication => {

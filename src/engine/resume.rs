@@ -3,11 +3,12 @@
 
 use super::Handle;
 use super::board::Board;
-use super::checks::{Found, reach};
+use super::checks::{Found, Reached, reach};
 use super::context::Cx;
 use super::database::{Candidate, Db};
 use super::emit::Emitter;
-use super::replicate::{finish, remove};
+use super::replicate::finish::{self, Closed};
+use super::replicate::remove::{What, remove};
 use super::room::Room;
 use super::run::{end, listen, local};
 use super::slots::Slots;
@@ -20,7 +21,9 @@ use crate::model::run::Run;
 use crate::model::secrets::Secrets;
 use crate::model::task::{Finish, Task};
 use crate::model::units::Side;
-use crate::pg::tools::{ToolSearch, find_pg_dump};
+use crate::pg::connect::Server;
+use crate::pg::facts::databases::session_defaults;
+use crate::pg::tools::{Tool, ToolSearch, ToolVersion, find_pg_dump};
 use crate::store::{Folder, Journal};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -68,19 +71,31 @@ async fn work(
         biased;
         () = cancel.cancelled() => return Err(Failure::interrupted()),
         both = async {
-            tokio::try_join!(
+            tokio::join!(
                 reach(&plan, Side::Source, &plan.source, &secrets.source),
                 reach(&plan, Side::Target, &plan.target, &secrets.target),
             )
-        } => both?,
+        } => both,
+    };
+    let (source, target) = match task {
+        Task::Finish(_) => (source?, target?),
+        Task::Stop | Task::Clean => whoever_is_there(&plan, &secrets, (source, target))?,
     };
     let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
-    let tool = find_pg_dump(&search, source.facts.version.major(), target.facts.version.major())
-        .await
-        .map_err(|e| Failure::refused(e.to_string()))?;
+    let tool = find_pg_dump(&search, source.facts.version.major(), target.facts.version.major()).await;
+    // Nothing is dumped any more.
+    let none = || Tool { path: std::path::PathBuf::new(), version: ToolVersion { major: 0, minor: 0 } };
+    let tool = tool.unwrap_or_else(|_| none());
     let found = Found { source, target, tool, candidates: Vec::new() };
     let room = Room::within(&plan, &found, &emit);
-    let candidates = candidates(&found, &emit);
+    let mut candidates = candidates(&found, &emit);
+    if matches!(task, Task::Finish(_)) {
+        for candidate in &mut candidates {
+            // Nothing is set in this session: it shows what sessions of this database get by themselves.
+            let session = found.source.server.connect(&candidate.facts.name, &[]).await?;
+            candidate.defaults = session_defaults(&session).await?;
+        }
+    }
     let cx = Arc::new(Cx {
         tool: found.tool,
         plan,
@@ -98,10 +113,46 @@ async fn work(
         cancel,
     });
     match task {
-        Task::Finish(how) => close_all(&cx, candidates, how).await,
+        Task::Finish(how) => {
+            if !cx.emit.with_run(|run| run.settings_ended) {
+                let title = "the first run ended before the settings of roles were set";
+                let fix = "set them on the target as they are on the source";
+                cx.finding(Finding::lost("role-settings", title).fix(fix));
+            }
+            close_all(&cx, candidates, how).await;
+        }
         Task::Stop | Task::Clean => discontinue(&cx).await,
     }
     Ok(cx.emit.outcome())
+}
+
+/// One server that is gone must not keep us from cleaning up on the other. What is left there is named when it cannot be
+/// reached again.
+fn whoever_is_there(
+    plan: &Plan,
+    secrets: &Secrets,
+    reached: (Result<Reached, Failure>, Result<Reached, Failure>),
+) -> Result<(Reached, Reached), Failure> {
+    let name = format!("pgpassage/{} {}", env!("CARGO_PKG_VERSION"), plan.id);
+    let stand_in = |other: &Reached, server: Server| Reached {
+        server,
+        facts: other.facts.clone(),
+        home: other.home.clone(),
+        databases: Vec::new(),
+    };
+    match reached {
+        (Ok(source), Ok(target)) => Ok((source, target)),
+        (Ok(source), Err(_)) => {
+            let server = Server::new(plan.target.clone(), secrets.target.clone(), name);
+            let target = stand_in(&source, server);
+            Ok((source, target))
+        }
+        (Err(_), Ok(target)) => {
+            let server = Server::new(plan.source.clone(), secrets.source.clone(), name);
+            Ok((stand_in(&target, server), target))
+        }
+        (Err(failure), Err(_)) => Err(failure),
+    }
 }
 
 /// The databases that follow, as both servers know them now.
@@ -132,13 +183,12 @@ pub(super) async fn close_all(cx: &Arc<Cx>, candidates: Vec<Candidate>, how: Fin
         let result = finish::run(&db, how).await;
         db.pools.clear();
         let (outcome, phase, message) = match result {
-            Ok(()) if db.losses() == 0 => {
+            Ok(Closed::Cleanly) => {
                 (DatabaseOutcome::Done, PhaseOutcome::Done, "the connection is closed".to_owned())
             }
-            Ok(()) => {
-                let message =
-                    "the connection is closed, and something is missing; see the findings".to_owned();
-                (DatabaseOutcome::Incomplete, PhaseOutcome::Warned, message)
+            Ok(Closed::WithLeftovers) => {
+                let message = "the connection is closed, and something of ours is left; see the findings";
+                (DatabaseOutcome::Incomplete, PhaseOutcome::Warned, message.to_owned())
             }
             Err(failure) => {
                 let message = format!("not closed, it goes on following: {}", failure.what);
@@ -164,10 +214,17 @@ async fn discontinue(cx: &Arc<Cx>) {
         let followed = cx.emit.with_run(|run| {
             run.databases.get(&database).is_some_and(|d| d.outcome == Some(DatabaseOutcome::Following))
         });
-        if remove::remove(cx, &database).await && followed {
+        if remove(cx, &database, What::All).await && followed {
             let message = "discontinued; what was copied stays".to_owned();
             let outcome = DatabaseOutcome::Cancelled;
             cx.emit.record(Event::DatabaseEnded { database, outcome, message });
         }
+    }
+    let unended: Vec<_> = cx.emit.with_run(|run| {
+        run.databases.iter().filter(|(_, d)| d.outcome.is_none()).map(|(name, _)| name.clone()).collect()
+    });
+    for database in unended {
+        let message = "ended before it was worked through".to_owned();
+        cx.emit.record(Event::DatabaseEnded { database, outcome: DatabaseOutcome::Cancelled, message });
     }
 }

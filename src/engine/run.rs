@@ -8,6 +8,7 @@ use super::database;
 use super::emit::Emitter;
 use super::phases::roles;
 use super::replicate::finish;
+use super::replicate::remove::{What, remove};
 use super::resume::close_all;
 use super::room::Room;
 use super::slots::Slots;
@@ -216,6 +217,7 @@ async fn databases(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {
             if task.await.is_err() {
                 let message = "pgpassage failed in the middle of this database; please report it".to_owned();
                 let outcome = DatabaseOutcome::Failed;
+                remove(&cx, &name, What::All).await;
                 cx.emit.record(Event::DatabaseEnded { database: name, outcome, message });
             }
             drop(permit);

@@ -61,7 +61,8 @@ impl Drop for Burden {
 /// Held while working; given on to the next one when dropped.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    slots: Slots,
+    /// Absent once it has been given on.
+    slots: Option<Slots>,
 }
 
 /// A slot together with what its work weighs.
@@ -116,28 +117,35 @@ impl Slots {
     }
 
     fn slot(&self) -> Slot {
-        Slot { slots: self.clone() }
+        Slot { slots: Some(self.clone()) }
     }
 
+    /// Gives a slot to the next one who still waits. In a loop: after a cancel thousands of waiters may have gone.
     fn release(&self) {
-        let mut next = {
-            let mut inner = self.lock();
-            let next = inner.waiting.pop();
-            if next.is_none() {
-                inner.free += 1;
+        loop {
+            let next = {
+                let mut inner = self.lock();
+                let next = inner.waiting.pop();
+                if next.is_none() {
+                    inner.free += 1;
+                }
+                next
+            };
+            let Some(waiter) = next else { return };
+            // Sent outside the lock. One that has gone away sends it back, and must not release it once more.
+            match waiter.wake.send(self.slot()) {
+                Ok(()) => return,
+                Err(mut slot) => drop(slot.slots.take()),
             }
-            next
-        };
-        // Sent outside the lock: a waiter that has gone away gives its slot back by dropping it, which comes here.
-        if let Some(waiter) = next.take() {
-            drop(waiter.wake.send(self.slot()));
         }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.slots.release();
+        if let Some(slots) = self.slots.take() {
+            slots.release();
+        }
     }
 }
 

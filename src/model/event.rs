@@ -97,6 +97,11 @@ pub enum Event {
         database: String,
         table: TableName,
     },
+    /// What the source's definitions were under the snapshot, as one value.
+    SchemaSeen {
+        database: String,
+        fingerprint: String,
+    },
     /// The target follows the source: every table is ready, and changes arrive.
     Following {
         database: String,

@@ -55,6 +55,8 @@ pub struct DatabaseRun {
     pub outcome: Option<DatabaseOutcome>,
     pub message: String,
     pub method: Option<Method>,
+    /// What the source's definitions were under the snapshot, as one value.
+    pub schema: Option<String>,
     /// Tables whose replica identity on the source is not what it was, and what it was.
     pub identities: BTreeMap<TableName, TableIdentity>,
 }
@@ -98,6 +100,7 @@ impl Run {
                 self.pid = *pid;
                 self.outcome = None;
                 self.stopping = None;
+                self.refused = None;
             }
             Event::Started { pid, id, .. } => {
                 self.id.clone_from(id);
@@ -133,7 +136,18 @@ impl Run {
                     database.existed = planned.exists_on_target;
                 }
             }
+            Event::Following { database } => {
+                self.database(database).outcome = Some(DatabaseOutcome::Following);
+            }
+            Event::SchemaSeen { database, fingerprint } => {
+                self.database(database).schema = Some(fingerprint.clone());
+            }
             Event::PhaseBegan { phase, database: Some(name) } => {
+                if *phase == Phase::Close {
+                    // Looked at anew: what an earlier attempt missed may be there now.
+                    self.findings
+                        .retain(|f| f.severity != Severity::Lost || f.database.as_ref() != Some(name));
+                }
                 let database = self.database(name);
                 database.began_ms.get_or_insert(at_ms);
                 // Copy and indexes overlap: what is shown never moves backwards.

@@ -10,16 +10,25 @@ pub enum Verify {
     Checksums,
 }
 
+/// Whether definitions on the source may have changed since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    MustBeTheSame,
+    /// The operator has made the same changes on the target.
+    MayDiffer,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finish {
     /// How long to wait until the target is in sync, in seconds.
     pub timeout_s: u64,
     pub verify: Verify,
+    pub schema: Schema,
 }
 
 impl Default for Finish {
     fn default() -> Self {
-        Self { timeout_s: 600, verify: Verify::Counts }
+        Self { timeout_s: 600, verify: Verify::Counts, schema: Schema::MustBeTheSame }
     }
 }
 

@@ -132,6 +132,83 @@ fn make_slow(pair: &Pair) {
     std::fs::write(pair.target.data_dir().join("slow"), "").unwrap();
 }
 
+/// Tables without a key: by an index, or copied again at the end, whatever refers to them or fires on them.
+#[test]
+fn tables_without_a_key_are_the_same_at_the_end() {
+    let pair = pair();
+    let schema = "CREATE TABLE parent (a int, b text); ALTER TABLE parent ADD UNIQUE (a); \
+                  CREATE TABLE child (id int PRIMARY KEY, a int REFERENCES parent (a) ON DELETE CASCADE); \
+                  CREATE TABLE audit (id serial PRIMARY KEY, what text); \
+                  CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.audit (what) VALUES (TG_OP); RETURN NULL; END $$; \
+                  CREATE TRIGGER noted AFTER DELETE ON parent FOR EACH ROW EXECUTE FUNCTION note(); \
+                  CREATE TABLE big (a int, b text); \
+                  INSERT INTO parent SELECT i, i FROM generate_series(1, 50) i; INSERT INTO child SELECT i, i FROM generate_series(1, 50) i; \
+                  INSERT INTO big SELECT i, repeat('x', 500) FROM generate_series(1, 5000) i; \
+                  CREATE TABLE indexed (a int NOT NULL UNIQUE, b text); INSERT INTO indexed VALUES (1, 'x');";
+    pair.source.psql("postgres", schema).unwrap();
+    let before = identities(&pair.source, "postgres");
+    let ran = replicate(&pair, &["--replica-identity", "skip"]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, ran.stdout);
+    let change = "UPDATE parent SET b = 'changed' WHERE a > 10; DELETE FROM parent WHERE a < 5; DELETE FROM big WHERE a > 100; \
+                  UPDATE indexed SET b = 'y'; INSERT INTO child VALUES (100, 20);";
+    pair.source.psql("postgres", change).unwrap();
+    later(&pair, "finish", &["--verify", "checksums"]).assert_done();
+    assert_eq!(differences(&pair), Vec::<String>::new());
+    assert_eq!(identities(&pair.source, "postgres"), before);
+}
+
+#[test]
+fn identities_are_restored_by_finish() {
+    let pair = pair();
+    let schema = "CREATE TABLE indexed (a int NOT NULL UNIQUE, b text); INSERT INTO indexed VALUES (1, 'x'); \
+                  CREATE TABLE whole (a int, b text); INSERT INTO whole VALUES (1, 'x'), (1, 'x')";
+    pair.source.psql("postgres", schema).unwrap();
+    let before = identities(&pair.source, "postgres");
+    assert_eq!(replicate(&pair, &["--replica-identity", "full"]).code, 0);
+    assert_ne!(identities(&pair.source, "postgres"), before);
+    pair.source.psql("postgres", "UPDATE indexed SET b = 'y'; UPDATE whole SET b = 'z'").unwrap();
+    later(&pair, "finish", &["--verify", "checksums"]).assert_done();
+    assert_eq!(identities(&pair.source, "postgres"), before);
+    assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
+}
+
+/// A column that was added on the source is missing on the target, and no count says so.
+#[test]
+fn changed_definitions_are_noticed() {
+    let pair = pair();
+    pair.source.psql("postgres", "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)").unwrap();
+    assert_eq!(replicate(&pair, &[]).code, 0);
+    pair.source.psql("postgres", "ALTER TABLE t ADD b int DEFAULT 7").unwrap();
+    let refused = later(&pair, "finish", &[]);
+    assert_eq!(refused.code, 4, "{}", refused.stdout);
+    assert!(
+        refused.findings("warning").join("\n").contains("definitions on the source are not what they were")
+    );
+    pair.target.psql("postgres", "ALTER TABLE t ADD b int DEFAULT 7").unwrap();
+    let done = later(&pair, "finish", &["--accept-schema-changes", "--verify", "checksums"]);
+    done.assert_done();
+    assert_eq!(differences(&pair), Vec::<String>::new());
+}
+
+/// A target that is gone does not keep the slot on the source, which would fill its disk.
+#[test]
+fn stop_cleans_the_source_when_the_target_is_gone() {
+    let pair = pair();
+    pair.source.psql("postgres", "CREATE TABLE t (a int PRIMARY KEY)").unwrap();
+    assert_eq!(replicate(&pair, &[]).code, 0);
+    pair.target.stop().unwrap();
+    let stopped = later(&pair, "stop", &[]);
+    assert_eq!(stopped.code, 3, "{}\n{}", stopped.stderr, stopped.stdout);
+    assert!(
+        stopped.stdout.contains("subscription pgpassage_follow_postgres_sub on the target"),
+        "{}",
+        stopped.stdout
+    );
+    assert_eq!(leftovers(&pair.source), Vec::<String>::new());
+    let status = later(&pair, "status", &[]);
+    assert_eq!(status.json["migration"]["status"], "failed", "{}", status.stdout);
+}
+
 /// Killed in the middle of the copy, a slot stays behind; `clean` finds it by the journal.
 #[test]
 fn clean_removes_what_a_killed_run_left() {

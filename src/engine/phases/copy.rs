@@ -11,7 +11,7 @@ use crate::model::units::{TableName, thousands};
 use crate::pg::facts::tables::{self, Belongs, TableFacts};
 use crate::pg::quote::Qualified;
 use crate::pg::statement::data::{
-    CopyFormat, Rows, Written, copy_in, copy_out, lock_access_share, lock_now, truncate_only,
+    CopyFormat, Rows, Written, copy_in, copy_out, delete_only, lock_access_share, lock_now, truncate_only,
 };
 use crate::pg::wire::{CopyStats, RelayError, relay};
 use std::time::Instant;
@@ -239,6 +239,11 @@ async fn relay_rows(db: &Db, pair: &mut Pair, haul: Haul<'_>, first: String) -> 
     let written = written(db, haul);
     let into = copy_in(haul.into, &table.columns, format, written);
     let prepare = match table.belongs {
+        // In the transaction that brings the new ones. Of partitions all were deleted before: rows of one may have come
+        // into another.
+        Belongs::User if db.copies_again() && table.ancestors.is_empty() => {
+            format!("BEGIN; {}", delete_only(&table.name))
+        }
         Belongs::User if written == Written::Frozen => format!("BEGIN; {}", truncate_only(&[&table.name])),
         Belongs::User => "BEGIN".to_owned(),
         Belongs::Extension { .. } => format!("BEGIN; {}", make_room(db, table).await?),
@@ -274,7 +279,7 @@ async fn cancellable<T>(
 /// Never a partition: rows of another one may have come into it by way of the top of their tree, and truncating would
 /// lose them.
 pub(super) fn may_freeze(db: &Db, table: &TableFacts) -> bool {
-    let alone = !db.occupied && table.ancestors.is_empty();
+    let alone = !db.occupied && !db.copies_again() && table.ancestors.is_empty();
     alone && table.size_bytes >= FROZEN_FROM_BYTES && db.cx.target_facts.superuser
 }
 

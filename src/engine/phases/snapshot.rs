@@ -22,6 +22,7 @@ use crate::model::units::{TableName, count_of, printable, readable};
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::objects::{self, LargeObjectFacts, SequenceFacts};
+use crate::pg::facts::replication::watch::schema_fingerprint;
 use crate::pg::facts::tables::{self, Belongs, IndexFacts, TableFacts};
 use crate::pg::statement::data::{lock_access_share, set_snapshot};
 use crate::pg::tools::redact;
@@ -208,6 +209,10 @@ async fn hold(db: &Arc<Db>, exported: Option<&str>) -> Result<Snapshot, Attempt>
     lock(db, &holder, &tables).await?;
     compare(db, &holder, &tables).await?;
     execute(&db.cancel, &holder, "SET LOCAL lock_timeout = 0").await?;
+    if exported.is_some() {
+        let seen = db.guarded(holder.canceller(), schema_fingerprint(&holder)).await?;
+        db.cx.emit.record(Event::SchemaSeen { database: db.name.clone(), fingerprint: seen.hash });
+    }
     let spare = Spare::default();
     let watch = tokio::spawn(watch(Arc::clone(db), Arc::clone(&holder), spare.clone()));
     let holder = std::sync::Mutex::new(Some(holder));

@@ -2,29 +2,30 @@
 //! both sides held against each other, and what was made is removed. Until that last step nothing is lost by going back:
 //! the database goes on following.
 
-use super::slot::names;
+use super::remove::{What, remove};
+use super::slot;
 use super::subscribe::readiness;
-use super::{names_for, remove, verify};
+use super::{names_for, verify};
 use crate::engine::context::{execute, guarded};
 use crate::engine::database::Db;
 use crate::engine::phases::{copy, data, large_objects, snapshot};
 use crate::model::check::Finding;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::names::{ObjectKind, ObjectNames};
-use crate::model::task::{Finish, Verify};
+use crate::model::task::{Finish, Schema, Verify};
 use crate::model::units::{Lsn, TableName, count_of, human_bytes};
 use crate::pg::connect::Session;
 use crate::pg::facts::objects::SequenceFacts;
 use crate::pg::facts::replication::objects::{TableState, subscribed_tables};
 use crate::pg::facts::replication::progress::{of_slot, position};
-use crate::pg::facts::replication::tables::{CandidateKind, candidates};
-use crate::pg::facts::replication::watch::{Other, waiting_behind, writers};
-use crate::pg::facts::tables::{Belongs, TableFacts};
-use crate::pg::statement::data::{delete_only, read_sequences, unlink_large_objects};
+use crate::pg::facts::replication::tables::candidates;
+use crate::pg::facts::replication::watch::{Other, schema_fingerprint, waiting_behind, writers};
+use crate::pg::facts::tables::{Belongs, TableFacts, gather};
+use crate::pg::statement::data::{AS_ORIGIN, AS_REPLICA, UNLINK_LARGE_OBJECTS, delete_only, read_sequences};
 use crate::pg::statement::replication::{
     EMIT_MARK, NamedTable, OWN_PID, TableForm, lock_against_writes, lock_timeout,
 };
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -37,32 +38,48 @@ const KEEP_UP: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Sequences that are read in one round trip.
 const SEQUENCE_BATCH: usize = 200;
 
-pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<(), Failure> {
+/// How a connection was closed: from the removal on there is no way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    Cleanly,
+    /// Something of ours could not be removed, and was named.
+    WithLeftovers,
+}
+
+/// # Errors
+/// Why it is not closed: then the database goes on following.
+pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
     let names =
         names_for(&db.cx.plan, &db.name).ok_or_else(|| Failure::local("this migration has no names"))?;
     let source = db.cx.source_session(&db.name).await?;
     everything_is_ready(db, &source, &names).await?;
     let silence = keep_silent(db, &source).await?;
+    definitions_are_the_same(db, &source, how.schema).await?;
     let deadline = Instant::now() + Duration::from_secs(how.timeout_s);
-    in_sync(db, &names, 0, deadline).await?;
+    in_sync(db, &names, Goal::Now, deadline).await?;
     carry_the_rest(db, &names).await?;
     if how.verify != Verify::Nothing {
         verify::run(db, how.verify).await?;
     }
-    still_silent(db, &silence).await?;
+    let waiting = still_silent(db, &silence).await?;
+    if !waiting.is_empty() {
+        return Err(Failure::refused(format!("the source is still written to: {}", slot::names(&waiting)))
+            .advise("stop the applications that write to the source, and finish again"));
+    }
     if db.losses() > 0 {
         // Nothing is removed: once the cause is, the next attempt can succeed.
         return Err(Failure::new(FailureKind::Server, "both sides are not equal; see the findings"));
     }
-    if !remove::remove(&db.cx, &db.name).await {
-        return Err(Failure::new(
-            FailureKind::Server,
-            "what was made for replication could not all be removed",
-        ));
+    remove(&db.cx, &db.name, What::Objects).await;
+    // Whoever came since then writes on the source as soon as our locks are gone.
+    let late = still_silent(db, &silence).await.unwrap_or_default();
+    if !late.is_empty() {
+        let title = "somebody waits to write on the source: what he writes there does not arrive any more";
+        db.finding(Finding::warning("late-writer", title).because(slot::names(&late)));
     }
-    // Ends the locks: now the source may be written to, and nothing of it arrives.
     drop(silence);
-    Ok(())
+    let clean = remove(&db.cx, &db.name, What::All).await;
+    Ok(if clean { Closed::Cleanly } else { Closed::WithLeftovers })
 }
 
 /// Waits, for as long as it takes, until the target lags behind by no more than this.
@@ -72,7 +89,7 @@ pub(crate) async fn keep_up(db: &Db, within_bytes: u64) -> Result<(), Failure> {
     let doing = db.cx.board.doing(&db.name, "waiting until the target is in sync", None);
     let source = db.cx.source_session(&db.name).await?;
     everything_is_ready(db, &source, &names).await?;
-    in_sync(db, &names, within_bytes, Instant::now() + KEEP_UP).await?;
+    in_sync(db, &names, Goal::Within(within_bytes), Instant::now() + KEEP_UP).await?;
     drop(doing);
     Ok(())
 }
@@ -117,17 +134,17 @@ struct Silence {
 }
 
 async fn keep_silent(db: &Db, source: &Session) -> Result<Silence, Failure> {
-    let all = db.guarded(source.canceller(), candidates(source)).await?;
-    let by_root = db.cx.source_facts.version.at_least(13);
-    let tables: Vec<_> = all
-        .iter()
-        .filter(|t| t.kind != CandidateKind::Partition || !by_root)
-        .map(|t| {
-            let partitioned = t.kind == CandidateKind::Partitioned;
-            let form = if partitioned { TableForm::Partitioned } else { TableForm::Plain };
-            NamedTable { name: &t.name, form }
-        })
-        .collect();
+    let scope = &db.cx.plan.scope.tables;
+    // The plain ones, unlogged ones among them, and the tops of partition trees, with which their partitions are locked.
+    let plain = db.guarded(source.canceller(), gather(source)).await?;
+    let mut wanted: BTreeMap<TableName, TableForm> = BTreeMap::new();
+    for table in plain.iter().filter(|t| t.belongs == Belongs::User && scope.selects(&db.name, &t.names())) {
+        match table.ancestors.last() {
+            Some(top) => wanted.insert(top.clone(), TableForm::Partitioned),
+            None => wanted.insert(table.name.clone(), TableForm::Plain),
+        };
+    }
+    let tables: Vec<_> = wanted.iter().map(|(name, form)| NamedTable { name, form: *form }).collect();
     let session = db.cx.source_session(&db.name).await?;
     let mut sql = vec!["BEGIN".to_owned(), lock_timeout(LOCK_WAIT_MS)];
     sql.extend(lock_against_writes(&tables));
@@ -135,9 +152,11 @@ async fn keep_silent(db: &Db, source: &Session) -> Result<Silence, Failure> {
         if failure.is_interruption() {
             return Err(failure);
         }
+        if failure.sqlstate.as_deref() != Some(snapshot::LOCK_NOT_AVAILABLE) {
+            return Err(failure.while_doing("locking the source's tables against writes"));
+        }
         let who = db.guarded(source.canceller(), writers(source, &[])).await.unwrap_or_default();
-        let what = format!("the source is still written to: {}", names(&who));
-        return Err(Failure::refused(if who.is_empty() { failure.what } else { what })
+        return Err(Failure::refused(format!("the source is still written to: {}", slot::names(&who)))
             .advise("stop the applications that write to the source, and finish again"));
     }
     let row = db.guarded(session.canceller(), session.query_one(OWN_PID, &[])).await?;
@@ -145,30 +164,48 @@ async fn keep_silent(db: &Db, source: &Session) -> Result<Silence, Failure> {
     Ok(Silence { session, pid })
 }
 
-/// Whoever waits for our locks would write on the source the moment they are gone, and lose it.
-async fn still_silent(db: &Db, silence: &Silence) -> Result<(), Failure> {
+/// Whoever waits for our locks: he would write on the source the moment they are gone, and lose it.
+async fn still_silent(db: &Db, silence: &Silence) -> Result<Vec<Other>, Failure> {
+    // It must have lasted to here.
+    execute(&db.cancel, &silence.session, "SELECT").await?;
     let watcher = db.cx.source_session(&db.name).await?;
-    let waiting: Vec<Other> = db.guarded(watcher.canceller(), waiting_behind(&watcher, silence.pid)).await?;
-    if waiting.is_empty() {
-        // It must have lasted to here.
-        return execute(&db.cancel, &silence.session, "SELECT").await;
-    }
-    Err(Failure::refused(format!("the source is still written to: {}", names(&waiting)))
-        .advise("stop the applications that write to the source, and finish again"))
+    db.guarded(watcher.canceller(), waiting_behind(&watcher, silence.pid)).await
 }
 
-/// Until the target has confirmed everything up to now, less what it may lag behind.
-pub(crate) async fn in_sync(
-    db: &Db,
-    names: &ObjectNames,
-    within_bytes: u64,
-    deadline: Instant,
-) -> Result<(), Failure> {
+/// A definition that was changed on the source did not travel, and rows that were never changed since look the same.
+async fn definitions_are_the_same(db: &Db, source: &Session, schema: Schema) -> Result<(), Failure> {
+    let then = db.cx.emit.with_run(|run| run.databases.get(&db.name).and_then(|d| d.schema.clone()));
+    let now = db.guarded(source.canceller(), schema_fingerprint(source)).await?;
+    let Some(_) = then.filter(|then| *then != now.hash) else { return Ok(()) };
+    let what =
+        "definitions on the source are not what they were when the migration began, and they do not travel";
+    match schema {
+        Schema::MustBeTheSame => Err(Failure::refused(what).advise(
+            "make the same changes on the target and finish with --accept-schema-changes, or start over",
+        )),
+        Schema::MayDiffer => {
+            db.finding(Finding::warning("schema-changed", what).because("accepted by the operator"));
+            Ok(())
+        }
+    }
+}
+
+/// What the target has to have confirmed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Goal {
+    /// Everything up to the moment of asking.
+    Now,
+    /// Everything but so many bytes, at some moment.
+    Within(u64),
+}
+
+/// Until the target has confirmed enough.
+async fn in_sync(db: &Db, names: &ObjectNames, goal: Goal, deadline: Instant) -> Result<(), Failure> {
     let session = db.cx.source_session(&db.name).await?;
     let slot = names.of(ObjectKind::Slot);
     // On a source that rests the target would confirm it only much later: a transaction of ours, without any change.
     execute(&db.cancel, &session, EMIT_MARK).await?;
-    let goal: Lsn = guarded(&db.cancel, session.canceller(), position(&session)).await?;
+    let now: Lsn = guarded(&db.cancel, session.canceller(), position(&session)).await?;
     loop {
         let progress = db.guarded(session.canceller(), of_slot(&session, &slot)).await?;
         let Some(progress) = progress.filter(|p| !p.health.is_lost()) else {
@@ -177,9 +214,16 @@ pub(crate) async fn in_sync(
             )
             .advise("start over: pgpassage stop, then migrate into an empty database"));
         };
-        let lag = progress.confirmed_flush_lsn.map(|confirmed| goal.bytes_since(confirmed));
-        if lag.is_some_and(|lag| lag <= within_bytes) {
+        let (lag, most) = match goal {
+            Goal::Now => (progress.confirmed_flush_lsn.map(|confirmed| now.bytes_since(confirmed)), 0),
+            Goal::Within(bytes) => (progress.lag_bytes, bytes),
+        };
+        if lag.is_some_and(|lag| lag <= most) {
             return Ok(());
+        }
+        if matches!(goal, Goal::Within(_)) {
+            // Where nobody writes, what the server itself writes now and then would stay unconfirmed for long.
+            execute(&db.cancel, &session, EMIT_MARK).await?;
         }
         if Instant::now() > deadline {
             let lag = lag
@@ -198,24 +242,25 @@ pub(crate) async fn in_sync(
 /// Sequences, unlogged tables, tables of which only new rows or none came, large objects, materialized views.
 async fn carry_the_rest(db: &Arc<Db>, names: &ObjectNames) -> Result<(), Failure> {
     let held = snapshot::hold_for_copy(db).await?;
-    let followed = followed_in_full(db, names).await?;
+    let (followed, logged) = followed_in_full(db, names).await?;
     let again: Vec<&TableFacts> = held
         .tables
         .iter()
-        .filter(|t| t.belongs == Belongs::User && !t.names().iter().any(|name| followed.contains(name)))
+        .filter(|t| !t.names().iter().any(|name| followed.contains(name)) || !logged.contains(&t.name))
         .collect();
-    db.hold_triggers_off();
+    db.copy_again();
     let target = db.target().await?;
-    for table in &again {
-        execute(&db.cancel, &target, &delete_only(&table.name)).await?;
+    let partitions: Vec<_> =
+        again.iter().filter(|t| !t.ancestors.is_empty()).map(|t| delete_only(&t.name)).collect();
+    if !partitions.is_empty() {
+        execute(&db.cancel, &target, &format!("{AS_REPLICA}; {}; {AS_ORIGIN}", partitions.join("; ")))
+            .await?;
     }
     for table in again {
         copy::run(db, &held, table).await?;
     }
-    if !held.large_objects.is_empty() {
-        execute(&db.cancel, &target, unlink_large_objects()).await?;
-        large_objects::run(db, &held, &held.large_objects).await?;
-    }
+    while !db.guarded(target.canceller(), target.query(UNLINK_LARGE_OBJECTS, &[])).await?.is_empty() {}
+    large_objects::run(db, &held, &held.large_objects).await?;
     let mut values = Vec::new();
     for batch in held.sequences.chunks(SEQUENCE_BATCH) {
         values.extend(read(db, batch).await?);
@@ -227,12 +272,17 @@ async fn carry_the_rest(db: &Arc<Db>, names: &ObjectNames) -> Result<(), Failure
     Ok(())
 }
 
-/// Those whose every change has arrived.
-async fn followed_in_full(db: &Db, names: &ObjectNames) -> Result<HashSet<TableName>, Failure> {
+/// Those whose every change has arrived, by the name that is published; and all that can be published at all, for of an
+/// unlogged partition nothing arrives.
+async fn followed_in_full(
+    db: &Db,
+    names: &ObjectNames,
+) -> Result<(HashSet<TableName>, HashSet<TableName>), Failure> {
     let source = db.cx.source_session(&db.name).await?;
     let publication = names.of(ObjectKind::Publication);
     let all = db.guarded(source.canceller(), candidates(&source)).await?;
-    Ok(all.into_iter().filter(|t| t.publications.contains(&publication)).map(|t| t.name).collect())
+    let followed = all.iter().filter(|t| t.publications.contains(&publication)).map(|t| t.name.clone());
+    Ok((followed.collect(), all.iter().map(|t| t.name.clone()).collect()))
 }
 
 async fn read(db: &Db, batch: &[SequenceFacts]) -> Result<Vec<data::SequenceValue>, Failure> {

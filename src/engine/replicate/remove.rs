@@ -7,7 +7,7 @@ use crate::engine::sessions::settings;
 use crate::model::check::Finding;
 use crate::model::event::{Event, ObjectKind, ServerObject, TableIdentity};
 use crate::model::failure::Failure;
-use crate::model::run::LedgerState;
+use crate::model::run::{LedgerState, Run};
 use crate::model::units::{Side, TableName};
 use crate::pg::connect::{Server, Session};
 use crate::pg::error::Error;
@@ -27,16 +27,27 @@ const WALSENDER: Duration = Duration::from_secs(5);
 const LOCK_WAIT_MS: u32 = 2_000;
 const LOCK_TRIES: u32 = 5;
 
+/// What is to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    All,
+    /// All but the changes of replica identities, which no lock of ours may be in the way of.
+    Objects,
+}
+
 /// Removes everything of ours that belongs to this database, and names what is left.
 ///
 /// Returns whether nothing is left.
-pub(crate) async fn remove(cx: &Cx, database: &str) -> bool {
+pub(crate) async fn remove(cx: &Cx, database: &str, what: What) -> bool {
+    let changed = |run: &Run| match what {
+        What::All => run.databases.get(database).map(|d| d.identities.clone()).unwrap_or_default(),
+        What::Objects => BTreeMap::new(),
+    };
     let (objects, identities) = cx.emit.with_run(|run| {
         let of_database = |o: &ServerObject| o.database.as_deref() == Some(database);
         let lines = run.ledger.values().filter(|l| l.state != LedgerState::NotOurs && of_database(&l.object));
         let objects: Vec<_> = lines.map(|l| l.object.clone()).collect();
-        let identities = run.databases.get(database).map(|d| d.identities.clone()).unwrap_or_default();
-        (objects, identities)
+        (objects, changed(run))
     });
     if objects.is_empty() && identities.is_empty() {
         return true;
@@ -52,9 +63,8 @@ pub(crate) async fn remove(cx: &Cx, database: &str) -> bool {
         let mut left: Vec<_> = mine
             .map(|l| format!("{} {} on the {}", word(l.object.kind), l.object.name, l.object.side))
             .collect();
-        let changed = run.databases.get(database).map(|d| d.identities.clone()).unwrap_or_default();
         left.extend(
-            changed.keys().map(|table| format!("the changed replica identity of {table} on the source")),
+            changed(run).keys().map(|table| format!("the changed replica identity of {table} on the source")),
         );
         left
     });

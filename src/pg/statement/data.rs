@@ -6,6 +6,7 @@ use crate::pg::facts::objects::LargeObjectFacts;
 use crate::pg::facts::relations::ForeignKey;
 use crate::pg::facts::tables::{Belongs, TableFacts};
 use crate::pg::quote::{Ident, Literal, Qualified, column_list};
+use crate::pg::statement::replication::NamedTable;
 
 /// The form in which rows travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,24 +146,27 @@ pub fn refresh(view: &TableName) -> String {
 pub const ROUNDED_FLOATS: &str = "SET extra_float_digits = 0";
 
 /// How many rows a table itself has, as text.
-pub fn count_rows(table: &TableName) -> String {
-    format!("SELECT pg_catalog.count(*)::text || ' rows' FROM ONLY {}", Qualified(table))
+pub fn count_rows(table: NamedTable<'_>) -> String {
+    format!("SELECT pg_catalog.count(*)::text || ' rows' FROM {table}")
 }
 
 /// The same with a sum over a hash of each row's text: the order of rows does not matter.
-pub fn checksum_rows(table: &TableName) -> String {
+pub fn checksum_rows(table: NamedTable<'_>) -> String {
     format!(
         "SELECT pg_catalog.count(*)::text || ' rows, checksum ' || \
          coalesce(pg_catalog.sum(('x' || pg_catalog.substr(pg_catalog.md5(t::text), 1, 15))::bit(60)::int8), 0)::text \
-         FROM ONLY {} t",
-        Qualified(table)
+         FROM {table} t"
     )
 }
 
-/// All of the database: before they are copied again.
-pub fn unlink_large_objects() -> &'static str {
-    "SELECT pg_catalog.lo_unlink(m.oid) FROM pg_catalog.pg_largeobject_metadata m"
-}
+/// No trigger fires and no foreign key is looked at, and back.
+pub const AS_REPLICA: &str = "SET session_replication_role = replica";
+pub const AS_ORIGIN: &str = "SET session_replication_role = DEFAULT";
+
+/// Some of the database's, one row each: before they are copied again, until there are none. Each is locked until the
+/// transaction ends, and the server's room for locks is limited.
+pub const UNLINK_LARGE_OBJECTS: &str = "SELECT pg_catalog.lo_unlink(m.oid) FROM (SELECT l.oid FROM \
+     pg_catalog.pg_largeobject_metadata l ORDER BY l.oid LIMIT 1000) m";
 
 /// Several tables in one statement: from 11. Each is a transaction of its own (manual, ANALYZE).
 pub fn analyze(tables: &[&TableName]) -> String {
