@@ -31,12 +31,15 @@
 //! checks ─► roles ─► for each database, the largest first:
 //!   database   made with the source's encoding, locale, owner; or the policy for one that is not empty
 //!   schema     one snapshot, its locks, pg_dump's archive under it, and of that what rows need
-//!   copy ┐     tables and large objects from socket to socket, the largest first, counted on both sides
-//!   indexes ┘  each as soon as its table is in; then foreign keys, triggers, policies, privileges
-//!   data       sequences, materialized views, statistics
+//!   copy ┐     tables and large objects from socket to socket, counted on both sides: one graph with the indexes,
+//!   indexes ┘  in which the longest chain goes first; then foreign keys, triggers, policies, privileges
+//!   data       sequences, materialized views, statistics that were not gathered on the way
 //!   settings   event triggers, the database's own settings, privileges and limits
 //! ─► settings of roles
 //! ```
+//! Continuously, publications and a slot come before the schema, and the copy reads the slot's snapshot; the subscription
+//! follows upon the copy, and the database *follows* until a later command closes the connection (`engine::replicate`).
+//!
 //! The engine executes each entry of the archive itself, exactly once, and accounts for it: pg_restore's exit code and
 //! error text could not say which object a lost index belongs to.
 //!
@@ -50,6 +53,8 @@
 //!   snapshot says of each is compared with what is true under the lock: an exported snapshot alone does not protect from
 //!   a rewrite ([`engine`], phase snapshot).
 //! - Before a database is done, a transaction that writes is committed with synchronous_commit on.
+//! - A slot that nobody reads from fills the source's disk: before a database follows, whatever ends the run removes what
+//!   was made; after that only finish, stop and clean do.
 //! - Secrets have a type without `Serialize` and with an empty `Debug`; they reach children through a file in memory.
 //! - What a server says is data: bounded, escaped before it is shown, never put into SQL unquoted.
 //! - Every wait has a bound or ends with the run's token; interruption is a value, not an error.
