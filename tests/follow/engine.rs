@@ -323,6 +323,74 @@ fn follows_from_15_to_18() {
     follows_from_to(15, 18);
 }
 
+/// Nobody is a superuser: REPLICATION and ownership on the source, pg_create_subscription on the target.
+#[test]
+fn plain_roles_with_the_named_rights_will_do() {
+    let find = |major| crate::versions(16).into_iter().find(|(m, _)| *m == major).map(|(_, options)| options);
+    let (Some(source), Some(target)) = (find(16), find(17)) else { return };
+    let start = |options: ClusterOptions| {
+        Cluster::start(options.password("secret").setting("wal_level", "logical")).unwrap()
+    };
+    let pair = Pair::of(start(source), start(target));
+    let folder = std::env::var("PGPASSAGE_PG_VERSIONS").unwrap();
+    pair.source
+        .psql(
+            "postgres",
+            "CREATE ROLE mover LOGIN REPLICATION PASSWORD 'moving'; CREATE DATABASE shop OWNER mover",
+        )
+        .unwrap();
+    pair.source
+        .psql("shop", "SET ROLE mover; CREATE TABLE t (a serial PRIMARY KEY, b text); INSERT INTO t (b) VALUES ('x'), ('y')")
+        .unwrap();
+    pair.target
+        .psql(
+            "postgres",
+            "CREATE ROLE mover LOGIN CREATEDB PASSWORD 'moving'; GRANT pg_create_subscription TO mover",
+        )
+        .unwrap();
+    let (source, target) = (
+        pair.source.uri_for("mover", Some("moving"), "shop"),
+        pair.target.uri_for("mover", Some("moving"), "postgres"),
+    );
+    let arguments = [
+        "migrate",
+        "-s",
+        &source,
+        "-t",
+        &target,
+        "--json",
+        "--pgbin",
+        &folder,
+        "--database",
+        "shop",
+        "--migration-id",
+        "follow",
+    ];
+    let ran = pair.program(
+        &[arguments.as_slice(), &["--force-method", "replication", "--excluded-roles", "postgres"]].concat(),
+    );
+    assert_eq!(ran.status("shop"), "running", "{}\n{}", ran.stderr, ran.stdout);
+    pair.source
+        .psql("shop", "INSERT INTO t (b) VALUES ('z'); UPDATE t SET b = 'changed' WHERE a = 1")
+        .unwrap();
+    crate::common::eventually(
+        &pair.target,
+        "shop",
+        "SELECT string_agg(b, ' ' ORDER BY a) FROM t",
+        "changed y z",
+    );
+    let done =
+        pair.program(&["finish", "follow", "-s", &source, "-t", &target, "--json", "--verify", "checksums"]);
+    assert_eq!(done.status("shop"), "done", "{}\n{}", done.stderr, done.stdout);
+    assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
+    for text in [pair.state_text(), pair.target.log_text(), pair.source.log_text()] {
+        assert!(
+            !text.contains("moving'") && !text.contains("password=moving"),
+            "a password was written down"
+        );
+    }
+}
+
 /// A table that is made while the target follows is on neither list, and the lag says nothing about it.
 #[test]
 fn a_table_made_meanwhile_is_not_forgotten() {

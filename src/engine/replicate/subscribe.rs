@@ -117,7 +117,13 @@ pub(crate) async fn subscribe(db: &Db, link: &Link) -> Result<(), Failure> {
             cx.emit.record(Event::NotOurs { object });
             Err(failure)
         }
-        Err(failure) => Err(failure.while_doing("subscribing on the target")),
+        Err(failure) => {
+            if !cx.target_facts.superuser && cx.source.password_for(&db.name).is_some() {
+                let title = "the target's log may hold the statement that failed, with the source's password";
+                db.finding(Finding::warning("password-in-log", title).fix("change that password"));
+            }
+            Err(failure.while_doing("subscribing on the target"))
+        }
     }
 }
 
