@@ -67,7 +67,7 @@ fn passwords(flag: Option<&str>, variable: &str, endpoint: &Endpoint, env: &Env)
         Some(text) => text,
         None => {
             let host = endpoint.hosts.first().ok_or_else(|| anyhow!("the server has no address"))?;
-            endpoint.children_conninfo(endpoint.dbname.as_deref().unwrap_or("postgres"), host)
+            endpoint.address_conninfo(endpoint.dbname.as_deref().unwrap_or("postgres"), host)
         }
     };
     Ok(resolve(&text, env).map_err(|e| anyhow!("{e}"))?.passwords)

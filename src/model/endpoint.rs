@@ -206,16 +206,7 @@ impl Endpoint {
         names
     }
 
-    /// A libpq `keyword='value'` string for another *server* that is to connect to this one as a client: no file of this
-    /// machine in it, and no secret. `client`: that server's version. Also what of our TLS settings it cannot keep, in words.
-    ///
-    /// Row-level security that would hide rows ends replication instead (manual, logical replication, "Security").
-    pub fn conninfo_for_server(
-        &self,
-        dbname: &str,
-        spec: &HostSpec,
-        client: ServerVersion,
-    ) -> (String, Option<String>) {
+    fn address(&self, dbname: &str, spec: &HostSpec) -> Settings {
         let mut list = Settings::default();
         match &spec.host {
             Host::Unix(directory) => list.add("host", directory.display()),
@@ -227,6 +218,25 @@ impl Endpoint {
         list.add("port", spec.port);
         list.add("user", &self.user);
         list.add("dbname", dbname);
+        list
+    }
+
+    /// Where it is and as whom, and nothing else: what passwords are looked up by.
+    pub fn address_conninfo(&self, dbname: &str, spec: &HostSpec) -> String {
+        self.address(dbname, spec).0
+    }
+
+    /// A libpq `keyword='value'` string for another *server* that is to connect to this one as a client: no file of this
+    /// machine in it, and no secret. `client`: that server's version. Also what of our TLS settings it cannot keep, in words.
+    ///
+    /// Row-level security that would hide rows ends replication instead (manual, logical replication, "Security").
+    pub fn conninfo_for_server(
+        &self,
+        dbname: &str,
+        spec: &HostSpec,
+        client: ServerVersion,
+    ) -> (String, Option<String>) {
+        let mut list = self.address(dbname, spec);
         let verifies = self.ssl.mode >= SslMode::VerifyCa;
         // sslrootcert=system is libpq's from 16 on.
         let roots = client.at_least(16) && self.ssl.root_cert == Some(RootCert::System);
@@ -256,17 +266,7 @@ impl Endpoint {
     /// secret. Settings younger than PostgreSQL 13 appear only where they differ from libpq's default, because
     /// an older client refuses a keyword that it does not know.
     pub fn children_conninfo(&self, dbname: &str, spec: &HostSpec) -> String {
-        let mut list = Settings::default();
-        match &spec.host {
-            Host::Unix(directory) => list.add("host", directory.display()),
-            Host::Tcp { name, addr } => {
-                list.add_some("host", Some(name).filter(|name| !name.is_empty()));
-                list.add_some("hostaddr", addr.as_ref());
-            }
-        }
-        list.add("port", spec.port);
-        list.add("user", &self.user);
-        list.add("dbname", dbname);
+        let mut list = self.address(dbname, spec);
         self.ssl.list(&mut list);
         // We never encrypt by GSS, and the child shall not differ.
         list.add("gssencmode", "disable");

@@ -113,8 +113,11 @@ fn stop_leaves_the_copy_and_nothing_else() {
     crate::common::eventually(&pair.target, "postgres", "SELECT b FROM keyless", "y");
     assert_ne!(identities(&pair.source, "postgres"), before);
     assert!(!leftovers(&pair.source).is_empty() && !leftovers(&pair.target).is_empty());
-    let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
-    let stopped = pair.program(&["stop", "second", "-s", &source, "-t", &target, "--json"]);
+    // The addresses are known.
+    let status = pair.program(&["status", "second", "--json"]);
+    assert_eq!(status.json["migration"]["status"], "syncing", "{}", status.stdout);
+    assert_eq!(pair.program(&["list", "--json"]).json[0]["status"], "syncing");
+    let stopped = pair.program(&["stop", "second", "--json"]);
     assert_eq!(stopped.code, 0, "{}\n{}", stopped.stderr, stopped.stdout);
     assert_eq!(leftovers(&pair.source), Vec::<String>::new());
     assert_eq!(leftovers(&pair.target), Vec::<String>::new());
