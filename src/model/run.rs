@@ -162,6 +162,8 @@ impl Run {
                 self.database(database).identities.remove(table);
             }
             Event::SnapshotTaken { database, tables, .. } => self.database(database).tables = *tables,
+            // What is copied again at the end has been counted.
+            Event::TableCopied { database, .. } if self.database(database).phase == Some(Phase::Close) => {}
             Event::TableCopied { database, rows, bytes, .. } => {
                 let database = self.database(database);
                 database.tables_copied += 1;
