@@ -1,6 +1,8 @@
 //! What every phase is given first: the plan, the servers, and the ways to tell and to stop.
 
 use super::board::Board;
+use super::checks::Found;
+use super::database::Candidate;
 use super::emit::Emitter;
 use super::room::Room;
 use super::slots::Slots;
@@ -38,6 +40,32 @@ pub(crate) struct Cx {
 }
 
 impl Cx {
+    /// With as much room as both servers have; what was chosen is journalled.
+    pub(crate) fn new(
+        (plan, secrets): (Plan, Secrets),
+        found: Found,
+        (emit, board, cancel): (Arc<Emitter>, Arc<Board>, CancellationToken),
+    ) -> (Arc<Self>, Vec<Candidate>) {
+        let room = Room::within(&plan, &found, &emit);
+        let cx = Self {
+            tool: found.tool,
+            plan,
+            secrets,
+            source: found.source.server,
+            target: found.target.server,
+            source_facts: found.source.facts,
+            target_facts: found.target.facts,
+            source_home: found.source.home,
+            target_home: found.target.home,
+            emit,
+            board,
+            room,
+            slots: Slots::new(room.jobs),
+            cancel,
+        };
+        (Arc::new(cx), found.candidates)
+    }
+
     pub(crate) fn finding(&self, finding: Finding) {
         self.emit.record(Event::Finding { finding });
     }

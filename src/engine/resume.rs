@@ -9,9 +9,7 @@ use super::database::{Candidate, Db};
 use super::emit::Emitter;
 use super::replicate::finish::{self, Closed};
 use super::replicate::remove::{What, remove};
-use super::room::Room;
 use super::run::{end, listen, local};
-use super::slots::Slots;
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, RunOutcome};
 use crate::model::failure::Failure;
@@ -86,8 +84,7 @@ async fn work(
     // Nothing is dumped any more.
     let none = || Tool { path: std::path::PathBuf::new(), version: ToolVersion { major: 0, minor: 0 } };
     let tool = tool.unwrap_or_else(|_| none());
-    let found = Found { source, target, tool, candidates: Vec::new() };
-    let room = Room::within(&plan, &found, &emit);
+    let mut found = Found { source, target, tool, candidates: Vec::new() };
     let mut candidates = candidates(&found, &emit);
     if matches!(task, Task::Finish(_)) {
         for candidate in &mut candidates {
@@ -96,22 +93,8 @@ async fn work(
             candidate.defaults = session_defaults(&session).await?;
         }
     }
-    let cx = Arc::new(Cx {
-        tool: found.tool,
-        plan,
-        secrets,
-        source: found.source.server,
-        target: found.target.server,
-        source_facts: found.source.facts,
-        target_facts: found.target.facts,
-        source_home: found.source.home,
-        target_home: found.target.home,
-        emit,
-        board,
-        room,
-        slots: Slots::new(room.jobs),
-        cancel,
-    });
+    found.candidates = candidates;
+    let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel));
     match task {
         Task::Finish(how) => {
             if !cx.emit.with_run(|run| run.settings_ended) {

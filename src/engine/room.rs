@@ -3,7 +3,6 @@
 use super::checks::{Found, Reached};
 use super::emit::Emitter;
 use crate::model::check::Finding;
-use crate::model::endpoint::{Endpoint, Host};
 use crate::model::event::Event;
 use crate::model::plan::Plan;
 use crate::model::units::count_of;
@@ -74,14 +73,7 @@ fn choose(source: Option<u32>, target: Option<u32>) -> (u32, String) {
 /// What the server says, or what this machine has if the server is on it.
 fn cores(reached: &Reached) -> Option<u32> {
     let here = || std::thread::available_parallelism().ok().and_then(|n| u32::try_from(n.get()).ok());
-    reached.facts.cores.or_else(|| is_here(reached.server.endpoint()).then(here).flatten())
-}
-
-fn is_here(endpoint: &Endpoint) -> bool {
-    endpoint.hosts.first().is_some_and(|spec| match &spec.host {
-        Host::Unix(_) => true,
-        Host::Tcp { name, addr } => addr.map_or(name == "localhost", |addr| addr.is_loopback()),
-    })
+    reached.facts.cores.or_else(|| reached.server.endpoint().is_local().then(here).flatten())
 }
 
 #[cfg(test)]

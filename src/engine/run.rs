@@ -10,8 +10,6 @@ use super::phases::roles;
 use super::replicate::finish;
 use super::replicate::remove::{What, remove};
 use super::resume::close_all;
-use super::room::Room;
-use super::slots::Slots;
 use crate::model::check::Finding;
 use crate::model::command::Command;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
@@ -139,25 +137,8 @@ async fn work(
         let (database, method) = (candidate.facts.name.clone(), candidate.method);
         emit.record(Event::MethodChosen { database, method, because: "as asked".to_owned() });
     }
-    let room = Room::within(&plan, &found, &emit);
-    let slots = Slots::new(room.jobs);
-    let cx = Arc::new(Cx {
-        tool: found.tool,
-        plan,
-        secrets,
-        source: found.source.server,
-        target: found.target.server,
-        source_facts: found.source.facts,
-        target_facts: found.target.facts,
-        source_home: found.source.home,
-        target_home: found.target.home,
-        emit,
-        board,
-        room,
-        slots,
-        cancel,
-    });
-    Ok(move_all(&cx, found.candidates).await)
+    let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel));
+    Ok(move_all(&cx, candidates).await)
 }
 
 async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) -> RunOutcome {

@@ -206,6 +206,14 @@ impl Endpoint {
         names
     }
 
+    /// Whether the first host is this machine, by a name that means another one elsewhere.
+    pub fn is_local(&self) -> bool {
+        self.hosts.first().is_some_and(|spec| match &spec.host {
+            Host::Unix(_) => true,
+            Host::Tcp { name, addr } => addr.map_or(name == "localhost", |addr| addr.is_loopback()),
+        })
+    }
+
     fn address(&self, dbname: &str, spec: &HostSpec) -> Settings {
         let mut list = Settings::default();
         match &spec.host {

@@ -7,7 +7,6 @@ use crate::engine::database::Db;
 use crate::engine::sessions::keep_out_of_log;
 use crate::model::check::Finding;
 use crate::model::conninfo::quote;
-use crate::model::endpoint::{Endpoint, Host};
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::names::ObjectKind;
@@ -45,7 +44,7 @@ pub(crate) fn conninfo(
 ) -> Result<ForTarget, Failure> {
     let own = source.endpoint();
     let endpoint = plan.replication.source_for_target.as_ref().unwrap_or(own);
-    if plan.replication.source_for_target.is_none() && is_here(own) && !is_here(target.endpoint()) {
+    if plan.replication.source_for_target.is_none() && own.is_local() && !target.endpoint().is_local() {
         return Err(Failure::refused(
             "the source's address only means something on this machine, and the target is another one",
         )
@@ -58,13 +57,6 @@ pub(crate) fn conninfo(
         text.push_str(&quote(password.expose()));
     }
     Ok(ForTarget { text: Secret::new(text), downgrade })
-}
-
-pub(crate) fn is_here(endpoint: &Endpoint) -> bool {
-    endpoint.hosts.first().is_some_and(|spec| match &spec.host {
-        Host::Unix(_) => true,
-        Host::Tcp { name, addr } => addr.map_or(name == "localhost", |addr| addr.is_loopback()),
-    })
 }
 
 /// Makes the subscription on the slot, which then delivers everything since the snapshot.
