@@ -1,4 +1,4 @@
--- A hash of each relation's and type's definition, to name what differs between two schema_fingerprint.sql. From 10.
+-- A hash of the definition of each relation and type, to find out what has changed. From 10.
 -- Compares a database with itself at another time: the hashes hold OIDs. What we change ourselves (replica identities,
 -- publications), statistics and storage are not in it. Reads the catalogs alone, so no lock on a table is waited for.
 SELECT c.oid::int8 AS oid,

@@ -3,7 +3,7 @@
 use super::{amount, get, rows};
 use crate::model::units::TableName;
 use crate::pg::connect::Session;
-use crate::pg::error::{Error, ErrorKind};
+use crate::pg::error::Error;
 use tokio_postgres::Row;
 
 /// Somebody's session or prepared transaction. Texts are empty where our user may not see them.
@@ -79,12 +79,16 @@ pub struct SchemaFingerprint {
 /// # Errors
 /// When the server does not answer.
 pub async fn schema_fingerprint(session: &Session) -> Result<SchemaFingerprint, Error> {
-    let sql = include_str!("../../../../assets/sql/schema_fingerprint.sql");
-    let mut found = rows(session, sql, &[], |r| {
-        Ok(SchemaFingerprint { hash: get(r, "fingerprint")?, objects: amount(r, "objects")?.unwrap_or(0) })
-    })
-    .await?;
-    found.pop().ok_or_else(|| Error::new(ErrorKind::Protocol, "no row where there is always one"))
+    let mut all = schema_objects(session).await?;
+    all.sort_by(|a, b| (a.oid, &a.kind).cmp(&(b.oid, &b.kind)));
+    let mut sum = openssl::sha::Sha256::new();
+    for object in &all {
+        // Each is of one length: an md5.
+        sum.update(&object.oid.to_be_bytes());
+        sum.update(object.hash.as_bytes());
+    }
+    let hash = sum.finish().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(SchemaFingerprint { hash, objects: all.len() as u64 })
 }
 
 /// One object's definition.
