@@ -98,6 +98,9 @@ fn prepare(args: &DemoArgs, stage: &Stage) -> Result<(Plan, Secrets)> {
         max_total_bytes: None,
         tools: tool_places(args.pgbin.clone(), &Env::from_process())?,
         only_checks: false,
+        skipped_checks: Vec::new(),
+        selected_checks: Vec::new(),
+        target_disk_bytes: None,
     };
     let secrets = Secrets {
         source: source.passwords,

@@ -58,6 +58,9 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
         max_total_bytes: args.dbs_max_total_size,
         tools: tool_places(args.pgbin.clone(), env)?,
         only_checks: args.validate,
+        skipped_checks: Vec::new(),
+        selected_checks: Vec::new(),
+        target_disk_bytes: None,
     };
     let placeholder_key = PlaceholderKey(random()?);
     let secrets =
@@ -84,6 +87,7 @@ fn replication(args: &MigrateArgs, env: &Env, warnings: &mut Vec<String>) -> Res
         max_lag_bytes: args.max_replication_lag.and_then(|lag| u64::try_from(lag).ok()),
         finish: args.stop_replication,
         mangle: args.mangle,
+        max_wal_kept_bytes: None,
     })
 }
 

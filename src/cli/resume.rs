@@ -13,7 +13,7 @@ use crate::model::failure::FailureKind;
 use crate::model::passwords::Passwords;
 use crate::model::plan::Plan;
 use crate::model::secrets::{PlaceholderKey, Secrets};
-use crate::model::task::{Finish, Schema, Task, Verify};
+use crate::model::task::{Finish, Loss, Schema, Task, Verify};
 use crate::store::Folder;
 use anyhow::{Context, Result, anyhow};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub(super) async fn finish(args: FinishArgs) -> Exit {
         VerifyFlag::Checksums => Verify::Checksums,
     };
     let schema = if args.accept_schema_changes { Schema::MayDiffer } else { Schema::MustBeTheSame };
-    let how = Finish { timeout_s: args.timeout, verify, schema };
+    let how = Finish { timeout_s: args.timeout, verify, schema, loss: Loss::Refuse };
     run(&args.of, Task::Finish(how)).await
 }
 

@@ -2,6 +2,7 @@
 
 use super::emit::now_ms;
 use crate::model::gauges::{DatabaseGauge, Gauges, Running};
+use crate::model::status::DatabaseStatus;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,7 @@ pub(crate) struct Board {
 struct State {
     databases: BTreeMap<String, DatabaseGauge>,
     running: BTreeMap<u64, Task>,
+    following: BTreeMap<String, DatabaseStatus>,
     next_task: u64,
     finished_wire_bytes: u64,
 }
@@ -72,6 +74,7 @@ impl Board {
             at_ms: now_ms(),
             databases: state.databases.clone(),
             running: Vec::with_capacity(state.running.len()),
+            following: state.following.clone(),
             wire_bytes: state.finished_wire_bytes,
         };
         for task in state.running.values() {

@@ -30,6 +30,8 @@ pub(crate) struct Candidate {
     /// What a session of the source's database gets by itself, see [`crate::pg::facts::databases::session_defaults`].
     pub(crate) defaults: Vec<(String, String)>,
     pub(crate) method: Method,
+    /// Why it is moved by a snapshot although continuous migration was wanted.
+    pub(crate) fell_back: Option<Failure>,
     /// Why it cannot be moved; the others are.
     pub(crate) blocked: Option<Failure>,
 }

@@ -152,6 +152,7 @@ fn candidates(found: &Found, emit: &Emitter) -> Vec<Candidate> {
         occupied: false,
         defaults: Vec::new(),
         method: Method::Replication,
+        fell_back: None,
         blocked: None,
     })
     .collect()

@@ -15,7 +15,7 @@ use crate::model::command::Command;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
 use crate::model::failure::Failure;
 use crate::model::phase::Phase;
-use crate::model::plan::Plan;
+use crate::model::plan::{MethodPolicy, Plan};
 use crate::model::run::Run;
 use crate::model::secrets::Secrets;
 use crate::model::task::Finish;
@@ -69,10 +69,14 @@ pub(super) async fn listen(
     emit: Arc<Emitter>,
     cancel: CancellationToken,
 ) {
-    while let Some(Command::Stop { because }) = commands.recv().await {
-        if !cancel.is_cancelled() {
-            emit.record(Event::Stopping { because });
-            cancel.cancel();
+    while let Some(command) = commands.recv().await {
+        match command {
+            Command::Stop { because } if !cancel.is_cancelled() => {
+                emit.record(Event::Stopping { because });
+                cancel.cancel();
+            }
+            // For an engine that guards what follows; this one is still at work.
+            Command::Stop { .. } | Command::Finish(_) | Command::Discontinue | Command::Leave => {}
         }
     }
 }
@@ -134,11 +138,32 @@ async fn work(
     });
     emit.record(Event::Planned { databases: planned.collect() });
     for candidate in found.candidates.iter().filter(|c| c.blocked.is_none()) {
-        let (database, method) = (candidate.facts.name.clone(), candidate.method);
-        emit.record(Event::MethodChosen { database, method, because: "as asked".to_owned() });
+        tell_method(&emit, &plan, candidate);
     }
     let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel));
     Ok(move_all(&cx, candidates).await)
+}
+
+/// Which way a database goes, and why: never silently the lesser one.
+fn tell_method(emit: &Emitter, plan: &Plan, candidate: &database::Candidate) {
+    let (database, method) = (candidate.facts.name.clone(), candidate.method);
+    let because = match (&candidate.fell_back, plan.method) {
+        (Some(failure), _) => failure.what.clone(),
+        (None, MethodPolicy::Auto(_)) => "both servers can".to_owned(),
+        (None, MethodPolicy::Dump | MethodPolicy::Replication) => "as asked".to_owned(),
+    };
+    if let Some(failure) = &candidate.fell_back {
+        emit.record(Event::Finding { finding: fell_back(&database, failure) });
+    }
+    emit.record(Event::MethodChosen { database, method, because });
+}
+
+/// What an operator who expected the source to stay in use has to know.
+pub(super) fn fell_back(database: &str, failure: &Failure) -> Finding {
+    let title = "moved by a one-time snapshot: what is written on the source from now on is not moved";
+    let advice = failure.advice.clone().unwrap_or_default();
+    let why = format!("continuous migration is not possible: {}", failure.what);
+    Finding::warning("snapshot", title).in_database(database).because(why).fix(advice)
 }
 
 async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) -> RunOutcome {

@@ -15,6 +15,52 @@ pub enum Severity {
     Blocker,
 }
 
+/// What one check says of one server or one database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Ok,
+    Info,
+    Warning,
+    Blocker,
+    /// It was not asked, and why.
+    Skipped(String),
+    /// It could not be asked, and which privilege is missing.
+    Unknown(String),
+}
+
+/// A check that was run. What it found is told by findings that bear its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The check's stable short name.
+    pub check: String,
+    pub title: String,
+    /// The database that it is about; absent where it is about the servers.
+    #[serde(default)]
+    pub database: Option<String>,
+    pub verdict: Verdict,
+}
+
+/// What the checks amount to for one database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Possible {
+    pub database: String,
+    /// Why it cannot be moved continuously; absent where it can.
+    #[serde(default)]
+    pub not_continuous: Option<String>,
+    /// Why it cannot be moved by a snapshot; absent where it can.
+    #[serde(default)]
+    pub not_snapshot: Option<String>,
+    #[serde(default)]
+    pub size_bytes: Option<u64>,
+    /// How long the copy may take, roughly.
+    #[serde(default)]
+    pub estimate_s: Option<u64>,
+    /// How much log the source may have to keep meanwhile, roughly.
+    #[serde(default)]
+    pub wal_bytes: Option<u64>,
+}
+
 /// Something the operator should know about, with the objects that it concerns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {

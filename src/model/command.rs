@@ -1,5 +1,6 @@
 //! What a face may ask of a running engine.
 
+use super::task::Finish;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -7,6 +8,12 @@ use serde::{Deserialize, Serialize};
 pub enum Command {
     /// Stop at once: cancel what runs on both servers, say what was done, leave nothing behind on the source.
     Stop { because: StopReason },
+    /// Close the connection of what follows, in good order.
+    Finish(Finish),
+    /// Discontinue what follows: what was copied stays, nothing of ours is left on the servers.
+    Discontinue,
+    /// End the engine and leave what follows as it is; nobody guards it then.
+    Leave,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! What happened: the entries of a migration's journal. Everything that a face shows is a fold of these.
 
-use super::check::Finding;
+use super::check::{Finding, Judgement, Possible};
 use super::command::StopReason;
 use super::failure::Failure;
 use super::phase::Phase;
@@ -34,6 +34,14 @@ pub enum Event {
     },
     Finding {
         finding: Finding,
+    },
+    /// A check was run, in the order in which checks are shown.
+    Judged {
+        judgement: Judgement,
+    },
+    /// What the checks amount to for one database.
+    DatabaseJudged {
+        possible: Possible,
     },
     /// The migration does not start. Nothing was changed on either server.
     Refused {

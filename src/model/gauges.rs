@@ -1,6 +1,7 @@
 //! The latest values: may be skipped, are never journalled, and are only ever shown.
 
 use super::phase::Phase;
+use super::status::DatabaseStatus;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,6 +39,9 @@ pub struct Gauges {
     pub at_ms: u64,
     pub databases: BTreeMap<String, DatabaseGauge>,
     pub running: Vec<Running>,
+    /// How databases that follow stand, as far as their guard has asked.
+    #[serde(default)]
+    pub following: BTreeMap<String, DatabaseStatus>,
     /// COPY payload that has passed through so far.
     pub wire_bytes: u64,
 }

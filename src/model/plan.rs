@@ -38,6 +38,15 @@ pub struct Plan {
     /// Only judge, change nothing.
     #[serde(default)]
     pub only_checks: bool,
+    /// Checks that are left out, by their ids.
+    #[serde(default)]
+    pub skipped_checks: Vec<String>,
+    /// Only these checks, by their ids; empty means all.
+    #[serde(default)]
+    pub selected_checks: Vec<String>,
+    /// Free space on the target's disk, in bytes, as the operator says: most servers cannot tell.
+    #[serde(default)]
+    pub target_disk_bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -78,10 +87,25 @@ pub enum ExtensionTables {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MethodPolicy {
+    /// Continuously where that is possible.
+    Auto(Fallback),
     /// A one-time snapshot.
     Dump,
     /// Continuously; a database for which that is not possible is not moved.
     Replication,
+}
+
+/// What becomes of a database that cannot be moved continuously.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fallback {
+    /// It is moved by a one-time snapshot.
+    #[default]
+    Dump,
+    /// It is left out.
+    Skip,
+    /// The migration does not start.
+    Fail,
 }
 
 /// How one database is moved.
@@ -123,6 +147,9 @@ pub struct ReplicationPlan {
     /// Close the connection once that is so.
     #[serde(default)]
     pub finish: bool,
+    /// The migration is stopped, and its slot dropped, when the source keeps more log for it than this, in bytes.
+    #[serde(default)]
+    pub max_wal_kept_bytes: Option<u64>,
     /// Databases' names do not appear in the names of our objects.
     #[serde(default)]
     pub mangle: bool,

@@ -2,8 +2,9 @@
 
 use super::event::DatabaseOutcome;
 use super::plan::Method;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseStatus {
     pub database: String,
     pub method: Method,

@@ -1,7 +1,10 @@
 //! What a later command does with a migration that exists.
 
+use serde::{Deserialize, Serialize};
+
 /// How both sides are held against each other at the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verify {
     Nothing,
     /// The number of rows of every table.
@@ -11,24 +14,35 @@ pub enum Verify {
 }
 
 /// Whether definitions on the source may have changed since the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Schema {
     MustBeTheSame,
     /// The operator has made the same changes on the target.
     MayDiffer,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether the connection may be closed although changes of the source are missing on the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    Refuse,
+    /// The operator knows; the result is not `done` then.
+    Accept,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finish {
     /// How long to wait until the target is in sync, in seconds.
     pub timeout_s: u64,
     pub verify: Verify,
     pub schema: Schema,
+    pub loss: Loss,
 }
 
 impl Default for Finish {
     fn default() -> Self {
-        Self { timeout_s: 600, verify: Verify::Counts, schema: Schema::MustBeTheSame }
+        Self { timeout_s: 600, verify: Verify::Counts, schema: Schema::MustBeTheSame, loss: Loss::Refuse }
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) async fn gather(
     let names = look_into_sources(&source, &mut candidates, plan, cancel).await?;
     judge::filters(plan, &names)?;
     look_into_targets(&target, &mut candidates, plan, cancel).await?;
-    if plan.method == MethodPolicy::Replication {
+    if plan.method != MethodPolicy::Dump {
         tokio::select! {
             () = cancel.cancelled() => return Err(Failure::interrupted()),
             judged = replicable(plan, (&source, &target), &mut candidates) => judged?,
@@ -157,34 +157,47 @@ async fn look_into_sources(
     Ok(names)
 }
 
-/// Whether the databases can be replicated; those that cannot are blocked.
+/// Whether the databases can be replicated; what becomes of those that cannot is the plan's to say.
 ///
 /// # Errors
-/// Where the two servers cannot do it at all.
+/// Where the migration is not to start then.
 async fn replicable(
     plan: &Plan,
     (source, target): (&Reached, &Reached),
     candidates: &mut [Candidate],
 ) -> Result<(), Failure> {
-    let not = "continuous migration is not possible";
     let wanted = candidates.iter().filter(|c| c.blocked.is_none()).count();
     let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
-    means::judge(plan, source, target, wanted).await.map_err(|f| f.while_doing(not))?;
-    let version = source.facts.version;
+    let at_all = means::judge(plan, source, target, wanted).await;
+    if let (MethodPolicy::Replication, Err(failure)) = (plan.method, &at_all) {
+        return Err(failure.clone().while_doing(judge::NOT_CONTINUOUS));
+    }
     for candidate in candidates.iter_mut().filter(|c| c.blocked.is_none()) {
-        let name = &candidate.facts.name;
-        if candidate.occupied {
-            let what = "the target's database holds something already, which changes could collide with";
-            candidate.blocked =
-                Some(Failure::refused(what).advise("migrate into an empty database").while_doing(not));
-            continue;
-        }
-        let session = source.server.connect(name, &settings(Side::Source, version)).await?;
-        if let Err(failure) = survey(&session, plan, name, version).await? {
-            candidate.blocked = Some(failure.while_doing(not));
+        let judged = match &at_all {
+            Ok(()) => one_replicable(plan, source, candidate).await?,
+            Err(failure) => Err(failure.clone()),
+        };
+        if let Err(failure) = judged {
+            judge::not_continuous(plan, candidate, failure)?;
         }
     }
     Ok(())
+}
+
+/// # Errors
+/// Outside: the source cannot be asked. Inside: why this database cannot be replicated.
+async fn one_replicable(
+    plan: &Plan,
+    source: &Reached,
+    candidate: &Candidate,
+) -> Result<Result<(), Failure>, Failure> {
+    if candidate.occupied {
+        let what = "the target's database holds something already, which changes could collide with";
+        return Ok(Err(Failure::refused(what).advise("migrate into an empty database")));
+    }
+    let (name, version) = (&candidate.facts.name, source.facts.version);
+    let session = source.server.connect(name, &settings(Side::Source, version)).await?;
+    Ok(survey(&session, plan, name, version).await?.map(drop))
 }
 
 /// What the target's databases hold already.

@@ -6,7 +6,7 @@ use crate::engine::emit::Emitter;
 use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::Failure;
-use crate::model::plan::{Keep, Method, MethodPolicy, Plan};
+use crate::model::plan::{Fallback, Keep, Method, MethodPolicy, Plan};
 use crate::model::units::{Side, TableName, human_bytes};
 use crate::pg::facts::databases::DatabaseFacts;
 use std::collections::BTreeMap;
@@ -23,6 +23,8 @@ const NOT_USERS: [&str; 9] = [
     "_aiven",
     "_dodb",
 ];
+
+pub(super) const NOT_CONTINUOUS: &str = "continuous migration is not possible";
 
 /// Same server, version, standby.
 pub(super) fn servers(
@@ -129,9 +131,17 @@ fn candidate(plan: &Plan, facts: &DatabaseFacts, on_target: &[DatabaseFacts]) ->
     let on_target = on_target.iter().find(|d| d.name == facts.name).cloned();
     let method = match plan.method {
         MethodPolicy::Dump => Method::Dump,
-        MethodPolicy::Replication => Method::Replication,
+        MethodPolicy::Replication | MethodPolicy::Auto(_) => Method::Replication,
     };
-    Candidate { facts: facts.clone(), on_target, occupied: false, defaults: Vec::new(), method, blocked }
+    Candidate {
+        facts: facts.clone(),
+        on_target,
+        occupied: false,
+        defaults: Vec::new(),
+        method,
+        fell_back: None,
+        blocked,
+    }
 }
 
 fn creatable(plan: &Plan, candidates: &[Candidate], target: &Reached) -> Result<(), Failure> {
@@ -182,6 +192,28 @@ pub(super) fn filters(plan: &Plan, names: &BTreeMap<String, Vec<TableName>>) -> 
             return Err(Failure::refused(format!("no table is named {pattern} on the source"))
                 .advise("check --with-table and --skip-table; names in capitals need double quotes"));
         }
+    }
+    Ok(())
+}
+
+/// A database that cannot be moved continuously: by a snapshot, not at all, or nothing is begun.
+pub(super) fn not_continuous(
+    plan: &Plan,
+    candidate: &mut Candidate,
+    failure: Failure,
+) -> Result<(), Failure> {
+    match plan.method {
+        MethodPolicy::Auto(Fallback::Dump) => {
+            candidate.method = Method::Dump;
+            candidate.fell_back = Some(failure);
+        }
+        MethodPolicy::Auto(Fallback::Fail) => {
+            return Err(failure.while_doing(format!("database {}: {NOT_CONTINUOUS}", candidate.facts.name)));
+        }
+        MethodPolicy::Auto(Fallback::Skip) | MethodPolicy::Replication => {
+            candidate.blocked = Some(failure.while_doing(NOT_CONTINUOUS));
+        }
+        MethodPolicy::Dump => {}
     }
     Ok(())
 }
