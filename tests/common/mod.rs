@@ -79,7 +79,7 @@ impl Pair {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     collect(&path, text);
-                } else {
+                } else if path.is_file() {
                     text.push_str(&String::from_utf8_lossy(&std::fs::read(&path).unwrap()));
                 }
             }
