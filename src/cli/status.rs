@@ -7,7 +7,7 @@ use super::list::found;
 use super::plan::state_dir;
 use super::resume::{is_known, known};
 use super::{discovered, out, watch};
-use crate::link::status;
+use crate::link::{Known, status};
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::plan::{FORMAT, Method};
 use crate::model::run::Run;
@@ -34,6 +34,8 @@ pub(super) struct Told {
     pub(super) id: String,
     /// Where it is from, if not from here.
     pub(super) remark: Option<String>,
+    /// What is wrong with all of it.
+    pub(super) error: Option<String>,
     pub(super) databases: Vec<DatabaseStatus>,
 }
 
@@ -77,15 +79,21 @@ async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
 async fn one(args: &ResumeArgs, env: &Env) -> Result<Told> {
     let (plan, secrets) = known(args, env)?;
     let run = Run::fold(&read_journal(&Folder::at(&plan.home).journal_path())?);
-    let databases = status(&plan, &secrets, &run).await;
-    Ok(Told { id: plan.id, remark: None, databases })
+    let mut databases = status(&plan, &secrets, &run).await;
+    let dead = Known::read(&plan.home).is_some_and(|known| known.is_dead());
+    let error = dead.then(|| format!("its engine is gone; pgpassage clean {} removes what it left", plan.id));
+    for database in databases.iter_mut().filter(|d| d.outcome.is_none()) {
+        database.error = database.error.take().or(error.clone());
+    }
+    let error = error.or_else(|| run.refused.as_ref().map(ToString::to_string));
+    Ok(Told { id: plan.id, remark: None, error, databases })
 }
 
 fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
     match (migrations, output.json) {
-        ([one], true) => out::print(&document(&one.id, &one.databases).to_string()),
+        ([one], true) => out::print(&document(one).to_string()),
         (several, true) => {
-            let all: Vec<_> = several.iter().map(|m| document(&m.id, &m.databases)).collect();
+            let all: Vec<_> = several.iter().map(document).collect();
             out::print(&json!({ "format": FORMAT, "migrations": all }).to_string());
         }
         ([], false) => {
@@ -93,11 +101,12 @@ fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
         }
         (several, false) => {
             for told in several {
-                out::print(&lines(&told.id, told.remark.as_deref(), &told.databases).join("\n"));
+                out::print(&lines(told).join("\n"));
             }
         }
     }
-    let failed = migrations.iter().flat_map(|m| &m.databases).any(|d| word(d) == "failed");
+    let failed =
+        migrations.iter().any(|m| m.error.is_some() || m.databases.iter().any(|d| word(d) == "failed"));
     if failed { Exit::Failed } else { Exit::Done }
 }
 
@@ -119,25 +128,28 @@ fn method(method: Method) -> &'static str {
     }
 }
 
-pub(super) fn document(id: &str, databases: &[DatabaseStatus]) -> Value {
+pub(super) fn document(told: &Told) -> Value {
+    let databases = &told.databases;
     let detail: Vec<_> = databases
         .iter()
         .map(|d| {
             json!({
                 "dbname": d.database, "error": d.error, "method": method(d.method), "status": word(d),
                 "lag_bytes": d.lag_bytes, "lag_ms": d.lag_ms, "wal_kept_bytes": d.kept_bytes,
-                "tables_ready": d.tables_ready, "tables_not_ready": d.tables_not_ready,
+                "tables_ready": d.tables_ready, "tables_not_ready": d.tables_not_ready, "asked_at_ms": (d.at_ms > 0).then_some(d.at_ms),
             })
         })
         .collect();
     let whole = ["failed", "running", "syncing", "done"];
-    let status = whole.into_iter().find(|w| databases.iter().any(|d| word(d) == *w)).unwrap_or("done");
+    let of_databases = whole.into_iter().find(|w| databases.iter().any(|d| word(d) == *w));
+    // Where there is no database yet, nothing is done.
+    let status = if told.error.is_some() { "failed" } else { of_databases.unwrap_or("running") };
     let methods: Vec<_> = databases.iter().map(|d| method(d.method)).collect();
     let same = methods.windows(2).all(|pair| pair[0] == pair[1]);
-    let error = databases.iter().find_map(|d| d.error.clone());
+    let error = told.error.clone().or_else(|| databases.iter().find_map(|d| d.error.clone()));
     json!({
         "format": FORMAT,
-        "id": id,
+        "id": told.id,
         "migration": {
             "error": error,
             "method": if same { methods.first().copied().unwrap_or("") } else { "" },
@@ -147,10 +159,11 @@ pub(super) fn document(id: &str, databases: &[DatabaseStatus]) -> Value {
     })
 }
 
-pub(super) fn lines(id: &str, remark: Option<&str>, databases: &[DatabaseStatus]) -> Vec<String> {
-    let remark = remark.map(|r| format!(" ({r})")).unwrap_or_default();
-    let mut lines = vec![format!("migration {id}{remark}")];
-    for d in databases {
+pub(super) fn lines(told: &Told) -> Vec<String> {
+    let remark = told.remark.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+    let error = told.error.as_ref().map(|e| format!(": {}", printable(e))).unwrap_or_default();
+    let mut lines = vec![format!("migration {}{remark}{error}", told.id)];
+    for d in &told.databases {
         let mut parts = vec![word(d).to_owned()];
         if d.outcome == Some(DatabaseOutcome::Following) {
             let lag = d.lag_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);

@@ -7,7 +7,7 @@ use super::follow::Signals;
 use super::lines::finding_line;
 use super::progress::Screen;
 use super::resume::known;
-use super::status::{document, lines};
+use super::status::{Told, document, lines};
 use super::{log, out};
 use crate::link::{Link, resume_local, status};
 use crate::model::command::Command;
@@ -46,12 +46,13 @@ impl Face {
     }
 
     fn tell(&mut self, databases: &[DatabaseStatus], news: &mut Vec<String>) {
-        let now = lines(&self.id, None, databases);
+        let told = Told { id: self.id.clone(), remark: None, error: None, databases: databases.to_vec() };
+        let now = lines(&told);
         match &mut self.screen {
             Some(screen) => screen.draw(news, &now),
             None if self.json => {
                 news.iter().for_each(|line| out::note(line));
-                out::print(&document(&self.id, databases).to_string());
+                out::print(&document(&told).to_string());
             }
             None => {
                 news.iter().for_each(|line| out::note(line));
