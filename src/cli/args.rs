@@ -20,9 +20,9 @@ pub enum Verb {
     /// Discontinue a migration: what was copied stays, what was made for replication is removed
     Stop(Box<ResumeArgs>),
     /// Remove what a migration that died has left on the servers
-    Clean(Box<ResumeArgs>),
-    /// Ask both servers how a migration stands
-    Status(Box<ResumeArgs>),
+    Clean(Box<CleanArgs>),
+    /// Ask both servers how migrations stand
+    Status(Box<StatusArgs>),
     /// The migrations that this machine knows
     List(ListArgs),
     /// Watch a migration between two throw-away servers with a sample shop
@@ -215,6 +215,39 @@ pub struct ResumeArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// The migration; without it, all that the servers given with -s and -t hold
+    #[arg(value_name = "ID", required_unless_present_all = ["source", "target"])]
+    pub id: Option<String>,
+    /// Source server [env: SOURCE_SERVICE_URI]
+    #[arg(short, long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Target server [env: TARGET_SERVICE_URI]
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The migration; without it, all that are under way, on this machine or on the servers given with -s and -t
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+    /// Source server [env: SOURCE_SERVICE_URI]
+    #[arg(short, long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Target server [env: TARGET_SERVICE_URI]
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// Go on asking, and guard what follows, until Ctrl-C
+    #[arg(long, requires = "id")]
+    pub watch: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct FinishArgs {
     #[command(flatten)]
     pub of: ResumeArgs,
@@ -227,6 +260,9 @@ pub struct FinishArgs {
     /// Definitions on the source were changed since the start, and on the target in the same way
     #[arg(long)]
     pub accept_schema_changes: bool,
+    /// Close it although the source is still written to or both sides differ; the result is not `done` then
+    #[arg(long)]
+    pub accept_loss: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

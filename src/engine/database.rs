@@ -208,10 +208,12 @@ impl Db {
 pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
     let blocked = candidate.blocked.clone();
     let db = Arc::new(Db::new(cx, candidate));
+    db.cx.at_work.begins(&db);
     let result = match blocked {
         Some(failure) => Err(failure),
         None => pipeline(&db).await,
     };
+    db.cx.at_work.ends(&db.name);
     db.pools.clear();
     if db.begun_by == Method::Replication && (result.is_err() || db.method() == Method::Dump) {
         // Nobody would read from the slot, and the source would keep its log for ever.

@@ -12,6 +12,7 @@ use super::{Engine, Known, Link};
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
 use crate::model::secrets::Secrets;
+use crate::model::task::Stay;
 use crate::store::Folder;
 use rustix::process::{Resource, Rlimit, setrlimit, setsid};
 use std::fs::{File, OpenOptions};
@@ -155,7 +156,7 @@ pub fn become_engine() -> Result<Order, Failure> {
 /// # Errors
 /// As [`start_local`](super::start_local), and when no face could join.
 pub fn begin(plan: Plan, secrets: Secrets) -> Result<Link, Failure> {
-    start_reachable(plan, secrets)
+    start_reachable(plan, secrets, Stay::AsLongAsItFollows)
 }
 
 /// Tells the face that waits for it whether the engine has begun.

@@ -7,16 +7,16 @@ use crate::engine::{self, Handle};
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
 use crate::model::secrets::Secrets;
-use crate::model::task::Task;
+use crate::model::task::{Stay, Task};
 use crate::store::Folder;
 
 /// Starts an engine here. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// When the migration's folder cannot be used, or another engine works on it.
-pub fn start_local(plan: Plan, secrets: Secrets) -> Result<Link, Failure> {
+pub fn start_local(plan: Plan, secrets: Secrets, stay: Stay) -> Result<Link, Failure> {
     let folder = Folder::at(&plan.home);
-    hosted(folder, || engine::start(plan, secrets))
+    hosted(folder, || engine::start(plan, secrets, stay))
 }
 
 /// Starts an engine here for a later command on a migration that exists.
@@ -43,14 +43,14 @@ fn hosted(folder: Folder, start: impl FnOnce() -> Result<Handle, Failure>) -> Re
 ///
 /// # Errors
 /// As [`start_local`], and where the disk takes no socket.
-pub(super) fn start_reachable(plan: Plan, secrets: Secrets) -> Result<Link, Failure> {
+pub(super) fn start_reachable(plan: Plan, secrets: Secrets, stay: Stay) -> Result<Link, Failure> {
     let folder = Folder::at(&plan.home);
     let refused = |error: std::io::Error| {
         Failure::local(format!("no window could join: {}: {error}", folder.socket_path().display()))
             .advise("put the state folder (XDG_STATE_HOME) on a local disk, or use --foreground")
     };
     let socket = Socket::bind(&folder).map_err(refused)?;
-    let handle = engine::start(plan, secrets)?;
+    let handle = engine::start(plan, secrets, stay)?;
     // In a folder that has taken this very file under another name.
     socket.publish().map_err(refused)?;
     Ok(host(handle, folder, Some(socket)))

@@ -15,7 +15,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use crate::engine::status;
+pub use crate::engine::{discover, remove_discovered, status};
 pub use detach::{ENGINE_VERB, become_engine, begin, report, start_detached, start_detached_logging};
 pub use face::{attach, attach_as, look};
 pub use frame::Rights;

@@ -22,20 +22,24 @@ pub async fn run_task(plan: Plan, secrets: Secrets, task: Task) -> Result<Link, 
             .advise(format!("watch it with pgpassage attach {}", plan.id))
     })?;
     let link = attach(&plan.home).await?;
-    // One that ends meanwhile says so by the link.
-    link.commands().send(command).await.ok();
+    if let Some(command) = command {
+        // One that ends meanwhile says so by the link.
+        link.commands().send(command).await.ok();
+    }
     Ok(link)
 }
 
 /// # Errors
 /// Why not now.
-fn command_for(task: Task, run: &Run) -> Result<Command, String> {
+fn command_for(task: Task, run: &Run) -> Result<Option<Command>, String> {
     let moving = !run.settings_ended || run.databases.values().any(|d| d.outcome.is_none());
     match task {
         Task::Finish(_) if moving => Err("not every database follows yet; finish it when they do".to_owned()),
-        Task::Finish(how) => Ok(Command::Finish(how)),
-        Task::Stop if moving => Ok(Command::Stop { because: StopReason::Operator }),
-        Task::Stop => Ok(Command::Discontinue),
+        Task::Finish(how) => Ok(Some(Command::Finish(how))),
+        Task::Stop if moving => Ok(Some(Command::Stop { because: StopReason::Operator })),
+        Task::Stop => Ok(Some(Command::Discontinue)),
+        // It does so already.
+        Task::Watch => Ok(None),
         Task::Clean => Err("it is not dead, there is nothing to clean; stop it first".to_owned()),
     }
 }
@@ -54,14 +58,14 @@ mod tests {
         let finish = Finish::default();
         let stop = Command::Stop { because: StopReason::Operator };
         assert!(command_for(Task::Finish(finish), &run).is_err());
-        assert_eq!(command_for(Task::Stop, &run), Ok(stop));
+        assert_eq!(command_for(Task::Stop, &run), Ok(Some(stop)));
         run.settings_ended = true;
         run.databases.insert(
             "a".into(),
             DatabaseRun { outcome: Some(DatabaseOutcome::Following), ..DatabaseRun::default() },
         );
-        assert_eq!(command_for(Task::Finish(finish), &run), Ok(Command::Finish(finish)));
-        assert_eq!(command_for(Task::Stop, &run), Ok(Command::Discontinue));
+        assert_eq!(command_for(Task::Finish(finish), &run), Ok(Some(Command::Finish(finish))));
+        assert_eq!(command_for(Task::Stop, &run), Ok(Some(Command::Discontinue)));
         assert!(command_for(Task::Clean, &run).unwrap_err().contains("not dead"));
     }
 }

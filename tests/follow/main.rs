@@ -22,6 +22,7 @@ mod traffic;
 mod aiven;
 mod catalogs;
 mod engine;
+mod guards;
 mod load;
 mod network;
 
