@@ -3,10 +3,10 @@
 use super::args::{OutputArgs, ResumeArgs};
 use super::connection::Env;
 use super::exit::Exit;
-use super::follow::Signals;
 use super::lines::finding_line;
 use super::progress::Screen;
 use super::resume::known;
+use super::signals::Signals;
 use super::status::{document, lines};
 use super::{log, out};
 use crate::link::{Link, resume_local, status};

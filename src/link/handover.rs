@@ -53,10 +53,12 @@ struct Handover<'a> {
 #[derive(Serialize, Deserialize)]
 struct Login<'a> {
     explicit: Option<Cow<'a, str>>,
-    /// Host, port, database, user, and the password; what is absent is any.
-    lines: Vec<([Option<Cow<'a, str>>; 4], Cow<'a, str>)>,
+    lines: Vec<Line<'a>>,
     ssl_key: Option<Cow<'a, str>>,
 }
+
+/// Host, port, database, user, and the password; what is absent is any.
+type Line<'a> = ([Option<Cow<'a, str>>; 4], Cow<'a, str>);
 
 impl<'a> Login<'a> {
     fn of(passwords: &'a Passwords) -> Self {
@@ -81,7 +83,7 @@ impl<'a> Login<'a> {
             None => Field::Any,
             Some(text) => Field::Exactly(text.into_owned()),
         };
-        let line = |([host, port, dbname, user], password): ([Option<Cow<'_, str>>; 4], Cow<'_, str>)| {
+        let line = |([host, port, dbname, user], password): Line<'_>| {
             let [host, port, dbname, user] = [host, port, dbname, user].map(field);
             PassLine { host, port, dbname, user, password: Secret::new(password) }
         };

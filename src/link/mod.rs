@@ -57,6 +57,11 @@ impl Link {
         }
     }
 
+    /// Whether the engine is in this process, and ends with it.
+    pub fn is_here(&self) -> bool {
+        matches!(self.entries, Entries::Here(_))
+    }
+
     /// The latest values. Cheap; may be asked at any time.
     pub fn gauges(&self) -> Gauges {
         self.gauges.borrow().clone()
