@@ -149,8 +149,7 @@ fn mistakes_on_the_command_line_end_with_2_and_leave_nothing() {
     let shared = format!("--role-passwords={}", file.display());
     let only_continuous = |flag: &str| {
         format!(
-            "{flag} is for continuous migration: add --force-method replication; without it the migration is a \
-             one-time snapshot (--force-method dump)"
+            "{flag} is for continuous migration, and --force-method dump is a one-time snapshot: leave out one of them"
         )
     };
     let both = ["-s", source.as_str(), "-t", target.as_str()];

@@ -25,6 +25,7 @@ mod engine;
 mod guards;
 mod load;
 mod network;
+mod rights;
 
 use common::{Pair, server_binaries};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};

@@ -11,7 +11,11 @@ use crate::model::run::{LedgerState, Run};
 use crate::model::units::{Side, TableName};
 use crate::pg::connect::{Server, Session};
 use crate::pg::error::Error;
-use crate::pg::facts::replication::objects::{SlotFacts, publications, slots, subscriptions};
+use crate::pg::facts::replication::objects::{
+    SlotFacts, SubscriptionFacts, publications, slots, subscriptions,
+};
+use crate::pg::facts::replication::server::aiven_extras;
+use crate::pg::statement::replication::aiven;
 use crate::pg::statement::replication::subscription::{disable, drop as drop_subscription, forget_slot};
 use crate::pg::statement::replication::{
     END_WALSENDER, drop_publication, drop_slot, lock_timeout, replica_identity,
@@ -119,12 +123,22 @@ async fn on_target(cx: &Cx, database: &str, objects: &[ServerObject]) -> Result<
     let session = session(cx, &cx.target, Side::Target, database).await?;
     for object in mine {
         let there = subscriptions(&session, &object.name).await?;
-        if there.iter().any(|s| s.name == object.name && s.database == database) {
-            for sql in [disable(&object.name), forget_slot(&object.name), drop_subscription(&object.name)] {
-                session.batch(&sql).await?;
-            }
+        if let Some(found) = there.iter().find(|s| s.name == object.name && s.database == database) {
+            drop_theirs_or_ours(&session, found).await?;
         }
         cx.emit.record(Event::Removed { object: object.clone() });
+    }
+    Ok(())
+}
+
+/// A subscription that aiven_extras made is a superuser's, and dropped through it.
+pub(crate) async fn drop_theirs_or_ours(session: &Session, found: &SubscriptionFacts) -> Result<(), Error> {
+    let name = &found.name;
+    if !found.owned && aiven_extras(session).await?.is_some_and(|extras| extras.subscribes()) {
+        return session.batch(&aiven::drop_subscription(name, aiven::WithSlot::Keep)).await;
+    }
+    for sql in [disable(name), forget_slot(name), drop_subscription(name)] {
+        session.batch(&sql).await?;
     }
     Ok(())
 }
