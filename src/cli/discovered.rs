@@ -58,6 +58,7 @@ pub(super) async fn told(places: &Places, env: &Env) -> Vec<Told> {
             remark: remark(&id),
             id,
             databases: migration.databases.into_values().collect(),
+            obituary: Vec::new(),
         })
         .collect()
 }

@@ -2,18 +2,16 @@
 
 use super::args::{OutputArgs, ResumeArgs, StatusArgs};
 use super::connection::Env;
+use super::dead::obituary;
 use super::exit::Exit;
 use super::list::found;
-use super::plan::state_dir;
 use super::resume::{is_known, known};
 use super::{discovered, out, watch};
-use crate::link::status;
+use crate::link::{Known, status};
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::plan::{FORMAT, Method};
-use crate::model::run::Run;
 use crate::model::status::DatabaseStatus;
 use crate::model::units::{human_bytes, human_ms, printable, readable};
-use crate::store::{Folder, read_journal};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
@@ -35,6 +33,8 @@ pub(super) struct Told {
     /// Where it is from, if not from here.
     pub(super) remark: Option<String>,
     pub(super) databases: Vec<DatabaseStatus>,
+    /// What is left of an engine that died, and what to do.
+    pub(super) obituary: Vec<String>,
 }
 
 enum Asked {
@@ -64,9 +64,9 @@ async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
         (None, Some(places)) => Ok(Asked::Of(discovered::told(&places, env).await)),
         (None, None) => {
             let mut all = Vec::new();
-            for (id, run) in found(&state_dir(env)?)? {
-                if matches!(run.outcome, None | Some(RunOutcome::Following)) {
-                    all.push(one(&of_known(&id), env).await?);
+            for known in found(env)? {
+                if matches!(known.run.outcome, None | Some(RunOutcome::Following)) {
+                    all.push(one(&of_known(&known.id), env).await?);
                 }
             }
             Ok(Asked::Of(all))
@@ -76,16 +76,25 @@ async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
 
 async fn one(args: &ResumeArgs, env: &Env) -> Result<Told> {
     let (plan, secrets) = known(args, env)?;
-    let run = Run::fold(&read_journal(&Folder::at(&plan.home).journal_path())?);
-    let databases = status(&plan, &secrets, &run).await;
-    Ok(Told { id: plan.id, remark: None, databases })
+    let Some(known) = Known::read(&plan.home) else { bail!("the journal of {} is gone", plan.id) };
+    if let Some(why) = &known.damage {
+        bail!("{why}");
+    }
+    let mut databases = status(&plan, &secrets, &known.run).await;
+    if known.is_dead() {
+        let died = || Some("its engine died before it was worked through".to_owned());
+        databases.iter_mut().filter(|d| d.outcome.is_none()).for_each(|d| d.error = died());
+    }
+    let obituary = obituary(&known);
+    let remark = (!obituary.is_empty()).then(|| "its engine died".to_owned());
+    Ok(Told { id: plan.id, remark, databases, obituary })
 }
 
 fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
     match (migrations, output.json) {
-        ([one], true) => out::print(&document(&one.id, &one.databases).to_string()),
+        ([one], true) => out::print(&one.document().to_string()),
         (several, true) => {
-            let all: Vec<_> = several.iter().map(|m| document(&m.id, &m.databases)).collect();
+            let all: Vec<_> = several.iter().map(Told::document).collect();
             out::print(&json!({ "format": FORMAT, "migrations": all }).to_string());
         }
         ([], false) => {
@@ -94,11 +103,34 @@ fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
         (several, false) => {
             for told in several {
                 out::print(&lines(&told.id, told.remark.as_deref(), &told.databases).join("\n"));
+                told.obituary.iter().for_each(|line| out::print(line));
             }
         }
     }
-    let failed = migrations.iter().flat_map(|m| &m.databases).any(|d| word(d) == "failed");
-    if failed { Exit::Failed } else { Exit::Done }
+    if migrations.iter().any(Told::has_failed) { Exit::Failed } else { Exit::Done }
+}
+
+impl Told {
+    fn has_failed(&self) -> bool {
+        self.databases.iter().any(|d| word(d) == "failed") || self.died_early()
+    }
+
+    /// Before there was any database to tell of.
+    fn died_early(&self) -> bool {
+        self.databases.is_empty() && !self.obituary.is_empty()
+    }
+
+    fn document(&self) -> Value {
+        let mut document = document(&self.id, &self.databases);
+        if self.died_early() {
+            document["migration"]["status"] = "failed".into();
+            document["migration"]["error"] = self.obituary.first().cloned().into();
+        }
+        if !self.obituary.is_empty() {
+            document["died"] = json!(self.obituary);
+        }
+        document
+    }
 }
 
 /// `failed`, `running`, `syncing` or `done`, as scripts know them.
