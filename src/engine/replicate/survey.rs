@@ -136,10 +136,13 @@ fn judge(
         scope.selects(database, &names)
     };
     let (wanted, left): (Vec<_>, Vec<_>) = candidates.into_iter().partition(selected);
-    if by_root
-        && let Some(cut) = left
-            .iter()
-            .find(|t| t.kind == CandidateKind::Partition && wanted.iter().any(|w| w.root == t.root))
+    // Published by its root a tree travels as a whole; and what a partitioned table in the middle of a tree says of its
+    // partitions is not known of them here.
+    let of_wanted_tree = |t: &PublishCandidate| {
+        wanted.iter().any(|w| t.root.is_some() && (w.root == t.root || Some(&w.name) == t.root.as_ref()))
+    };
+    if let Some(cut) =
+        left.iter().find(|t| (by_root || t.kind == CandidateKind::Partitioned) && of_wanted_tree(t))
     {
         return Err(Failure::refused(format!(
             "only a part of the partitions of {} is to be moved",
@@ -155,7 +158,7 @@ fn judge(
         if table.kind == CandidateKind::Partitioned && !by_root {
             continue;
         }
-        match remedy(table, plan.replication.identity) {
+        match remedy(table, plan.replication.identity_for(database, &table.name)) {
             Ok(remedy) => drop(remedies.insert(table.name.clone(), remedy)),
             Err(fix) => refused.push((table.name.clone(), fix)),
         }
