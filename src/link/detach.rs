@@ -14,6 +14,7 @@ use crate::model::plan::Plan;
 use crate::model::secrets::Secrets;
 use crate::model::task::Stay;
 use crate::store::Folder;
+use close_fds::set_fds_cloexec_threadsafe;
 use rustix::process::{Resource, Rlimit, setrlimit, setsid};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -70,6 +71,8 @@ pub async fn start_detached_logging(plan: Plan, secrets: Secrets, logging: Loggi
 fn spawn(home: &Path) -> Result<Child, Failure> {
     let program = program().map_err(|e| not_started(&e))?;
     let log = OpenOptions::new().append(true).create(true).mode(0o600).open(Folder::at(home).log_path());
+    // What whoever started us has left open, such as a script's own lock, must not stay open as long as an engine lives.
+    set_fds_cloexec_threadsafe(3, &[]);
     let kept = KEPT.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
     Command::new(program)
         .arg(ENGINE_VERB)

@@ -103,6 +103,12 @@ impl Pair {
 /// An engine outlives who started it, and would go on looking for servers that are gone.
 impl Drop for Pair {
     fn drop(&mut self) {
+        self.kill_engines();
+    }
+}
+
+impl Pair {
+    pub(crate) fn kill_engines(&self) {
         for known in migrations(&self.state.path().join("pgpassage")).unwrap_or_default() {
             if let Engine::Alive { pid } = known.engine
                 && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
