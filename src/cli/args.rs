@@ -17,6 +17,8 @@ pub struct Cli {
 pub enum Verb {
     /// Copy every database of the source to the target
     Migrate(Box<MigrateArgs>),
+    /// Join a migration that is under way, and watch it; leaving (Ctrl-C) does not stop it
+    Attach(Box<AttachArgs>),
     /// Close the connection of a continuous migration: wait until in sync, verify, remove what was made for it
     Finish(Box<FinishArgs>),
     /// Discontinue a migration: what was copied stays, what was made for replication is removed
@@ -29,6 +31,21 @@ pub enum Verb {
     List(ListArgs),
     /// Watch a migration between two throw-away servers with a sample shop
     Demo(DemoArgs),
+    /// What a process does that is an engine; started by other verbs
+    #[command(name = crate::link::ENGINE_VERB, hide = true)]
+    EngineProcess,
+}
+
+#[derive(Debug, Args)]
+pub struct AttachArgs {
+    /// The migration, see `pgpassage list`; without it, the one that is under way
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+    /// Only look: the engine takes no command from here
+    #[arg(long)]
+    pub read_only: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
@@ -150,6 +167,12 @@ pub struct MigrateArgs {
     /// Only run the checks
     #[arg(long, help_heading = "How")]
     pub validate: bool,
+    /// Leave once the work is begun; it goes on by itself (Ctrl-\ does so later)
+    #[arg(long, conflicts_with_all = ["foreground", "validate"], help_heading = "How")]
+    pub detach: bool,
+    /// Do the work in this very process, which ends when it follows: for containers and service managers
+    #[arg(long, help_heading = "How")]
+    pub foreground: bool,
 
     /// Show the placeholder passwords of new roles in the result
     #[arg(long, help_heading = "Output")]

@@ -59,6 +59,7 @@ pub(super) async fn told(places: &Places, env: &Env) -> Vec<Told> {
             id,
             error: None,
             databases: migration.databases.into_values().collect(),
+            obituary: Vec::new(),
         })
         .collect()
 }

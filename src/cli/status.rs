@@ -2,18 +2,16 @@
 
 use super::args::{OutputArgs, ResumeArgs, StatusArgs};
 use super::connection::Env;
+use super::dead::obituary;
 use super::exit::Exit;
 use super::list::found;
-use super::plan::state_dir;
 use super::resume::{is_known, known};
 use super::{discovered, out, watch};
 use crate::link::{Known, status};
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::plan::{FORMAT, Method};
-use crate::model::run::Run;
 use crate::model::status::DatabaseStatus;
 use crate::model::units::{human_bytes, human_ms, printable, readable};
-use crate::store::{Folder, read_journal};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
@@ -37,6 +35,8 @@ pub(super) struct Told {
     /// What is wrong with all of it.
     pub(super) error: Option<String>,
     pub(super) databases: Vec<DatabaseStatus>,
+    /// What is left of an engine that died, and what to do.
+    pub(super) obituary: Vec<String>,
 }
 
 enum Asked {
@@ -66,9 +66,9 @@ async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
         (None, Some(places)) => Ok(Asked::Of(discovered::told(&places, env).await)),
         (None, None) => {
             let mut all = Vec::new();
-            for (id, run) in found(&state_dir(env)?)? {
-                if matches!(run.outcome, None | Some(RunOutcome::Following)) {
-                    all.push(one(&of_known(&id), env).await?);
+            for known in found(env)? {
+                if matches!(known.run.outcome, None | Some(RunOutcome::Following)) {
+                    all.push(one(&of_known(&known.id), env).await?);
                 }
             }
             Ok(Asked::Of(all))
@@ -78,15 +78,20 @@ async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
 
 async fn one(args: &ResumeArgs, env: &Env) -> Result<Told> {
     let (plan, secrets) = known(args, env)?;
-    let run = Run::fold(&read_journal(&Folder::at(&plan.home).journal_path())?);
-    let mut databases = status(&plan, &secrets, &run).await;
-    let dead = Known::read(&plan.home).is_some_and(|known| known.is_dead());
-    let error = dead.then(|| format!("its engine is gone; pgpassage clean {} removes what it left", plan.id));
-    for database in databases.iter_mut().filter(|d| d.outcome.is_none()) {
-        database.error = database.error.take().or(error.clone());
+    let Some(known) = Known::read(&plan.home) else { bail!("the journal of {} is gone", plan.id) };
+    if let Some(why) = &known.damage {
+        bail!("{why}");
     }
-    let error = error.or_else(|| run.refused.as_ref().map(ToString::to_string));
-    Ok(Told { id: plan.id, remark: None, error, databases })
+    let mut databases = status(&plan, &secrets, &known.run).await;
+    if known.is_dead() {
+        let died = || Some("its engine died before it was worked through".to_owned());
+        databases.iter_mut().filter(|d| d.outcome.is_none()).for_each(|d| d.error = died());
+    }
+    let obituary = obituary(&known);
+    let remark = (!obituary.is_empty()).then(|| "its engine died".to_owned());
+    let refused = known.run.refused.as_ref().map(ToString::to_string);
+    let error = if databases.is_empty() { refused.or_else(|| obituary.first().cloned()) } else { refused };
+    Ok(Told { id: plan.id, remark, error, databases, obituary })
 }
 
 fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
@@ -102,6 +107,7 @@ fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
         (several, false) => {
             for told in several {
                 out::print(&lines(told).join("\n"));
+                told.obituary.iter().for_each(|line| out::print(line));
             }
         }
     }
@@ -147,7 +153,7 @@ pub(super) fn document(told: &Told) -> Value {
     let methods: Vec<_> = databases.iter().map(|d| method(d.method)).collect();
     let same = methods.windows(2).all(|pair| pair[0] == pair[1]);
     let error = told.error.clone().or_else(|| databases.iter().find_map(|d| d.error.clone()));
-    json!({
+    let mut document = json!({
         "format": FORMAT,
         "id": told.id,
         "migration": {
@@ -156,12 +162,17 @@ pub(super) fn document(told: &Told) -> Value {
             "status": status,
         },
         "migration_detail": detail,
-    })
+    });
+    if !told.obituary.is_empty() {
+        document["died"] = json!(told.obituary);
+    }
+    document
 }
 
 pub(super) fn lines(told: &Told) -> Vec<String> {
     let remark = told.remark.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
-    let error = told.error.as_ref().map(|e| format!(": {}", printable(e))).unwrap_or_default();
+    let error = told.error.as_ref().filter(|_| told.obituary.is_empty());
+    let error = error.map(|e| format!(": {}", printable(e))).unwrap_or_default();
     let mut lines = vec![format!("migration {}{remark}{error}", told.id)];
     for d in &told.databases {
         let mut parts = vec![word(d).to_owned()];

@@ -61,15 +61,26 @@ pub async fn attach_as(home: &Path, since_seq: u64, rights: Rights) -> Result<Li
         Some(FromEngine::Hello { .. }) => {}
         Some(FromEngine::Refused(failure)) => return Err(failure),
         Some(_) => return Err(strange("no greeting")),
-        None => return Err(silent()),
+        // It was just ending, or has too many windows.
+        None => return Err(nobody(&folder, &std::io::ErrorKind::ConnectionReset.into())),
     }
     Ok(link(folder, since_seq, rights, (lines, to)))
+}
+
+/// What the journal tells of an engine that has gone.
+pub(super) fn replay(folder: Folder) -> Link {
+    let (entries_to, entries) = mpsc::channel(WAITING);
+    let (gauges_to, gauges) = watch::channel(Gauges::default());
+    let (commands, _) = mpsc::channel(1);
+    let reader = Reader { folder, seq: 0, entries: entries_to, gauges: gauges_to };
+    let ended = tokio::spawn(reader.read_the_rest());
+    Link { entries: Entries::There(entries), gauges, commands, ended }
 }
 
 fn nobody(folder: &Folder, error: &std::io::Error) -> Failure {
     match folder.holder() {
         Ok(Some(pid)) => Failure::local(format!("the engine (pid {pid}) cannot be reached: {error}"))
-            .advise("try again; it may only just be starting, or ending"),
+            .advise("try again; it may only just be starting or ending, or have too many windows"),
         _ => Failure::refused("no engine works on this migration"),
     }
 }
@@ -158,6 +169,7 @@ impl Reader {
 
     async fn pass_on(&mut self, entry: Entry) -> Result<(), Failure> {
         self.seq = entry.seq;
+        tracing::debug!(event = ?entry.event, "entry");
         self.entries.send(entry).await.map_err(|_| left())
     }
 

@@ -38,3 +38,20 @@ fn hosted(folder: Folder, start: impl FnOnce() -> Result<Handle, Failure>) -> Re
     }
     Ok(host(handle, folder, published.ok()))
 }
+
+/// As [`start_local`], for an engine that nobody could watch or stop without a socket.
+///
+/// # Errors
+/// As [`start_local`], and where the disk takes no socket.
+pub(super) fn start_reachable(plan: Plan, secrets: Secrets, stay: Stay) -> Result<Link, Failure> {
+    let folder = Folder::at(&plan.home);
+    let refused = |error: std::io::Error| {
+        Failure::local(format!("no window could join: {}: {error}", folder.socket_path().display()))
+            .advise("put the state folder (XDG_STATE_HOME) on a local disk, or use --foreground")
+    };
+    let socket = Socket::bind(&folder).map_err(refused)?;
+    let handle = engine::start(plan, secrets, stay)?;
+    // In a folder that has taken this very file under another name.
+    socket.publish().map_err(refused)?;
+    Ok(host(handle, folder, Some(socket)))
+}

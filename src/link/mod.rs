@@ -1,10 +1,12 @@
 //! The wire between a face and an engine. Every face talks to the engine through a [`Link`], wherever it runs.
 //!
-//! An engine lives in this process ([`start_local`]) or in one of its own, and either way listens on a socket in the
+//! An engine lives in this process ([`start_local`]) or in one of its own ([`start_detached`]), and either way listens on a socket in the
 //! migration's folder, so that other faces can join ([`attach`], [`look`]).
 
+mod detach;
 mod face;
 mod frame;
+mod handover;
 mod known;
 mod local;
 mod place;
@@ -14,8 +16,10 @@ mod task;
 mod tests;
 
 pub use crate::engine::{discover, remove_discovered, status};
+pub use detach::{ENGINE_VERB, become_engine, begin, report, start_detached, start_detached_logging};
 pub use face::{attach, attach_as, look};
 pub use frame::Rights;
+pub use handover::{Detail, Logging, Order};
 pub use known::{Engine, Known, migrations};
 pub use local::{resume_local, start_local};
 pub use task::run_task;
@@ -51,6 +55,11 @@ impl Link {
             Entries::Here(entries) => entries.recv().await,
             Entries::There(entries) => entries.recv().await,
         }
+    }
+
+    /// Whether the engine is in this process, and ends with it.
+    pub fn is_here(&self) -> bool {
+        matches!(self.entries, Entries::Here(_))
     }
 
     /// The latest values. Cheap; may be asked at any time.

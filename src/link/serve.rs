@@ -11,7 +11,7 @@ use super::place::{Socket, is_ours};
 use super::{Entries, Link};
 use crate::engine;
 use crate::model::command::Command;
-use crate::model::event::RunOutcome;
+use crate::model::event::{Entry, RunOutcome};
 use crate::model::failure::Failure;
 use crate::model::gauges::Gauges;
 use crate::store::{Folder, StoreError, Tail};
@@ -54,15 +54,26 @@ pub(super) fn host(handle: engine::Handle, folder: Folder, socket: Option<Socket
     let shared = Shared { folder: folder.clone(), announced, gauges, commands, ended };
     let faces = TaskTracker::new();
     let listening = socket.map(|socket| tokio::spawn(listen(socket, shared, faces.clone())));
-    let engine::Handle { entries: mut news, gauges, commands, ended: ending } = handle;
+    let engine::Handle { entries: mut news, gauges, commands, ended: mut ending } = handle;
     let ended = tokio::spawn(async move {
-        while let Some(entry) = news.recv().await {
+        let pass_on = |entry: Entry| {
             announce.send_replace(entry.seq);
             // The face in this process may have gone.
             here.send(entry).ok();
+        };
+        // Not until the last sender is gone: a task that the engine has left behind may hold one.
+        let outcome = loop {
+            tokio::select! {
+                biased;
+                Some(entry) = news.recv() => pass_on(entry),
+                outcome = &mut ending => break outcome.unwrap_or_else(|_| Err(super::died())),
+            }
+        };
+        news.close();
+        while let Some(entry) = news.recv().await {
+            pass_on(entry);
         }
         drop(here);
-        let outcome = ending.await.unwrap_or_else(|_| Err(super::died()));
         if let Some(listening) = listening {
             listening.abort();
             remove(&folder);

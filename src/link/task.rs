@@ -32,11 +32,10 @@ pub async fn run_task(plan: Plan, secrets: Secrets, task: Task) -> Result<Link, 
 /// # Errors
 /// Why not now.
 fn command_for(task: Task, run: &Run) -> Result<Option<Command>, String> {
-    let moving = !run.settings_ended || run.databases.values().any(|d| d.outcome.is_none());
     match task {
-        Task::Finish(_) if moving => Err("not every database follows yet; finish it when they do".to_owned()),
-        Task::Finish(how) => Ok(Some(Command::Finish(how))),
-        Task::Stop if moving => Ok(Some(Command::Stop { because: StopReason::Operator })),
+        Task::Finish(how) if run.keeping => Ok(Some(Command::Finish(how))),
+        Task::Finish(_) => Err("it is still at work; finish once every database follows".to_owned()),
+        Task::Stop if !run.keeping => Ok(Some(Command::Stop { because: StopReason::Operator })),
         Task::Stop => Ok(Some(Command::Discontinue)),
         // It does so already.
         Task::Watch => Ok(None),
@@ -47,23 +46,16 @@ fn command_for(task: Task, run: &Run) -> Result<Option<Command>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::event::DatabaseOutcome;
-    use crate::model::run::DatabaseRun;
     use crate::model::task::Finish;
 
     #[test]
     fn what_an_engine_is_told_depends_on_what_it_is_at() {
         let mut run = Run::default();
-        run.databases.insert("a".into(), DatabaseRun::default());
         let finish = Finish::default();
         let stop = Command::Stop { because: StopReason::Operator };
         assert!(command_for(Task::Finish(finish), &run).is_err());
         assert_eq!(command_for(Task::Stop, &run), Ok(Some(stop)));
-        run.settings_ended = true;
-        run.databases.insert(
-            "a".into(),
-            DatabaseRun { outcome: Some(DatabaseOutcome::Following), ..DatabaseRun::default() },
-        );
+        run.keeping = true;
         assert_eq!(command_for(Task::Finish(finish), &run), Ok(Some(Command::Finish(finish))));
         assert_eq!(command_for(Task::Stop, &run), Ok(Some(Command::Discontinue)));
         assert!(command_for(Task::Clean, &run).unwrap_err().contains("not dead"));

@@ -229,6 +229,7 @@ fn clean_removes_what_a_killed_run_left() {
         "--migration-id",
         "follow",
         "--json",
+        "--foreground",
     ];
     let mut child = pair.start(&arguments, &[]);
     let copying =

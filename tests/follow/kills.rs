@@ -28,7 +28,8 @@ fn arguments(pair: &Pair, id: &str) -> Vec<String> {
     let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
     let words =
         ["migrate", "-s", &source, "-t", &target, "--json", "--database", "shop", "--migration-id", id];
-    let more = ["--force-method", "replication", "--replica-identity", "index"];
+    // In one process: it is the engine that is to be killed.
+    let more = ["--force-method", "replication", "--replica-identity", "index", "--foreground"];
     words.iter().chain(&more).map(|word| (*word).to_owned()).collect()
 }
 
