@@ -32,8 +32,10 @@ pub(super) struct Told {
     pub(super) id: String,
     /// Where it is from, if not from here.
     pub(super) remark: Option<String>,
+    /// What is wrong with all of it.
+    pub(super) error: Option<String>,
     pub(super) databases: Vec<DatabaseStatus>,
-    /// What is left of an engine that died, and what to do.
+    /// What an engine that died has left, and what to do.
     pub(super) obituary: Vec<String>,
 }
 
@@ -81,20 +83,23 @@ async fn one(args: &ResumeArgs, env: &Env) -> Result<Told> {
         bail!("{why}");
     }
     let mut databases = status(&plan, &secrets, &known.run).await;
-    if known.is_dead() {
-        let died = || Some("its engine died before it was worked through".to_owned());
-        databases.iter_mut().filter(|d| d.outcome.is_none()).for_each(|d| d.error = died());
-    }
     let obituary = obituary(&known);
-    let remark = (!obituary.is_empty()).then(|| "its engine died".to_owned());
-    Ok(Told { id: plan.id, remark, databases, obituary })
+    let died = || format!("its engine is gone; pgpassage clean {} removes what it left", plan.id);
+    for database in databases.iter_mut().filter(|d| d.outcome.is_none() && known.is_dead()) {
+        database.error = database.error.take().or_else(|| Some(died()));
+    }
+    // What followed goes on following without an engine.
+    let remark = (known.is_dead() && known.run.keeping).then(|| "nobody watches over it".to_owned());
+    let error = (known.is_dead() && !known.run.keeping).then(died);
+    let error = error.or_else(|| known.run.refused.as_ref().map(ToString::to_string));
+    Ok(Told { id: plan.id, remark, error, databases, obituary })
 }
 
 fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
     match (migrations, output.json) {
-        ([one], true) => out::print(&one.document().to_string()),
+        ([one], true) => out::print(&document(one).to_string()),
         (several, true) => {
-            let all: Vec<_> = several.iter().map(Told::document).collect();
+            let all: Vec<_> = several.iter().map(document).collect();
             out::print(&json!({ "format": FORMAT, "migrations": all }).to_string());
         }
         ([], false) => {
@@ -102,35 +107,14 @@ fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
         }
         (several, false) => {
             for told in several {
-                out::print(&lines(&told.id, told.remark.as_deref(), &told.databases).join("\n"));
+                out::print(&lines(told).join("\n"));
                 told.obituary.iter().for_each(|line| out::print(line));
             }
         }
     }
-    if migrations.iter().any(Told::has_failed) { Exit::Failed } else { Exit::Done }
-}
-
-impl Told {
-    fn has_failed(&self) -> bool {
-        self.databases.iter().any(|d| word(d) == "failed") || self.died_early()
-    }
-
-    /// Before there was any database to tell of.
-    fn died_early(&self) -> bool {
-        self.databases.is_empty() && !self.obituary.is_empty()
-    }
-
-    fn document(&self) -> Value {
-        let mut document = document(&self.id, &self.databases);
-        if self.died_early() {
-            document["migration"]["status"] = "failed".into();
-            document["migration"]["error"] = self.obituary.first().cloned().into();
-        }
-        if !self.obituary.is_empty() {
-            document["died"] = json!(self.obituary);
-        }
-        document
-    }
+    let failed =
+        migrations.iter().any(|m| m.error.is_some() || m.databases.iter().any(|d| word(d) == "failed"));
+    if failed { Exit::Failed } else { Exit::Done }
 }
 
 /// `failed`, `running`, `syncing` or `done`, as scripts know them.
@@ -151,25 +135,28 @@ fn method(method: Method) -> &'static str {
     }
 }
 
-pub(super) fn document(id: &str, databases: &[DatabaseStatus]) -> Value {
+pub(super) fn document(told: &Told) -> Value {
+    let databases = &told.databases;
     let detail: Vec<_> = databases
         .iter()
         .map(|d| {
             json!({
                 "dbname": d.database, "error": d.error, "method": method(d.method), "status": word(d),
                 "lag_bytes": d.lag_bytes, "lag_ms": d.lag_ms, "wal_kept_bytes": d.kept_bytes,
-                "tables_ready": d.tables_ready, "tables_not_ready": d.tables_not_ready,
+                "tables_ready": d.tables_ready, "tables_not_ready": d.tables_not_ready, "asked_at_ms": (d.at_ms > 0).then_some(d.at_ms),
             })
         })
         .collect();
     let whole = ["failed", "running", "syncing", "done"];
-    let status = whole.into_iter().find(|w| databases.iter().any(|d| word(d) == *w)).unwrap_or("done");
+    let of_databases = whole.into_iter().find(|w| databases.iter().any(|d| word(d) == *w));
+    // Where there is no database yet, nothing is done.
+    let status = if told.error.is_some() { "failed" } else { of_databases.unwrap_or("running") };
     let methods: Vec<_> = databases.iter().map(|d| method(d.method)).collect();
     let same = methods.windows(2).all(|pair| pair[0] == pair[1]);
-    let error = databases.iter().find_map(|d| d.error.clone());
+    let error = told.error.clone().or_else(|| databases.iter().find_map(|d| d.error.clone()));
     json!({
         "format": FORMAT,
-        "id": id,
+        "id": told.id,
         "migration": {
             "error": error,
             "method": if same { methods.first().copied().unwrap_or("") } else { "" },
@@ -179,10 +166,11 @@ pub(super) fn document(id: &str, databases: &[DatabaseStatus]) -> Value {
     })
 }
 
-pub(super) fn lines(id: &str, remark: Option<&str>, databases: &[DatabaseStatus]) -> Vec<String> {
-    let remark = remark.map(|r| format!(" ({r})")).unwrap_or_default();
-    let mut lines = vec![format!("migration {id}{remark}")];
-    for d in databases {
+pub(super) fn lines(told: &Told) -> Vec<String> {
+    let remark = told.remark.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+    let error = told.error.as_ref().map(|e| format!(": {}", printable(e))).unwrap_or_default();
+    let mut lines = vec![format!("migration {}{remark}{error}", told.id)];
+    for d in &told.databases {
         let mut parts = vec![word(d).to_owned()];
         if d.outcome == Some(DatabaseOutcome::Following) {
             let lag = d.lag_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);

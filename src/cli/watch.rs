@@ -7,7 +7,7 @@ use super::lines::finding_line;
 use super::progress::Screen;
 use super::resume::known;
 use super::signals::Signals;
-use super::status::{document, lines};
+use super::status::{Told, document, lines};
 use super::{log, out};
 use crate::link::{Engine, Known, Link, run_task, status};
 use crate::model::command::Command;
@@ -46,12 +46,14 @@ impl Face {
     }
 
     fn tell(&mut self, databases: &[DatabaseStatus], news: &mut Vec<String>) {
-        let now = lines(&self.id, None, databases);
+        let (id, databases) = (self.id.clone(), databases.to_vec());
+        let told = Told { id, remark: None, error: None, databases, obituary: Vec::new() };
+        let now = lines(&told);
         match &mut self.screen {
             Some(screen) => screen.draw(news, &now),
             None if self.json => {
                 news.iter().for_each(|line| out::note(line));
-                out::print(&document(&self.id, databases).to_string());
+                out::print(&document(&told).to_string());
             }
             None => {
                 news.iter().for_each(|line| out::note(line));

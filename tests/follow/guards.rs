@@ -229,6 +229,42 @@ fn a_target_that_cannot_apply_is_told_of() {
     assert_eq!(watch.wait().unwrap().code(), Some(0));
 }
 
+/// Under a steady load the lag that is shown is the truth to a second, and it drains.
+#[test]
+fn the_lag_that_is_shown_is_true_and_drains() {
+    let pair = pair();
+    let load = Load::default().bulk(0, 0).per_second(50);
+    load.prepare(&pair.source, "postgres");
+    assert_eq!(replicate(&pair, &[]).code, 0);
+    let traffic = load.start(&pair.source, "postgres");
+    let mut watch = pair.start(&["status", "follow", "--watch", "--json"], &[]);
+    let mut told = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let lag = |line: &str| {
+        let now: serde_json::Value = serde_json::from_str(line).unwrap();
+        let detail = &now["migration_detail"][0];
+        (detail["asked_at_ms"].as_u64().unwrap(), detail["lag_ms"].as_u64())
+    };
+    line_with(&mut told, 30, |line| lag(line).1.is_some_and(|ms| ms <= 1_000));
+    let subscription = |what: &str| {
+        let sql = format!("ALTER SUBSCRIPTION pgpassage_follow_postgres_sub {what}");
+        pair.target.psql("postgres", &sql).unwrap();
+    };
+    subscription("DISABLE");
+    eventually(&pair.source, "postgres", "SELECT count(*) FROM pg_replication_slots WHERE active", "0");
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let since_ms = u64::try_from(since.as_millis()).unwrap();
+    let line = line_with(&mut told, 60, |line| lag(line).0 > since_ms + 3_000);
+    let (asked_at_ms, shown) = lag(&line);
+    let truth = asked_at_ms - since_ms;
+    assert!(shown.is_some_and(|ms| ms.abs_diff(truth) <= 1_500), "{shown:?} instead of {truth}: {line}");
+    subscription("ENABLE");
+    line_with(&mut told, 60, |line| lag(line).1.is_some_and(|ms| ms <= 1_000));
+    traffic.stop();
+    line_with(&mut told, 60, |line| lag(line).1 == Some(0));
+    signal(&watch, "-INT");
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+}
+
 /// What another machine began is known by its names: looked at, and while it is alive never touched.
 #[test]
 fn another_machines_migration_is_found_by_its_names() {

@@ -23,6 +23,7 @@ mod aiven;
 mod catalogs;
 mod engine;
 mod guards;
+mod kills;
 mod load;
 mod network;
 mod rights;
