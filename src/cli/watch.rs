@@ -46,8 +46,13 @@ impl Face {
     }
 
     fn tell(&mut self, databases: &[DatabaseStatus], news: &mut Vec<String>) {
-        let (id, databases) = (self.id.clone(), databases.to_vec());
-        let told = Told { id, remark: None, error: None, databases, obituary: Vec::new() };
+        let told = Told {
+            id: self.id.clone(),
+            remark: None,
+            error: None,
+            databases: databases.to_vec(),
+            obituary: Vec::new(),
+        };
         let now = lines(&told);
         match &mut self.screen {
             Some(screen) => screen.draw(news, &now),

@@ -28,7 +28,7 @@ fn arguments(pair: &Pair, id: &str) -> Vec<String> {
     let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
     let words =
         ["migrate", "-s", &source, "-t", &target, "--json", "--database", "shop", "--migration-id", id];
-    // The engine is what is killed here, not a face of it.
+    // In one process: it is the engine that is to be killed.
     let more = ["--force-method", "replication", "--replica-identity", "index", "--foreground"];
     words.iter().chain(&more).map(|word| (*word).to_owned()).collect()
 }
