@@ -163,10 +163,11 @@ pub fn checksum_rows(table: NamedTable<'_>) -> String {
 pub const AS_REPLICA: &str = "SET session_replication_role = replica";
 pub const AS_ORIGIN: &str = "SET session_replication_role = DEFAULT";
 
-/// Some of the database's, one row each: before they are copied again, until there are none. Each is locked until the
-/// transaction ends, and the server's room for locks is limited.
+/// Some of the database's that are not among `$1` (oid[]), one row each: again and again, until there are none. Each is
+/// locked until the transaction ends, and the server's room for locks is limited.
 pub const UNLINK_LARGE_OBJECTS: &str = "SELECT pg_catalog.lo_unlink(m.oid) FROM (SELECT l.oid FROM \
-     pg_catalog.pg_largeobject_metadata l ORDER BY l.oid LIMIT 1000) m";
+     pg_catalog.pg_largeobject_metadata l WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.oid[]) k WHERE k = l.oid) \
+     ORDER BY l.oid LIMIT 1000) m";
 
 /// Several tables in one statement: from 11. Each is a transaction of its own (manual, ANALYZE).
 pub fn analyze(tables: &[&TableName]) -> String {
