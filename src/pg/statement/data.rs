@@ -146,16 +146,18 @@ pub fn refresh(view: &TableName) -> String {
 pub const ROUNDED_FLOATS: &str = "SET extra_float_digits = 0";
 
 /// How many rows a table itself has, as text.
-pub fn count_rows(table: NamedTable<'_>) -> String {
-    format!("SELECT pg_catalog.count(*)::text || ' rows' FROM {table}")
+///
+/// `condition`: the server's own for a configuration table of an extension, with its WHERE; empty for all rows.
+pub fn count_rows(table: NamedTable<'_>, condition: &str) -> String {
+    format!("SELECT pg_catalog.count(*)::text || ' rows' FROM {table} {condition}")
 }
 
 /// The same with a sum over a hash of each row's text: the order of rows does not matter.
-pub fn checksum_rows(table: NamedTable<'_>) -> String {
+pub fn checksum_rows(table: NamedTable<'_>, condition: &str) -> String {
     format!(
         "SELECT pg_catalog.count(*)::text || ' rows, checksum ' || \
          coalesce(pg_catalog.sum(('x' || pg_catalog.substr(pg_catalog.md5(t::text), 1, 15))::bit(60)::int8), 0)::text \
-         FROM {table} t"
+         FROM {table} t {condition}"
     )
 }
 
