@@ -177,10 +177,13 @@ fn watched(bench: &Bench, command: &mut Command) -> Cost {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut cost = Cost::default();
     let status = loop {
-        if let Some((own, _)) = cpu_of(child.id()) {
-            cost.own_cpu_s = own;
-            cost.memory_mb = memory_mb(child.id()).unwrap_or(cost.memory_mb);
-        }
+        // The face, and the engine, which is a process of its own.
+        let ours: Vec<_> = std::iter::once(child.id()).chain(engines_of(child.id())).collect();
+        let own: f64 = ours.iter().filter_map(|pid| cpu_of(*pid)).map(|(own, _)| own).sum();
+        let memory: f64 = ours.iter().filter_map(|pid| memory_mb(*pid)).sum();
+        // At its end the engine is no longer there to be asked.
+        cost.own_cpu_s = cost.own_cpu_s.max(own);
+        cost.memory_mb = cost.memory_mb.max(memory);
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
@@ -200,6 +203,19 @@ fn cpu_of(pid: u32) -> Option<(f64, f64)> {
     let [user, system, of_children, system_of_children] = fields.try_into().ok()?;
     // Ticks of a hundredth of a second, on every Linux.
     Some(((user + system) / 100.0, (of_children + system_of_children) / 100.0))
+}
+
+/// Children of a process that are pgpassage too, and not pg_dump.
+fn engines_of(pid: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let children = threads.filter_map(|t| std::fs::read_to_string(t.path().join("children")).ok());
+    let pids: Vec<u32> = children
+        .flat_map(|c| c.split_whitespace().filter_map(|p| p.parse().ok()).collect::<Vec<_>>())
+        .collect();
+    let is_ours = |pid: &u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.starts_with("pgpassage"))
+    };
+    pids.into_iter().filter(is_ours).collect()
 }
 
 /// Of the postmaster, of its sessions that have ended and of its processes that live.
