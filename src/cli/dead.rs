@@ -20,7 +20,8 @@ pub(super) fn obituary(known: &Known) -> Vec<String> {
     lines.extend(known.damage.as_ref().map(|why| format!("  its journal is damaged: {}", printable(why))));
     let left = left(known);
     if !left.is_empty() {
-        lines.push("What it made, and may have left on the servers:".to_owned());
+        let what = if run.keeping { "What serves that" } else { "What it made, and may have left" };
+        lines.push(format!("{what} on the servers:"));
         lines.extend(left.iter().map(|line| format!("  {line}")));
     }
     let follows = run.databases.values().any(|d| d.outcome == Some(DatabaseOutcome::Following));

@@ -30,7 +30,7 @@ pub(super) async fn run() -> Exit {
     let level = if logging.detail == Detail::Debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
     // The face has looked whether it can be written; without a log the work can still be done.
     let _log = log::start_in_files(&logs, level).ok();
-    match begin(plan, secrets) {
+    match begin(plan, secrets).await {
         Ok(link) => {
             report(Ok(()));
             work(link).await

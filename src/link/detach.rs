@@ -154,12 +154,12 @@ pub fn become_engine() -> Result<Order, Failure> {
     decode(File::from(stdin))
 }
 
-/// Begins what was ordered. Must be called within a tokio runtime.
+/// Begins what was ordered.
 ///
 /// # Errors
 /// As [`start_local`](super::start_local), and when no face could join.
-pub fn begin(plan: Plan, secrets: Secrets) -> Result<Link, Failure> {
-    start_reachable(plan, secrets, Stay::AsLongAsItFollows)
+pub async fn begin(plan: Plan, secrets: Secrets) -> Result<Link, Failure> {
+    start_reachable(plan, secrets, Stay::AsLongAsItFollows).await
 }
 
 /// Tells the face that waits for it whether the engine has begun.
