@@ -40,18 +40,20 @@ fn hosted(folder: Folder, start: impl FnOnce() -> Result<Handle, Failure>) -> Re
     Ok(host(handle, folder, published.ok()))
 }
 
-/// As [`start_local`], for an engine that nobody could watch or stop without a socket.
+/// What `start` starts, for an engine that nobody could watch or stop without a socket.
 ///
 /// # Errors
 /// As [`start_local`], and where the disk takes no socket.
-pub(super) async fn start_reachable(plan: Plan, secrets: Secrets, stay: Stay) -> Result<Link, Failure> {
-    let folder = Folder::at(&plan.home);
+pub(super) async fn reachable(
+    folder: Folder,
+    start: impl FnOnce() -> Result<Handle, Failure>,
+) -> Result<Link, Failure> {
     let refused = |error: std::io::Error| {
         Failure::local(format!("no window could join: {}: {error}", folder.socket_path().display()))
             .advise("put the state folder (XDG_STATE_HOME) on a local disk, or use --foreground")
     };
     let socket = Socket::bind(&folder).map_err(refused)?;
-    let handle = engine::start(plan, secrets, stay)?;
+    let handle = start()?;
     // Only who holds the lock may do this; the folder has taken this very file under another name.
     if let Err(error) = socket.publish() {
         let mut link = host(handle, folder.clone(), None);

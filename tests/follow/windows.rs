@@ -280,12 +280,22 @@ fn the_guard_stays_is_joined_and_is_missed() {
     watch.kill().unwrap();
     watch.wait().unwrap();
     let list = pair.program(&["list"]).stdout;
-    assert!(list.contains("nobody watches over it") && list.contains("go on following"), "{list}");
+    assert!(list.contains("nobody watches over it") && list.contains("goes on following"), "{list}");
     let status = pair.program(&["status", "follow", "--json"]);
     assert_eq!(status.json["migration"]["status"], "syncing", "{}", status.stdout);
 
+    // Another guard, for nobody's window.
+    let left = pair.program(&["status", "follow", "--watch", "--detach", "--json"]);
+    assert_eq!(left.code, 0, "{}\n{}", left.stderr, left.stdout);
+    let guard = engine_pid(&pair);
+    assert_eq!(left.json["engine_pid"], guard);
+    let second = pair.program(&["status", "follow", "--watch", "--detach", "--json"]);
+    assert_eq!(second.code, 1, "{}", second.stdout);
+    assert!(second.error().contains(&format!("(pid {guard})")), "{}", second.error());
+
     pair.source.psql("postgres", "INSERT INTO t VALUES (2)").unwrap();
     later(&pair, "finish", &["--verify", "checksums"]).assert_done();
+    goes(guard);
     assert_eq!(pair.target.psql("postgres", "SELECT count(*) FROM t").unwrap(), "2");
     assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
 }
