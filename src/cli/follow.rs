@@ -181,8 +181,10 @@ impl Until {
         match (self, &entry.event) {
             (Until::Begun, Event::Planned { .. }) => true,
             (Until::Guards { after_seq }, Event::Keeping) => entry.seq > after_seq,
-            // Where nothing follows any more, the engine ends.
-            (Until::Answered { after_seq }, Event::Answered { .. }) => entry.seq > after_seq && follows(),
+            // Where nothing follows any more, and where it was told to stop, the engine ends.
+            (Until::Answered { after_seq }, Event::Answered { .. }) => {
+                entry.seq > after_seq && run.stopping.is_none() && follows()
+            }
             _ => false,
         }
     }

@@ -325,6 +325,38 @@ fn commands_from_elsewhere_are_obeyed_and_heard_by_all() {
     assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
 }
 
+/// Whoever interrupts the closing gets the source back at once, for the application waits for it.
+#[test]
+fn a_closing_that_is_interrupted_lets_go_of_the_source() {
+    let pair = pair();
+    pair.source.psql("postgres", "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)").unwrap();
+    assert_eq!(replicate(&pair, &[]).code, 0);
+    let engine = engine_pid(&pair);
+    std::thread::scope(|scope| {
+        // What the target cannot apply is waited for.
+        scope.spawn(|| pair.target.psql("postgres", "BEGIN; LOCK TABLE t; SELECT pg_sleep(20)").ok());
+        let locked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        eventually(&pair.target, "postgres", locked, "1");
+        pair.source.psql("postgres", "INSERT INTO t VALUES (2)").unwrap();
+        let finish = pair.start(&["finish", "follow", "--timeout", "100"], &[]);
+        let held = "SELECT count(*) > 0 FROM pg_locks WHERE relation = 't'::regclass AND mode = 'ShareLock'";
+        eventually(&pair.source, "postgres", held, "t");
+        signal(finish.id(), Signal::INT);
+        let began = Instant::now();
+        let ran = Ran::from(wait(finish));
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert_eq!(ran.code, 4, "{}\n{}", ran.stderr, ran.stdout);
+        assert!(ran.stdout.contains("Nobody watches"), "{}", ran.stdout);
+        goes(engine);
+        pair.source.psql("postgres", "INSERT INTO t VALUES (3)").unwrap();
+        assert_eq!(listed(&pair)["status"], "syncing");
+        let let_go = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        pair.target.psql("postgres", let_go).unwrap();
+    });
+    eventually(&pair.target, "postgres", "SELECT count(*) FROM t", "3");
+    assert_eq!(pair.program(&["stop", "follow", "--json"]).code, 0);
+}
+
 /// What an engine knows is in its memory alone, for as long as it lives.
 #[test]
 fn a_process_that_lives_long_shows_nothing() {
