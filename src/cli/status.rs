@@ -53,6 +53,7 @@ async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
     };
     let places = discovered::places(args.source.as_deref(), args.target.as_deref(), env)?;
     match (&args.id, places) {
+        (Some(id), _) if args.detach => Ok(Asked::Watched(watch::leave_guard(&of_known(id), env).await?)),
         (Some(id), _) if args.watch => Ok(Asked::Watched(watch::run(&of_known(id), env).await?)),
         (Some(id), Some(places)) if !is_known(id, env) => {
             let mut found = discovered::told(&places, env).await;
@@ -89,8 +90,8 @@ async fn one(args: &ResumeArgs, env: &Env) -> Result<Told> {
         database.error = database.error.take().or_else(|| Some(died()));
     }
     // What followed goes on following without an engine.
-    let remark = (known.is_dead() && known.run.keeping).then(|| "nobody watches over it".to_owned());
-    let error = (known.is_dead() && !known.run.keeping).then(died);
+    let remark = (known.is_dead() && known.run.only_follows()).then(|| "nobody watches over it".to_owned());
+    let error = (known.is_dead() && !known.run.only_follows()).then(died);
     let error = error.or_else(|| known.run.refused.as_ref().map(ToString::to_string));
     Ok(Told { id: plan.id, remark, error, databases, obituary })
 }

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot go on has failed")]
 
 use pgpassage::demo::cluster::{Cluster, ClusterOptions, find_server_binaries};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -67,7 +68,7 @@ const FOLLOWERS: [Tool; 2] = [
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
     seconds: f64,
-    /// Of both servers and of the tool without its children, in seconds; only measured for ours.
+    /// Of both servers, and of the tool (face and engine) without pg_dump, in seconds; only measured for ours.
     servers_cpu_s: f64,
     own_cpu_s: f64,
     memory_mb: f64,
@@ -176,14 +177,16 @@ fn watched(bench: &Bench, command: &mut Command) -> Cost {
     let (before, began) = (servers(), Instant::now());
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut cost = Cost::default();
+    let mut processes = BTreeMap::new();
     let status = loop {
-        // The face, and the engine, which is a process of its own.
-        let ours: Vec<_> = std::iter::once(child.id()).chain(engines_of(child.id())).collect();
-        let own: f64 = ours.iter().filter_map(|pid| cpu_of(*pid)).map(|(own, _)| own).sum();
-        let memory: f64 = ours.iter().filter_map(|pid| memory_mb(*pid)).sum();
-        // At its end the engine is no longer there to be asked.
-        cost.own_cpu_s = cost.own_cpu_s.max(own);
-        cost.memory_mb = cost.memory_mb.max(memory);
+        // The face, and the engine in its own process.
+        for pid in engine_of(child.id()).into_iter().chain([child.id()]) {
+            if let (Some((cpu_s, _)), Some(memory_mb)) = (cpu_of(pid), memory_mb(pid)) {
+                processes.insert(pid, (cpu_s, memory_mb));
+            }
+        }
+        cost.own_cpu_s = processes.values().map(|(cpu_s, _)| cpu_s).sum();
+        cost.memory_mb = processes.values().map(|(_, memory_mb)| memory_mb).sum();
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
@@ -195,6 +198,14 @@ fn watched(bench: &Bench, command: &mut Command) -> Cost {
     cost
 }
 
+/// The process that a face has started for its engine.
+fn engine_of(face: u32) -> Option<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{face}/task")).ok()?;
+    let of_thread = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("children")).ok();
+    let children: Vec<String> = threads.flatten().filter_map(of_thread).collect();
+    children.iter().flat_map(|pids| pids.split_whitespace()).find_map(|pid| pid.parse().ok())
+}
+
 /// Seconds of processor time of a process, and of its children that have ended (proc(5), `/proc/pid/stat`).
 fn cpu_of(pid: u32) -> Option<(f64, f64)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -203,19 +214,6 @@ fn cpu_of(pid: u32) -> Option<(f64, f64)> {
     let [user, system, of_children, system_of_children] = fields.try_into().ok()?;
     // Ticks of a hundredth of a second, on every Linux.
     Some(((user + system) / 100.0, (of_children + system_of_children) / 100.0))
-}
-
-/// Children of a process that are pgpassage too, and not pg_dump.
-fn engines_of(pid: u32) -> Vec<u32> {
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let children = threads.filter_map(|t| std::fs::read_to_string(t.path().join("children")).ok());
-    let pids: Vec<u32> = children
-        .flat_map(|c| c.split_whitespace().filter_map(|p| p.parse().ok()).collect::<Vec<_>>())
-        .collect();
-    let is_ours = |pid: &u32| {
-        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.starts_with("pgpassage"))
-    };
-    pids.into_iter().filter(is_ours).collect()
 }
 
 /// Of the postmaster, of its sessions that have ended and of its processes that live.
