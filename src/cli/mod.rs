@@ -6,7 +6,6 @@ mod demo;
 pub mod exit;
 mod follow;
 mod json;
-mod lines;
 mod log;
 mod migrate;
 mod out;
@@ -16,6 +15,7 @@ mod report;
 mod resume;
 mod status;
 
+use crate::model::telling as lines;
 use args::{Cli, Verb};
 use clap::Parser;
 use exit::Exit;
