@@ -94,7 +94,10 @@ fn header(p: &mut Paint<'_>, area: Rect, state: &State) {
 /// Which migration this is about.
 fn subject(state: &State) -> String {
     if let Some(live) = &state.live {
-        let host = |address: &str| address.rsplit('@').next().unwrap_or(address).to_owned();
+        let host = |address: &str| {
+            let host = address.rsplit('@').next().unwrap_or(address);
+            host.rsplit_once(':').map_or(host, |(host, _)| host).to_owned()
+        };
         return format!("{}: {} → {}", live.id, host(&live.shown.source), host(&live.shown.target));
     }
     if state.screen == Screen::Start {

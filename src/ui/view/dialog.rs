@@ -130,20 +130,20 @@ fn stop(live: &Live) -> Vec<String> {
     }
     let made = leftovers(live);
     all.push(if made.is_empty() {
-        "On the source   nothing of ours is there; nothing changes.".to_owned()
+        "On the source: nothing of ours is there; nothing changes.".to_owned()
     } else {
-        format!("On both sides   removes {}.", made.join(", "))
+        format!("On both sides: removes {}.", made.join(", "))
     });
     let half = half_made(live);
     all.push(if half.is_empty() {
-        "On the target   what was copied stays as it is.".to_owned()
+        "On the target: what was copied stays as it is.".to_owned()
     } else {
         let names: Vec<_> = half.iter().map(|name| readable(name)).collect();
-        format!("On the target   half copied databases stay, to be dropped by you: {}.", names.join(", "))
+        format!("On the target: half copied databases stay, to be dropped by you: {}.", names.join(", "))
     });
     let done = live.run.databases.values().filter(|d| d.outcome == Some(DatabaseOutcome::Done)).count();
     if done > 0 {
-        all.push(format!("                {} done, and stay.", count_of(done as u64, "database")));
+        all.push(format!("What is done stays: {}.", count_of(done as u64, "database")));
     }
     if matches!(live.engine, Engine::Apart { .. }) {
         all.push(String::new());

@@ -11,7 +11,10 @@ use unicode_width::UnicodeWidthStr;
 
 /// As wide as the longest label and its mark.
 const LABEL: usize = 20;
-const WIDEST: usize = 44;
+/// Fields are as wide as hints beside them allow.
+const WIDEST: usize = 40;
+const NARROW: usize = 34;
+const ROOMY: u16 = 90;
 
 /// How many lines the rows need without blank ones between them.
 pub fn height(state: &State, fields: &[Field]) -> usize {
@@ -54,7 +57,8 @@ fn one(paint: &mut Paint<'_>, area: Rect, row: usize, (state, field): (&State, F
     let label = column(&format!("{mark}{}", field.label()), LABEL);
     let style = if focused { theme.accent.patch(theme.title) } else { theme.text };
     let mut line = Line::new(label, style);
-    let width = usize::from(area.width).saturating_sub(LABEL + 3).min(WIDEST);
+    let widest = if area.width < ROOMY { NARROW } else { WIDEST };
+    let width = usize::from(area.width).saturating_sub(LABEL + 3).min(widest);
     let (shown, cursor) = content(state, field, width);
     let is_choice = matches!(field, Field::NotEmpty | Field::Source(Part::Ssl) | Field::Target(Part::Ssl));
     if is_choice {
@@ -64,8 +68,9 @@ fn one(paint: &mut Paint<'_>, area: Rect, row: usize, (state, field): (&State, F
         line.push(column(&shown, width), if focused { theme.field.patch(theme.title) } else { theme.field });
         line.push("]", theme.dim);
     }
-    let hint = hint(state, field);
-    if line.width() + hint.width() + 3 <= usize::from(area.width) {
+    let (long, short) = hint(state, field);
+    let room = usize::from(area.width).saturating_sub(line.width() + 3);
+    if let Some(hint) = [long, short].into_iter().find(|hint| hint.width() <= room) {
         line.push(format!("   {hint}"), theme.dim);
     }
     paint.line(area, row, &line);
@@ -134,24 +139,29 @@ fn not_empty(policy: TargetPolicy) -> &'static str {
     }
 }
 
-fn hint(state: &State, field: Field) -> &'static str {
+/// In full, and for narrow windows.
+fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
     match field {
-        Field::Name => "a-z, 0-9 and _; empty: random",
-        Field::Exclude => "names with spaces between them",
-        Field::SkipTables => "table, schema.table, db.schema.table",
-        Field::Jobs => "empty: by the servers' processors",
+        Field::Name => ("a-z, 0-9 and _; empty: random", "a-z, 0-9, _"),
+        Field::Exclude => ("names with spaces between them", "spaces between them"),
+        Field::SkipTables => ("table, schema.table or db.schema.table, commas", "commas between them"),
+        Field::Jobs => ("empty: by the servers' processors", "empty: automatic"),
         Field::NotEmpty => match state.form.not_empty {
-            TargetPolicy::Refuse => "leave such a database alone and say what is in it",
-            TargetPolicy::Append => "add rows where tables are defined alike",
-            TargetPolicy::Truncate => "empty the tables that are copied, then copy",
+            TargetPolicy::Refuse => {
+                ("leave such a database alone and say what is in it", "leave it alone, say so")
+            }
+            TargetPolicy::Append => ("add rows where tables are defined alike", "add rows to it"),
+            TargetPolicy::Truncate => {
+                ("empty the tables that are copied, then copy", "empty its tables first")
+            }
         },
         Field::Source(part) | Field::Target(part) => match part {
-            Part::Host => "or paste a postgres:// URI",
-            Part::Database => "to connect; all databases move",
-            Part::Password => "Ctrl-R shows; empty: ~/.pgpass",
-            Part::Ssl => "recommended; Space, or ← → for another mode",
-            Part::Ca => "path, or system; compares the name too",
-            Part::Port | Part::User => "",
+            Part::Host => ("a name, an address, or paste a postgres:// URI", "or paste a URI"),
+            Part::Database => ("to connect to; empty: the usual ones", "to connect to"),
+            Part::Password => ("Ctrl-R shows it; empty: ~/.pgpass, PGPASSWORD", "empty: ~/.pgpass"),
+            Part::Ssl => ("recommended; Space, or ← → for another mode", "recommended; ← → modes"),
+            Part::Ca => ("path, or system; compares the name too", "path, or system"),
+            Part::Port | Part::User => ("", ""),
         },
     }
 }

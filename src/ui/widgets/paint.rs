@@ -6,6 +6,7 @@ use crate::ui::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
 
 /// Whether keys act on something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,9 @@ impl Paint<'_> {
         if !area.contains(Position { x, y }) || room == 0 {
             return x;
         }
+        // What stood there, a border for example, leaves nothing of its style behind.
+        let width = u16::try_from(harmless.width()).unwrap_or(u16::MAX).min(end - x);
+        self.blank(Rect { x, y, width, height: 1 });
         self.buffer.set_stringn(x, y, harmless, room, style).0
     }
 

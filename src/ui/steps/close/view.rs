@@ -90,7 +90,7 @@ fn databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         }
     };
     p.line(inner, 0, &guard);
-    let width = usize::from(inner.width).saturating_sub(2);
+    let width = usize::from(inner.width).saturating_sub(4);
     let head = Line::new("  ", theme.dim).and(heading(width), theme.dim);
     p.line(inner, 1, &head);
     let lines: Vec<_> = live.run.databases.keys().map(|name| database(theme, (live, name, width))).collect();
@@ -104,9 +104,9 @@ fn databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
 }
 
 fn heading(width: usize) -> String {
-    let mut text = format!("{}{}{}", column("STATE", 14), column("DATABASE", 18), column_right("LAG", 18));
+    let mut text = format!("{}{}{}", column("STATE", 14), column("DATABASE", 16), column_right("LAG", 17));
     text.push_str(&column_right("LOG KEPT", 11));
-    if width >= 76 {
+    if width >= 72 {
         text.push_str(&column_right("TABLES", 14));
     }
     text
@@ -126,7 +126,7 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
         Some(DatabaseOutcome::Cancelled) => ("■ stopped", theme.warn),
         None => ("· not begun", theme.dim),
     };
-    let mut line = Line::new(column(sign, 14), style).and(column(&readable(name), 18), theme.title);
+    let mut line = Line::new(column(sign, 14), style).and(column(&readable(name), 16), theme.title);
     if !follows {
         let text = format!("  {}, {}", count_of(database.rows, "row"), human_bytes(database.bytes));
         line.push(text, theme.dim);
@@ -136,9 +136,9 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
     let lag_bytes = status.and_then(|s| s.lag_bytes);
     let age = status.and_then(|s| s.lag_ms).map(|ms| format!(", {}", human_ms(ms))).unwrap_or_default();
     let lag_style = if lag_bytes == Some(0) { theme.ok } else { theme.warn };
-    line.push(column_right(&format!("{}{age}", bytes(lag_bytes)), 18), lag_style);
+    line.push(column_right(&format!("{}{age}", bytes(lag_bytes)), 17), lag_style);
     line.push(column_right(&bytes(status.and_then(|s| s.kept_bytes)), 11), theme.text);
-    if width >= 76 {
+    if width >= 72 {
         let tables = status.map_or_else(
             || "unknown".to_owned(),
             |s| {
@@ -180,13 +180,16 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         Verify::Counts => "row counts of every table",
         Verify::Checksums => "checksums over all rows",
     };
-    let target = Line::new(live.shown.target.clone(), theme.info).and("  (y copies it)", theme.dim);
+    let mut target = Line::new(live.shown.target.clone(), theme.info);
+    if target.width() + 30 + 15 <= usize::from(inner.width) {
+        target.push("  (y copies it)", theme.dim);
+    }
     let lines = [
         ("1", "Stop writes on the source", stopped),
         ("2", "Wait until lag is 0 B", in_sync),
         ("3", "Verify, when closing", Line::new(verify, theme.text).and("  (v changes it)", theme.dim)),
         ("4", "Point the application to", target),
-        ("5", "Close connection", Line::new("copies sequences, removes subscription and slot", theme.dim)),
+        ("5", "Close connection", Line::new("copies sequences, cleans up both sides", theme.dim)),
     ];
     for (row, (number, what, now)) in lines.into_iter().enumerate() {
         let mut line = Line::new(format!("{number}  "), theme.key).and(column(what, 27), theme.text);
@@ -248,7 +251,9 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
                 Some(Method::Replication) => "  replicated, closed",
                 _ => "  snapshot",
             };
-            line.push(method, theme.dim);
+            if line.width() + method.len() + 4 <= width {
+                line.push(method, theme.dim);
+            }
             line
         })
         .collect();
@@ -261,9 +266,11 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         p.cursor = before;
     }
     let rest = usize::from(inner.height);
-    let address = Line::new("Point your applications to  ", theme.text)
-        .and(live.shown.target.clone(), theme.info)
-        .and("  (y copies it)", theme.dim);
+    let mut address =
+        Line::new("Point your applications to  ", theme.text).and(live.shown.target.clone(), theme.info);
+    if address.width() + 15 <= width {
+        address.push("  (y copies it)", theme.dim);
+    }
     p.line(inner, rest.saturating_sub(2), &address);
     let left = crate::ui::steps::migration::leftovers(live);
     let last = if left.is_empty() {

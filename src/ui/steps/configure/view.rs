@@ -85,6 +85,6 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
         p.cursor = Some((inner.x, y.min(inner.bottom().saturating_sub(1))).into());
     }
     if top + room < lines.len() {
-        p.right(area, usize::from(area.height).saturating_sub(1), &Line::new(" ↓ more ─╯", theme.border));
+        p.right(area, usize::from(area.height).saturating_sub(1), &Line::new(" ↓ ─╯", theme.border));
     }
 }

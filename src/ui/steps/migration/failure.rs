@@ -1,10 +1,10 @@
 //! Where it did not go well: what happened, what each side looks like now, and what can be done.
 
 use super::view_parts::rows;
-use super::{finished, half_made, leftovers};
+use super::{finished, half_made, left_on, leftovers};
 use crate::model::check::Severity;
 use crate::model::event::{DatabaseOutcome, RunOutcome};
-use crate::model::units::{count_of, printable, readable};
+use crate::model::units::{Side, count_of, printable, readable};
 use crate::ui::format::clock;
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::state::{Button, Focus, State};
@@ -85,7 +85,10 @@ pub fn cause(live: &Live) -> (Vec<String>, Vec<String>) {
         advice.extend(failure.advice.as_deref().map(printable));
     }
     for (name, database) in &live.run.databases {
-        if matches!(database.outcome, Some(DatabaseOutcome::Failed | DatabaseOutcome::Incomplete)) {
+        // A finding says it better where one does.
+        let said =
+            live.run.findings.iter().any(|f| f.severity >= Severity::Lost && f.title == database.message);
+        if !said && matches!(database.outcome, Some(DatabaseOutcome::Failed | DatabaseOutcome::Incomplete)) {
             what.push(format!("{}: {}", readable(name), printable(&database.message)));
         }
     }
@@ -120,15 +123,13 @@ pub fn cause(live: &Live) -> (Vec<String>, Vec<String>) {
 
 /// What each side looks like now, as the ledger knows it.
 fn sides(live: &Live) -> Vec<(&'static str, String)> {
-    let made = leftovers(live);
-    let on = |side: &str| made.iter().filter(|m| m.ends_with(side)).cloned().collect::<Vec<_>>();
     let mut all = Vec::new();
-    let source = on("source");
+    let source = left_on(live, Side::Source);
     let identities = live.run.databases.values().map(|d| d.identities.len() as u64).sum::<u64>();
     let mut sentence = if source.is_empty() {
         "unchanged; nothing of ours is left".to_owned()
     } else {
-        format!("{} are left, and a slot keeps log: Clean up removes them", source.join(", "))
+        format!("still there, keeping log until Clean up: {}", source.join(", "))
     };
     if identities > 0 {
         sentence.push_str(&format!(
@@ -146,7 +147,7 @@ fn sides(live: &Live) -> Vec<(&'static str, String)> {
     if !half.is_empty() {
         parts.push(format!("{} half copied, to be dropped before another start", names(&half)));
     }
-    parts.extend(on("target").into_iter().map(|what| format!("{what} is left")));
+    parts.extend(left_on(live, Side::Target).into_iter().map(|what| format!("{what} still there")));
     if parts.is_empty() {
         parts.push("no database of this migration".to_owned());
     }
@@ -163,15 +164,15 @@ fn names(all: &[&str]) -> String {
 }
 
 fn choices(live: &Live) -> Vec<(Button, String)> {
-    let there = finished(live).len() as u64;
-    let again = if there > 0 {
-        format!("checks and copies the others; {} stay", count_of(there, "database"))
+    let there = finished(live);
+    let again = if !there.is_empty() {
+        format!("checks and copies the others; stays: {}", names(&there))
     } else {
         "runs the check again, with everything as it is filled in".to_owned()
     };
     let left = leftovers(live).len() as u64;
     let clean = if left > 0 {
-        format!("removes {} that serve replication; rows stay", count_of(left, "object"))
+        format!("removes {} of replication; rows stay", count_of(left, "object"))
     } else {
         "nothing of ours is left to remove".to_owned()
     };

@@ -162,16 +162,21 @@ fn phases(theme: Theme, (live, width): (&Live, usize)) -> Line {
     let mut strip = vec![
         ("Schema", &[Phase::Schema][..], String::new()),
         ("Rows", &[Phase::Copy], of(tables)),
-        ("Indexes and keys", &[Phase::Indexes], of(steps)),
+        (if width < 90 { "Indexes" } else { "Indexes and keys" }, &[Phase::Indexes], of(steps)),
         ("Rest", &[Phase::Data, Phase::Settings], String::new()),
     ];
     if live.replicates() {
-        strip.insert(0, ("Publish", &[Phase::Publish], String::new()));
+        if width >= 90 {
+            strip.insert(0, ("Publish", &[Phase::Publish], String::new()));
+        }
         strip.push(("Follow", &[Phase::Follow], String::new()));
     }
     let mut line = Line::default();
     for (number, (name, phases, count)) in strip.into_iter().enumerate() {
+        let begun = phases.contains(&Phase::Indexes) && steps.0 > 0;
         let (sign, style) = match standing(live, phases) {
+            // Indexes are made while other tables are still copied.
+            Standing::Waits if begun => ("▶", theme.accent),
             Standing::Over => ("✔", theme.ok),
             Standing::Runs => ("▶", theme.accent),
             Standing::Waits => ("·", theme.dim),
@@ -207,8 +212,10 @@ fn draw_tables(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     }
     let inner = p.panel(area, &list_title(theme, (live, "Tables")), &right);
     let all = live.rows();
-    let lines: Vec<_> =
-        all.iter().map(|row| table(theme, (state, row, usize::from(inner.width) - 2))).collect();
+    let lines: Vec<_> = all
+        .iter()
+        .map(|row| table(theme, (state, row, usize::from(inner.width).saturating_sub(4))))
+        .collect();
     if lines.is_empty() {
         let text = if live.filter.text.value().is_empty() {
             "No table yet."
@@ -231,7 +238,7 @@ fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
     let shows_rows = width >= 96;
     let shows_database = width >= 84;
     let bar_width = if width >= 110 { 24 } else { 16 };
-    let fixed = 9 + 10 + 2 + bar_width + 10 + usize::from(shows_rows) * 14 + usize::from(shows_database) * 14;
+    let fixed = 9 + 10 + 2 + bar_width + 12 + usize::from(shows_rows) * 14 + usize::from(shows_database) * 14;
     let name_width = width.saturating_sub(fixed).clamp(12, 60);
     let (sign, style) = match row {
         Row::Running(running) if running.bytes.is_some() => ("▶ copy", theme.accent),
@@ -256,7 +263,7 @@ fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
             }
             line.push(size(table.bytes) + "  ", theme.text);
             line.push(drawn(theme, (1, 1, bar_width)), theme.ok);
-            line.push(column_right(&human_ms(table.ms), 10), theme.dim);
+            line.push(column_right(&human_ms(table.ms), 12), theme.dim);
         }
         Row::Running(running) => {
             let for_ms = state.now_ms.saturating_sub(running.since_ms);
@@ -268,7 +275,7 @@ fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
                 let done = wire.min(total.saturating_sub(total / 50));
                 line.push(size(total) + "  ", theme.text);
                 line.push(drawn(theme, (done, total, bar_width)), theme.accent);
-                line.push(column_right(&human_ms(for_ms), 10), theme.text);
+                line.push(column_right(&human_ms(for_ms), 12), theme.text);
             } else {
                 line.push(" ".repeat(12 + bar_width) + &column_right(&human_ms(for_ms), 10), theme.text);
             }
@@ -286,7 +293,8 @@ fn draw_databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live))
     let all = live.databases();
     let right = Line::new(count_of(all.len() as u64, "database"), theme.dim);
     let inner = p.panel(area, &list_title(theme, (live, "Databases")), &right);
-    let lines: Vec<_> = all.iter().map(|name| database(theme, (live, name))).collect();
+    let lines: Vec<_> =
+        all.iter().map(|name| database(theme, (live, name, usize::from(inner.width)))).collect();
     let focused = state.focus == Focus::List && state.overlay.is_none();
     let before = p.cursor;
     list(p, inner, &lines, focused.then_some(live.selected.min(lines.len().saturating_sub(1))));
@@ -295,7 +303,7 @@ fn draw_databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live))
     }
 }
 
-fn database(theme: Theme, (live, name): (&Live, &str)) -> Line {
+fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
     let Some(database) = live.run.databases.get(name) else { return Line::default() };
     let (sign, style) = match database.outcome {
         None if database.phase.is_none() => ("· waits", theme.dim),
@@ -311,10 +319,11 @@ fn database(theme: Theme, (live, name): (&Live, &str)) -> Line {
     let gauge = live.gauges.databases.get(name);
     match (database.outcome, gauge) {
         (None, Some(gauge)) if gauge.bytes_total > 0 => {
+            let bar_width = if width < 90 { 8 } else { 16 };
             let (done, total) = (gauge.bytes_done, gauge.bytes_total);
-            line.push(drawn(theme, (done, total, 16)), theme.accent);
+            line.push(drawn(theme, (done, total, bar_width)), theme.accent);
             let text = format!(
-                " {:>3} %  {} of {}  {}/{} tables  {}/{} indexes and keys",
+                " {:>3} %  {} of {}  tables {}/{}  indexes {}/{}",
                 percent(done, total),
                 human_bytes(done),
                 human_bytes(total),

@@ -8,6 +8,7 @@ pub mod view_parts;
 
 use crate::model::event::{DatabaseOutcome, ObjectKind, RunOutcome};
 use crate::model::run::LedgerState;
+use crate::model::units::Side;
 use crate::ui::state::form::{Form, as_word};
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::update::died;
@@ -27,18 +28,27 @@ pub fn failed(live: &Live) -> bool {
 
 /// What this migration made for replication and has not removed, as the ledger knows it.
 pub fn leftovers(live: &Live) -> Vec<String> {
+    [Side::Source, Side::Target]
+        .into_iter()
+        .flat_map(|side| left_on(live, side).into_iter().map(move |what| format!("{what} on the {side}")))
+        .collect()
+}
+
+/// The same for one side.
+pub fn left_on(live: &Live, side: Side) -> Vec<String> {
     let serves = |kind| matches!(kind, ObjectKind::Publication | ObjectKind::Slot | ObjectKind::Subscription);
     let ours = live.run.ledger.values().filter(|l| l.state != LedgerState::NotOurs && serves(l.object.kind));
-    ours.map(|line| {
-        let kind = match line.object.kind {
-            ObjectKind::Publication => "publication",
-            ObjectKind::Slot => "slot",
-            _ => "subscription",
-        };
-        let name = crate::model::units::readable(&line.object.name);
-        format!("{kind} {name} on the {}", line.object.side)
-    })
-    .collect()
+    ours.filter(|line| line.object.side == side)
+        .map(|line| {
+            let kind = match line.object.kind {
+                ObjectKind::Publication => "publication",
+                ObjectKind::Slot => "slot",
+                _ => "subscription",
+            };
+            let name = crate::model::units::readable(&line.object.name);
+            format!("{kind} {name}")
+        })
+        .collect()
 }
 
 /// Databases that this migration made on the target and did not bring to an end.

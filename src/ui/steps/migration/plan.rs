@@ -74,7 +74,7 @@ fn databases(theme: Theme, check: &Check) -> Vec<Line> {
     let mut lines = vec![Line::new(head, theme.dim)];
     for possible in &check.possible {
         let (word, style) = match check.way(possible) {
-            Way::Continuous => ("replication, follows until you close", theme.ok),
+            Way::Continuous => ("replication", theme.ok),
             Way::Snapshot => ("one-time snapshot (dump)", theme.warn),
             Way::LeftOut => ("left out", theme.dim),
             Way::Undecided | Way::Impossible => ("not decided", theme.error),

@@ -83,9 +83,9 @@ fn migrations(p: &mut Paint<'_>, area: Rect, state: &State) {
 
 /// Columns that always stand there, and those that need room.
 fn columns(width: usize) -> (usize, usize) {
-    let rest = width.saturating_sub(13 + 1 + 12 + 1 + 22 + 1 + 9);
-    let address = (rest / 2).min(28);
-    (address, usize::from(width >= 74) * 12)
+    let rest = width.saturating_sub(13 + 1 + 12 + 1 + 22 + 1 + 9 + 13 + 3);
+    let address = (rest / 2).min(36);
+    (address, usize::from(width >= 71) * 13)
 }
 
 fn heading(width: usize) -> String {
@@ -142,7 +142,13 @@ fn progress(known: &Known) -> String {
                 .databases
                 .values()
                 .fold((0, 0), |sum, d| (sum.0 + d.tables_copied, sum.1 + d.tables));
-            if done == 1 { "1 database".to_owned() } else { format!("{} of {} tables", tables.0, tables.1) }
+            if done == 1 {
+                "1 database".to_owned()
+            } else if tables.1 == 0 {
+                "not copying yet".to_owned()
+            } else {
+                format!("{} of {} tables", tables.0, tables.1)
+            }
         }
         _ if done == all => count_of(all as u64, "database"),
         _ => format!("{done} of {all} databases"),

@@ -1,0 +1,1 @@
+//! What keys and news do to the state: pure transitions.
