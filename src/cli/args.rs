@@ -1,5 +1,7 @@
 //! The command line, as people type it.
 
+use crate::model::filter::{TablePattern, parse_list};
+use crate::model::plan::IdentityPolicy;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -15,18 +17,35 @@ pub struct Cli {
 pub enum Verb {
     /// Copy every database of the source to the target
     Migrate(Box<MigrateArgs>),
+    /// Join a migration that is under way, and watch it; leaving (Ctrl-C) does not stop it
+    Attach(Box<AttachArgs>),
     /// Close the connection of a continuous migration: wait until in sync, verify, remove what was made for it
     Finish(Box<FinishArgs>),
     /// Discontinue a migration: what was copied stays, what was made for replication is removed
     Stop(Box<ResumeArgs>),
     /// Remove what a migration that died has left on the servers
-    Clean(Box<ResumeArgs>),
-    /// Ask both servers how a migration stands
-    Status(Box<ResumeArgs>),
+    Clean(Box<CleanArgs>),
+    /// Ask both servers how migrations stand
+    Status(Box<StatusArgs>),
     /// The migrations that this machine knows
     List(ListArgs),
     /// Watch a migration between two throw-away servers with a sample shop
     Demo(DemoArgs),
+    /// What a process does that is an engine; started by other verbs
+    #[command(name = crate::link::ENGINE_VERB, hide = true)]
+    EngineProcess,
+}
+
+#[derive(Debug, Args)]
+pub struct AttachArgs {
+    /// The migration, see `pgpassage list`; without it, the one that is under way
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+    /// Only look: the engine takes no command from here
+    #[arg(long)]
+    pub read_only: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
@@ -118,9 +137,12 @@ pub struct MigrateArgs {
     /// What to do with databases of the target that hold something already
     #[arg(long, value_enum, default_value_t = NotEmpty::Refuse, value_name = "POLICY", help_heading = "How")]
     pub if_target_not_empty: NotEmpty,
-    /// The method; dump is a one-time snapshot
+    /// Only this method: replication is continuous, dump a one-time snapshot [default: replication where it is possible]
     #[arg(long, value_enum, value_name = "METHOD", help_heading = "How")]
     pub force_method: Option<Method>,
+    /// What to do with databases that cannot be moved continuously [default: dump]
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "force_method", help_heading = "How")]
+    pub fallback: Option<Fallback>,
     /// Refuse if the databases to move are larger than this in all
     #[arg(long, value_name = "BYTES", help_heading = "How")]
     pub dbs_max_total_size: Option<u64>,
@@ -145,6 +167,12 @@ pub struct MigrateArgs {
     /// Only run the checks
     #[arg(long, help_heading = "How")]
     pub validate: bool,
+    /// Leave once the work is begun; it goes on by itself (Ctrl-\ does so later)
+    #[arg(long, conflicts_with_all = ["foreground", "validate"], help_heading = "How")]
+    pub detach: bool,
+    /// Do the work in this very process, which ends when it follows: for containers and service managers
+    #[arg(long, help_heading = "How")]
+    pub foreground: bool,
 
     /// Show the placeholder passwords of new roles in the result
     #[arg(long, help_heading = "Output")]
@@ -155,7 +183,7 @@ pub struct MigrateArgs {
     #[command(flatten, next_help_heading = "Output")]
     pub output: OutputArgs,
 
-    #[command(flatten, next_help_heading = "Continuous migration (--force-method replication)")]
+    #[command(flatten, next_help_heading = "Continuous migration")]
     pub replication: ReplicationArgs,
 }
 
@@ -170,26 +198,49 @@ pub struct ReplicationArgs {
     /// Close the connection once that is so
     #[arg(long)]
     pub stop_replication: bool,
-    /// What to do about tables of which nothing tells the rows apart
-    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Identity::Refuse)]
-    pub replica_identity: Identity,
+    /// What to do about tables of which nothing tells the rows apart: refuse, index, full, inserts or skip; for one
+    /// table: TABLE=POLICY (repeatable)
+    #[arg(long, value_name = "[TABLE=]POLICY", value_parser = identity)]
+    pub replica_identity: Vec<IdentityArg>,
     /// The source as the target reaches it, where that is another address: postgres:// URI or key=value string
     #[arg(long, value_name = "SOURCE")]
     pub source_for_target: Option<String>,
+    /// Stop the migration and drop its slot when the source keeps more of its log for it than this
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_wal_kept: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Identity {
-    /// Do not replicate the database, and say what would help
-    Refuse,
-    /// A unique index that will do; where there is none, refuse
-    Index,
-    /// Such an index, else the whole row; where a type cannot be compared, refuse
-    Full,
-    /// Only new rows follow; copied again when the connection is closed
-    Inserts,
-    /// They do not follow; copied again when the connection is closed
-    Skip,
+/// What is done about tables without an identity: about all, or about those that the name means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityArg {
+    pub table: Option<TablePattern>,
+    pub policy: IdentityPolicy,
+}
+
+/// - refuse: do not replicate the database, and say what would help
+/// - index: by a unique index that will do; where there is none, refuse
+/// - full: by such an index, else by the whole row; where a type cannot be compared, refuse
+/// - inserts: only new rows follow; copied again when the connection is closed
+/// - skip: they do not follow; copied again when the connection is closed
+fn identity(text: &str) -> Result<IdentityArg, String> {
+    let (table, policy) = match text.rsplit_once('=') {
+        Some((table, policy)) => (Some(table), policy),
+        None => (None, text),
+    };
+    let policy = match policy.trim() {
+        "refuse" => IdentityPolicy::Refuse,
+        "index" => IdentityPolicy::Index,
+        "full" => IdentityPolicy::Full,
+        "inserts" => IdentityPolicy::Inserts,
+        "skip" => IdentityPolicy::Skip,
+        other => return Err(format!("\"{other}\" is none of refuse, index, full, inserts, skip")),
+    };
+    let table = match table.map(parse_list).transpose().map_err(|e| e.to_string())? {
+        None => None,
+        Some(one) if one.len() == 1 => one.into_iter().next(),
+        Some(_) => return Err("one table each: TABLE=POLICY, given several times".to_owned()),
+    };
+    Ok(IdentityArg { table, policy })
 }
 
 /// A command for a migration that exists.
@@ -209,6 +260,39 @@ pub struct ResumeArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// The migration; without it, all that the servers given with -s and -t hold
+    #[arg(value_name = "ID", required_unless_present_all = ["source", "target"])]
+    pub id: Option<String>,
+    /// Source server [env: SOURCE_SERVICE_URI]
+    #[arg(short, long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Target server [env: TARGET_SERVICE_URI]
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The migration; without it, all that are under way, on this machine or on the servers given with -s and -t
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+    /// Source server [env: SOURCE_SERVICE_URI]
+    #[arg(short, long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Target server [env: TARGET_SERVICE_URI]
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// Go on asking, and guard what follows, until Ctrl-C
+    #[arg(long, requires = "id")]
+    pub watch: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct FinishArgs {
     #[command(flatten)]
     pub of: ResumeArgs,
@@ -221,6 +305,9 @@ pub struct FinishArgs {
     /// Definitions on the source were changed since the start, and on the target in the same way
     #[arg(long)]
     pub accept_schema_changes: bool,
+    /// Close it although the source is still written to or both sides differ; the result is not `done` then
+    #[arg(long)]
+    pub accept_loss: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -249,6 +336,16 @@ pub enum Method {
     Replication,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Fallback {
+    /// Move them by a one-time snapshot
+    Dump,
+    /// Leave them out
+    Skip,
+    /// Do not start
+    Fail,
+}
+
 /// pg_migrate's short options of two letters, which no parser of today takes, as their long forms.
 pub fn expand_short(args: impl IntoIterator<Item = std::ffi::OsString>) -> Vec<std::ffi::OsString> {
     let expand = |arg: std::ffi::OsString| {
@@ -275,14 +372,13 @@ pub fn refuse_replication(args: &MigrateArgs) -> Option<String> {
     let flags = [
         (replication.max_replication_lag.is_some(), "--max-replication-lag"),
         (replication.mangle, "--mangle"),
-        (replication.replica_identity != Identity::Refuse, "--replica-identity"),
+        (!replication.replica_identity.is_empty(), "--replica-identity"),
         (replication.source_for_target.is_some(), "--source-for-target"),
+        (replication.max_wal_kept.is_some(), "--max-wal-kept"),
     ];
-    let (_, flag) =
-        flags.into_iter().find(|(given, _)| *given && args.force_method != Some(Method::Replication))?;
+    let (_, flag) = flags.into_iter().find(|(given, _)| *given && args.force_method == Some(Method::Dump))?;
     Some(format!(
-        "{flag} is for continuous migration: add --force-method replication; without it the migration is a one-time \
-         snapshot (--force-method dump)"
+        "{flag} is for continuous migration, and --force-method dump is a one-time snapshot: leave out one of them"
     ))
 }
 
@@ -313,14 +409,28 @@ mod tests {
     }
 
     #[test]
+    fn identities_are_chosen_for_all_or_by_table() {
+        let chosen = |words: &[&str]| parse(words).replication.replica_identity;
+        let both = chosen(&["--replica-identity", "full", "--replica-identity", "public.\"A=b\"=skip"]);
+        assert_eq!((&both[0].table, both[0].policy), (&None, IdentityPolicy::Full));
+        assert_eq!(both[1].policy, IdentityPolicy::Skip);
+        assert_eq!(both[1].table.as_ref().unwrap().to_string(), "public.\"A=b\"");
+        for wrong in ["maybe", "t=maybe", "=skip", "a,b=skip"] {
+            let words = ["pgpassage", "migrate", "--replica-identity", wrong];
+            assert!(Cli::try_parse_from(words).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn replication_is_refused_in_words() {
         assert_eq!(refuse_replication(&parse(&["--force-method", "dump"])), None);
         let stop =
             refuse_replication(&parse(&["--stop-replication", "--max-replication-lag", "-1"])).unwrap();
         assert_eq!(stop, "Stopping replication requires also '--max-replication-lag' >= 0");
-        assert_eq!(refuse_replication(&parse(&["--force-method", "replication", "-m"])), None);
         for words in [&["-m"][..], &["--max-replication-lag", "0"], &["--replica-identity", "full"]] {
-            assert!(refuse_replication(&parse(words)).unwrap().contains("one-time snapshot"));
+            assert_eq!(refuse_replication(&parse(words)), None);
+            let with_dump = [words, &["--force-method", "dump"]].concat();
+            assert!(refuse_replication(&parse(&with_dump)).unwrap().contains("one-time snapshot"));
         }
     }
 }

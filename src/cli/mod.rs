@@ -1,19 +1,28 @@
 //! The face in lines: one file per verb, and the composition of everything below.
 
 pub mod args;
+mod attach;
+mod clean;
 pub mod connection;
+mod dead;
 mod demo;
+mod discovered;
+mod engine;
 pub mod exit;
 mod follow;
 mod json;
+mod list;
 mod log;
 mod migrate;
 mod out;
+mod outcome;
 mod plan;
 mod progress;
 mod report;
 mod resume;
+mod signals;
 mod status;
+mod watch;
 
 use crate::model::telling as lines;
 use args::{Cli, Verb};
@@ -45,12 +54,14 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
     let exit = runtime.block_on(async {
         match cli.verb {
             Verb::Migrate(args) => migrate::run(*args).await,
+            Verb::Attach(args) => attach::run(*args).await,
             Verb::Finish(args) => resume::finish(*args).await,
             Verb::Stop(args) => resume::stop(*args).await,
-            Verb::Clean(args) => resume::clean(*args).await,
+            Verb::Clean(args) => clean::run(*args).await,
             Verb::Status(args) => status::show(*args).await,
-            Verb::List(args) => status::list(&args),
+            Verb::List(args) => list::show(&args),
             Verb::Demo(args) => demo::run(args).await,
+            Verb::EngineProcess => engine::run().await,
         }
     });
     // A second Ctrl-C does not wait for what still runs.

@@ -1,10 +1,10 @@
 //! From flags to a plan and its secrets. Everything that the environment says is read here, so that the engine need not.
 
-use super::args::{Identity, Method, MigrateArgs, NotEmpty, refuse_replication};
+use super::args::{Fallback as FallbackFlag, Method, MigrateArgs, NotEmpty, refuse_replication};
 use super::connection::{Env, Resolved, resolve};
 use crate::model::filter::{TablePattern, TableScope, parse_list};
 use crate::model::plan::{
-    ExtensionTables, FORMAT, IdentityPolicy, Keep, MethodPolicy, Plan, Policies, ReplicationPlan, Scope,
+    ExtensionTables, FORMAT, Fallback, Keep, MethodPolicy, Plan, Policies, ReplicationPlan, Scope,
     TargetPolicy, ToolPlaces,
 };
 use crate::model::secret::Secret;
@@ -47,10 +47,7 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
         source: source.endpoint,
         target: target.endpoint,
         scope,
-        method: match args.force_method {
-            Some(Method::Replication) => MethodPolicy::Replication,
-            Some(Method::Dump) | None => MethodPolicy::Dump,
-        },
+        method: method(args),
         replication: replication(args, env, &mut warnings)?,
         policies: policies(args),
         jobs: args.jobs,
@@ -68,6 +65,16 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
     Ok(Prepared { plan, secrets, warnings })
 }
 
+fn method(args: &MigrateArgs) -> MethodPolicy {
+    match (args.force_method, args.fallback) {
+        (Some(Method::Replication), _) => MethodPolicy::Replication,
+        (Some(Method::Dump), _) => MethodPolicy::Dump,
+        (None, Some(FallbackFlag::Skip)) => MethodPolicy::Auto(Fallback::Skip),
+        (None, Some(FallbackFlag::Fail)) => MethodPolicy::Auto(Fallback::Fail),
+        (None, Some(FallbackFlag::Dump) | None) => MethodPolicy::Auto(Fallback::Dump),
+    }
+}
+
 fn replication(args: &MigrateArgs, env: &Env, warnings: &mut Vec<String>) -> Result<ReplicationPlan> {
     let args = &args.replication;
     let for_target = args.source_for_target.as_deref();
@@ -76,18 +83,23 @@ fn replication(args: &MigrateArgs, env: &Env, warnings: &mut Vec<String>) -> Res
         None => None,
     };
     Ok(ReplicationPlan {
-        identity: match args.replica_identity {
-            Identity::Refuse => IdentityPolicy::Refuse,
-            Identity::Index => IdentityPolicy::Index,
-            Identity::Full => IdentityPolicy::Full,
-            Identity::Inserts => IdentityPolicy::Inserts,
-            Identity::Skip => IdentityPolicy::Skip,
-        },
+        identity: args
+            .replica_identity
+            .iter()
+            .rev()
+            .find(|chosen| chosen.table.is_none())
+            .map(|chosen| chosen.policy)
+            .unwrap_or_default(),
+        identity_by_table: args
+            .replica_identity
+            .iter()
+            .filter_map(|chosen| Some((chosen.table.clone()?, chosen.policy)))
+            .collect(),
         source_for_target,
         max_lag_bytes: args.max_replication_lag.and_then(|lag| u64::try_from(lag).ok()),
         finish: args.stop_replication,
         mangle: args.mangle,
-        max_wal_kept_bytes: None,
+        max_wal_kept_bytes: args.max_wal_kept,
     })
 }
 

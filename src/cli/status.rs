@@ -1,40 +1,119 @@
-//! `pgpassage status` and `list`: how migrations stand. Nothing is changed anywhere.
+//! `pgpassage status`: how migrations stand, asked of both servers afresh. Nothing is changed on either.
 
-use super::args::{ListArgs, ResumeArgs};
+use super::args::{OutputArgs, ResumeArgs, StatusArgs};
 use super::connection::Env;
+use super::dead::obituary;
 use super::exit::Exit;
-use super::out;
-use super::plan::state_dir;
-use super::resume::known;
-use crate::link::status;
+use super::list::found;
+use super::resume::{is_known, known};
+use super::{discovered, out, watch};
+use crate::link::{Known, status};
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::plan::{FORMAT, Method};
-use crate::model::run::Run;
 use crate::model::status::DatabaseStatus;
 use crate::model::units::{human_bytes, human_ms, printable, readable};
-use crate::store::{Folder, read_journal};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-pub(super) async fn show(args: ResumeArgs) -> Exit {
+pub(super) async fn show(args: StatusArgs) -> Exit {
     let env = Env::from_process();
-    let read = known(&args, &env).and_then(|(plan, secrets)| {
-        let run = Run::fold(&read_journal(&Folder::at(&plan.home).journal_path())?);
-        Ok((plan, secrets, run))
-    });
-    let (plan, secrets, run) = match read {
-        Ok(read) => read,
+    match statuses(&args, &env).await {
+        Ok(Asked::Watched(exit)) => exit,
+        Ok(Asked::Of(migrations)) => told(&migrations, &args.output),
         Err(error) => {
             out::complain(&format!("{error:#}"));
-            return Exit::Usage;
+            Exit::Usage
         }
-    };
-    let databases = status(&plan, &secrets, &run).await;
-    if args.output.json {
-        out::print(&document(&databases).to_string());
-    } else {
-        out::print(&lines(&plan.id, &databases).join("\n"));
     }
-    if databases.iter().any(|d| word(d) == "failed") { Exit::Failed } else { Exit::Done }
+}
+
+/// A migration, and how its databases stand.
+pub(super) struct Told {
+    pub(super) id: String,
+    /// Where it is from, if not from here.
+    pub(super) remark: Option<String>,
+    /// What is wrong with all of it.
+    pub(super) error: Option<String>,
+    pub(super) databases: Vec<DatabaseStatus>,
+    /// What is left of an engine that died, and what to do.
+    pub(super) obituary: Vec<String>,
+}
+
+enum Asked {
+    Of(Vec<Told>),
+    Watched(Exit),
+}
+
+async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
+    let of_known = |id: &str| ResumeArgs {
+        id: id.to_owned(),
+        source: args.source.clone(),
+        target: args.target.clone(),
+        output: args.output.clone(),
+    };
+    let places = discovered::places(args.source.as_deref(), args.target.as_deref(), env)?;
+    match (&args.id, places) {
+        (Some(id), _) if args.watch => Ok(Asked::Watched(watch::run(&of_known(id), env).await?)),
+        (Some(id), Some(places)) if !is_known(id, env) => {
+            let mut found = discovered::told(&places, env).await;
+            found.retain(|told| told.id == *id);
+            if found.is_empty() {
+                bail!("neither this machine nor the servers know a migration {id}");
+            }
+            Ok(Asked::Of(found))
+        }
+        (Some(id), _) => Ok(Asked::Of(vec![one(&of_known(id), env).await?])),
+        (None, Some(places)) => Ok(Asked::Of(discovered::told(&places, env).await)),
+        (None, None) => {
+            let mut all = Vec::new();
+            for known in found(env)? {
+                if matches!(known.run.outcome, None | Some(RunOutcome::Following)) {
+                    all.push(one(&of_known(&known.id), env).await?);
+                }
+            }
+            Ok(Asked::Of(all))
+        }
+    }
+}
+
+async fn one(args: &ResumeArgs, env: &Env) -> Result<Told> {
+    let (plan, secrets) = known(args, env)?;
+    let Some(known) = Known::read(&plan.home) else { bail!("the journal of {} is gone", plan.id) };
+    if let Some(why) = &known.damage {
+        bail!("{why}");
+    }
+    let mut databases = status(&plan, &secrets, &known.run).await;
+    if known.is_dead() {
+        let died = || Some("its engine died before it was worked through".to_owned());
+        databases.iter_mut().filter(|d| d.outcome.is_none()).for_each(|d| d.error = died());
+    }
+    let obituary = obituary(&known);
+    let remark = (!obituary.is_empty()).then(|| "its engine died".to_owned());
+    let refused = known.run.refused.as_ref().map(ToString::to_string);
+    let error = if databases.is_empty() { refused.or_else(|| obituary.first().cloned()) } else { refused };
+    Ok(Told { id: plan.id, remark, error, databases, obituary })
+}
+
+fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
+    match (migrations, output.json) {
+        ([one], true) => out::print(&document(one).to_string()),
+        (several, true) => {
+            let all: Vec<_> = several.iter().map(document).collect();
+            out::print(&json!({ "format": FORMAT, "migrations": all }).to_string());
+        }
+        ([], false) => {
+            out::print("No migration is under way; pgpassage list shows all that this machine knows.");
+        }
+        (several, false) => {
+            for told in several {
+                out::print(&lines(told).join("\n"));
+                told.obituary.iter().for_each(|line| out::print(line));
+            }
+        }
+    }
+    let failed =
+        migrations.iter().any(|m| m.error.is_some() || m.databases.iter().any(|d| word(d) == "failed"));
+    if failed { Exit::Failed } else { Exit::Done }
 }
 
 /// `failed`, `running`, `syncing` or `done`, as scripts know them.
@@ -55,36 +134,47 @@ fn method(method: Method) -> &'static str {
     }
 }
 
-fn document(databases: &[DatabaseStatus]) -> Value {
+pub(super) fn document(told: &Told) -> Value {
+    let databases = &told.databases;
     let detail: Vec<_> = databases
         .iter()
         .map(|d| {
             json!({
                 "dbname": d.database, "error": d.error, "method": method(d.method), "status": word(d),
                 "lag_bytes": d.lag_bytes, "lag_ms": d.lag_ms, "wal_kept_bytes": d.kept_bytes,
-                "tables_ready": d.tables_ready, "tables_not_ready": d.tables_not_ready,
+                "tables_ready": d.tables_ready, "tables_not_ready": d.tables_not_ready, "asked_at_ms": (d.at_ms > 0).then_some(d.at_ms),
             })
         })
         .collect();
     let whole = ["failed", "running", "syncing", "done"];
-    let status = whole.into_iter().find(|w| databases.iter().any(|d| word(d) == *w)).unwrap_or("done");
+    let of_databases = whole.into_iter().find(|w| databases.iter().any(|d| word(d) == *w));
+    // Where there is no database yet, nothing is done.
+    let status = if told.error.is_some() { "failed" } else { of_databases.unwrap_or("running") };
     let methods: Vec<_> = databases.iter().map(|d| method(d.method)).collect();
     let same = methods.windows(2).all(|pair| pair[0] == pair[1]);
-    let error = databases.iter().find_map(|d| d.error.clone());
-    json!({
+    let error = told.error.clone().or_else(|| databases.iter().find_map(|d| d.error.clone()));
+    let mut document = json!({
         "format": FORMAT,
+        "id": told.id,
         "migration": {
             "error": error,
             "method": if same { methods.first().copied().unwrap_or("") } else { "" },
             "status": status,
         },
         "migration_detail": detail,
-    })
+    });
+    if !told.obituary.is_empty() {
+        document["died"] = json!(told.obituary);
+    }
+    document
 }
 
-fn lines(id: &str, databases: &[DatabaseStatus]) -> Vec<String> {
-    let mut lines = vec![format!("migration {id}")];
-    for d in databases {
+pub(super) fn lines(told: &Told) -> Vec<String> {
+    let remark = told.remark.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+    let error = told.error.as_ref().filter(|_| told.obituary.is_empty());
+    let error = error.map(|e| format!(": {}", printable(e))).unwrap_or_default();
+    let mut lines = vec![format!("migration {}{remark}{error}", told.id)];
+    for d in &told.databases {
         let mut parts = vec![word(d).to_owned()];
         if d.outcome == Some(DatabaseOutcome::Following) {
             let lag = d.lag_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);
@@ -99,70 +189,4 @@ fn lines(id: &str, databases: &[DatabaseStatus]) -> Vec<String> {
         lines.push(format!("  {}: {}", readable(&d.database), parts.join(", ")));
     }
     lines
-}
-
-pub(super) fn list(args: &ListArgs) -> Exit {
-    let env = Env::from_process();
-    let mut all = match state_dir(&env).and_then(|dir| found(&dir)) {
-        Ok(all) => all,
-        Err(error) => {
-            out::complain(&format!("{error:#}"));
-            return Exit::Failed;
-        }
-    };
-    all.sort_by_key(|(_, run)| std::cmp::Reverse(run.started_ms));
-    if args.json {
-        let list: Vec<_> = all.iter().map(|(id, run)| entry(id, run)).collect();
-        out::print(&Value::Array(list).to_string());
-    } else if all.is_empty() {
-        out::print("This machine knows no migration.");
-    } else {
-        for (id, run) in &all {
-            let address = |server: &Option<crate::model::event::ServerSummary>| {
-                server.as_ref().map_or_else(|| "?".to_owned(), |s| s.address.clone())
-            };
-            out::print(&printable(&format!(
-                "{id}  {}  {} -> {}",
-                state(run),
-                address(&run.source),
-                address(&run.target)
-            )));
-        }
-    }
-    Exit::Done
-}
-
-fn found(dir: &std::path::Path) -> anyhow::Result<Vec<(String, Run)>> {
-    let mut all = Vec::new();
-    let Ok(folders) = std::fs::read_dir(dir) else { return Ok(all) };
-    for folder in folders {
-        let folder = Folder::at(&folder?.path());
-        if folder.has_journal()
-            && let Some(id) = folder.path().file_name().and_then(|n| n.to_str())
-        {
-            all.push((id.to_owned(), Run::fold(&read_journal(&folder.journal_path())?)));
-        }
-    }
-    Ok(all)
-}
-
-fn state(run: &Run) -> &'static str {
-    match run.outcome {
-        Some(RunOutcome::Done) => "done",
-        Some(RunOutcome::Following) => "syncing",
-        Some(RunOutcome::Checked) => "checked",
-        Some(RunOutcome::Stopped) => "stopped",
-        Some(RunOutcome::Refused) => "refused",
-        Some(RunOutcome::Partly | RunOutcome::Failed) => "failed",
-        None => "running or dead",
-    }
-}
-
-fn entry(id: &str, run: &Run) -> Value {
-    json!({
-        "format": FORMAT, "id": id, "name": id, "status": state(run),
-        "source": run.source.as_ref().map(|s| s.address.clone()),
-        "target": run.target.as_ref().map(|s| s.address.clone()),
-        "started": run.started_ms,
-    })
 }

@@ -4,7 +4,7 @@ use super::judge;
 use crate::engine::context::guarded;
 use crate::engine::database::Candidate;
 use crate::engine::emit::Emitter;
-use crate::engine::replicate::means;
+use crate::engine::replicate::means::{self, Subscriber};
 use crate::engine::replicate::survey::survey;
 use crate::engine::sessions::{base, settings};
 use crate::model::endpoint::Endpoint;
@@ -113,7 +113,7 @@ pub(crate) async fn reach(
 }
 
 /// Connects to the database that was named, or to the first that is there of those that usually are.
-async fn first_session(server: &Server) -> Result<(Session, String), Failure> {
+pub(crate) async fn first_session(server: &Server) -> Result<(Session, String), Failure> {
     let mut first_error = None;
     for database in server.endpoint().databases_to_try() {
         match server.connect(&database, &base()).await {
@@ -174,7 +174,7 @@ async fn replicable(
     }
     for candidate in candidates.iter_mut().filter(|c| c.blocked.is_none()) {
         let judged = match &at_all {
-            Ok(()) => one_replicable(plan, source, candidate).await?,
+            Ok(subscriber) => one_replicable(plan, (source, target), candidate, *subscriber).await?,
             Err(failure) => Err(failure.clone()),
         };
         if let Err(failure) = judged {
@@ -188,8 +188,9 @@ async fn replicable(
 /// Outside: the source cannot be asked. Inside: why this database cannot be replicated.
 async fn one_replicable(
     plan: &Plan,
-    source: &Reached,
+    (source, target): (&Reached, &Reached),
     candidate: &Candidate,
+    subscriber: Subscriber,
 ) -> Result<Result<(), Failure>, Failure> {
     if candidate.occupied {
         let what = "the target's database holds something already, which changes could collide with";
@@ -197,7 +198,18 @@ async fn one_replicable(
     }
     let (name, version) = (&candidate.facts.name, source.facts.version);
     let session = source.server.connect(name, &settings(Side::Source, version)).await?;
-    Ok(survey(&session, plan, name, version).await?.map(drop))
+    let survey = match survey(&session, plan, name, version).await? {
+        Ok(survey) => survey,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    if subscriber == Subscriber::OurUser {
+        return Ok(Ok(()));
+    }
+    if !survey.inserts.is_empty() {
+        let what = "tables of which only new rows are published need a second publication, and aiven_extras subscribes to one";
+        return Ok(Err(Failure::refused(what).advise("choose --replica-identity skip for them")));
+    }
+    means::extension_subscribes(target, name).await
 }
 
 /// What the target's databases hold already.
