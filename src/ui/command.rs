@@ -1,6 +1,7 @@
 //! The command line that does the same as what the wizard is set to.
 
-use super::state::form::Server;
+use super::drive::Purpose;
+use super::state::form::Form;
 use super::state::{Screen, State};
 use crate::model::plan::{Fallback, MethodPolicy, TargetPolicy};
 
@@ -22,15 +23,27 @@ pub fn words(state: &State) -> Vec<String> {
         say("list");
         return words;
     }
-    let checks = !matches!(state.screen, Screen::Plan);
-    say("migrate");
     let form = &state.form;
+    let Some(check) = state.check.as_ref().filter(|_| state.screen == Screen::Plan) else {
+        return migrate(form, &Purpose::Check);
+    };
+    migrate(form, &Purpose::Start { method: check.policy(), left_out: check.left_out() })
+}
+
+/// The words after which the same migration, or only its checks, would begin. Passwords are not among them.
+pub fn migrate(form: &Form, purpose: &Purpose) -> Vec<String> {
+    let mut words = vec!["pgpassage".to_owned()];
+    let mut say = |word: &str| words.push(word.to_owned());
+    say("migrate");
     say("-s");
-    say(&conninfo(&form.source));
+    say(&form.source.conninfo());
     say("-t");
-    say(&conninfo(&form.target));
-    let decided_out = state.check.iter().flat_map(|check| check.left_out());
-    for name in form.excluded().into_iter().chain(decided_out) {
+    say(&form.target.conninfo());
+    let mut excluded = form.excluded();
+    if let Purpose::Start { left_out, .. } = purpose {
+        excluded.extend(left_out.iter().cloned());
+    }
+    for name in excluded {
         say("--exclude-database");
         say(&name);
     }
@@ -47,26 +60,24 @@ pub fn words(state: &State) -> Vec<String> {
         TargetPolicy::Append => say("--if-target-not-empty=append"),
         TargetPolicy::Truncate => say("--if-target-not-empty=truncate"),
     }
-    if !form.name.trimmed().is_empty() {
-        say("--migration-id");
-        say(form.name.trimmed());
-    }
-    if checks {
-        say("--validate");
-    } else {
-        match state.check.as_ref().map(super::state::check::Check::policy) {
-            Some(MethodPolicy::Dump) => say("--force-method=dump"),
-            Some(MethodPolicy::Replication) => say("--force-method=replication"),
-            Some(MethodPolicy::Auto(Fallback::Fail)) => say("--fallback=fail"),
-            Some(MethodPolicy::Auto(Fallback::Skip)) => say("--fallback=skip"),
-            Some(MethodPolicy::Auto(Fallback::Dump)) | None => {}
+    match purpose {
+        // A check is nobody's migration and has no name.
+        Purpose::Check => say("--validate"),
+        Purpose::Start { method, .. } => {
+            if !form.name.trimmed().is_empty() {
+                say("--migration-id");
+                say(form.name.trimmed());
+            }
+            match method {
+                MethodPolicy::Dump => say("--force-method=dump"),
+                MethodPolicy::Replication => say("--force-method=replication"),
+                MethodPolicy::Auto(Fallback::Fail) => say("--fallback=fail"),
+                MethodPolicy::Auto(Fallback::Skip) => say("--fallback=skip"),
+                MethodPolicy::Auto(Fallback::Dump) => {}
+            }
         }
     }
     words
-}
-
-fn conninfo(server: &Server) -> String {
-    server.conninfo()
 }
 
 /// As one line for a shell.
@@ -90,7 +101,6 @@ fn for_shell(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::state::form::Form;
     use crate::ui::state::{Colors, Home, Letters, Look};
 
     #[test]

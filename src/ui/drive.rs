@@ -10,8 +10,8 @@ pub use host::{Host, Opened, Prepared, Purpose, Typed};
 
 use super::keys::{Code, Key};
 use super::message::{Effect, Msg};
-use super::state::form::{Field, Form, Part};
-use super::state::{Focus, Home, Look, Screen, State, Switch};
+use super::state::form::Form;
+use super::state::{Button, Focus, Home, Look, Screen, State, Switch};
 use super::update::update;
 use super::view::view;
 use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
@@ -45,8 +45,8 @@ pub struct Opening {
 pub enum At {
     /// The list, or step 1 where there is none.
     Start,
-    /// The source's form, which is filled already.
-    Form,
+    /// The first step, with everything filled in already.
+    Filled,
     /// A migration that exists.
     Migration(String),
 }
@@ -90,9 +90,9 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
     let mut effects = vec![Effect::List];
     match opening.at {
         At::Start => {}
-        At::Form => {
-            state.screen = Screen::Form;
-            state.focus = Focus::Field(Field::Source(Part::Host));
+        At::Filled => {
+            state.screen = Screen::Configure;
+            state.focus = Focus::Button(Button::GetStarted);
             effects.clear();
         }
         At::Migration(id) => effects = vec![Effect::Open { id }],

@@ -11,7 +11,7 @@ pub use overlay::EXPLAINED;
 use super::keys::{Code, Key};
 use super::message::{Effect, Msg};
 use super::state::live::{Ending, Live, Wanted};
-use super::state::{About, Dialog, Engine, Focus, Home, Overlay, Screen, State};
+use super::state::{About, Dialog, Engine, Focus, Overlay, Screen, State};
 use super::steps::{close, configure, migration, start, validation};
 use crate::model::event::DatabaseOutcome;
 
@@ -102,7 +102,7 @@ fn settle(state: &mut State) {
     let Some(live) = &state.live else { return };
     let through = |outcome| matches!(outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
     let all = !live.run.databases.is_empty() && live.run.databases.values().all(|d| through(d.outcome));
-    let ended_well = live.run.outcome.is_some() || live.run.settings_ended;
+    let ended_well = live.run.outcome.is_some() || live.run.keeping;
     if state.screen == Screen::Live && all && ended_well && !migration::failed(live) {
         state.screen = Screen::Close;
         state.focus = close::update::order(state).first().copied().unwrap_or(Focus::List);
@@ -180,8 +180,8 @@ fn paste(state: &mut State, text: &str) {
 pub fn leave(state: &mut State) -> Vec<Effect> {
     let runs_here =
         state.live.as_ref().is_some_and(|live| live.engine == Engine::Here && live.ended.is_none());
-    let told = state.live.as_ref().is_some_and(|live| live.wanted.is_some());
-    if runs_here && !told && state.home != Home::Apart {
+    let told = state.live.as_ref().is_some_and(|live| live.wanted == Some(Wanted::Stop));
+    if runs_here && !told {
         state.overlay = Some(Overlay::Dialog(Dialog::new(About::LeaveAndStop)));
         return Vec::new();
     }

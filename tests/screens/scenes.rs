@@ -434,6 +434,7 @@ fn followed() -> Vec<Event> {
         events.push(Event::Following { database: name.into() });
     }
     events.push(phase_ended(Phase::Settings));
+    events.push(Event::Keeping);
     events
 }
 

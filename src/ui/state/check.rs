@@ -109,7 +109,12 @@ impl Check {
     }
 
     pub fn passed_count(&self) -> usize {
-        self.judgements.iter().filter(|j| j.verdict == Verdict::Ok).count()
+        self.overall().filter(|j| j.verdict == Verdict::Ok).count()
+    }
+
+    /// One for each check, over all databases.
+    pub fn overall(&self) -> impl Iterator<Item = &Judgement> {
+        self.judgements.iter().filter(|j| j.database.is_none())
     }
 
     pub fn replicable(&self) -> Replicable {

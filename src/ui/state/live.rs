@@ -170,6 +170,8 @@ impl Live {
                 failed: Some(failure.what.clone()),
             }),
             Event::Resumed { .. } => self.ended = None,
+            // Whatever was asked of an engine that guards has been worked through.
+            Event::Answered { .. } => self.wanted = None,
             _ => {}
         }
         if let Some(text) = telling::text(&self.run, entry) {

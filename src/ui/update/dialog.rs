@@ -99,15 +99,12 @@ fn perform(state: &mut State, act: Act) -> Vec<Effect> {
 /// Ends the copy; what follows already is discontinued.
 fn stop(state: &mut State) -> Vec<Effect> {
     let Some(live) = &mut state.live else { return Vec::new() };
-    let at_work = live.run.databases.values().any(|d| d.outcome.is_none()) || live.run.databases.is_empty();
     live.wanted = Some(Wanted::Stop);
-    if commandable(live) && at_work {
-        return vec![Effect::Send(Command::Stop { because: StopReason::Operator })];
+    match (commandable(live), live.run.keeping) {
+        (true, false) => vec![Effect::Send(Command::Stop { because: StopReason::Operator })],
+        (true, true) => vec![Effect::Send(Command::Discontinue)],
+        (false, _) => vec![Effect::Run(Task::Stop)],
     }
-    if commandable(live) {
-        return vec![Effect::Send(Command::Discontinue)];
-    }
-    vec![Effect::Run(Task::Stop)]
 }
 
 fn finish(state: &mut State, loss: Loss) -> Vec<Effect> {

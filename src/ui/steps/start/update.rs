@@ -43,7 +43,12 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
         return Some(Vec::new());
     }
     match (key.code, chosen) {
-        (Code::Enter, Some(id)) => return Some(vec![Effect::Open { id }]),
+        (Code::Enter, Some(id)) => {
+            // What was typed for one migration's servers is not for those of another.
+            state.form.source.password.clear();
+            state.form.target.password.clear();
+            return Some(vec![Effect::Open { id }]);
+        }
         (Code::Char('n'), _) => new(state),
         (Code::Char('u'), Some(id)) => {
             state.say("Asking both servers …");

@@ -1,6 +1,6 @@
 //! The lines of the report: what was found, worst first, then what passed.
 
-use crate::model::check::{Finding, Severity, Verdict};
+use crate::model::check::{Finding, Judgement, Severity, Verdict};
 use crate::model::units::{printable, readable};
 use crate::ui::state::check::{Check, Passed};
 
@@ -69,6 +69,11 @@ pub fn rows(check: &Check) -> Vec<Row> {
     }
     let listed = check.passed == Passed::Listed;
     for judgement in &check.judgements {
+        // What is said of single databases need not be said of all of them.
+        let said = |j: &Judgement| j.check == judgement.check && j.database.is_some();
+        if judgement.database.is_none() && check.judgements.iter().any(said) {
+            continue;
+        }
         let place = judgement.database.as_deref().map(readable);
         let (weight, what) = match &judgement.verdict {
             Verdict::Ok if listed => (Weight::Pass, String::new()),
@@ -124,7 +129,6 @@ pub fn script(check: &Check) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::check::Judgement;
     use crate::model::failure::Failure;
     use crate::ui::state::live::Ending;
 

@@ -68,7 +68,7 @@ pub fn report(p: &mut Paint<'_>, area: Rect, state: &State) {
 fn running(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
     let theme = p.theme;
     let took = human_ms(state.now_ms.saturating_sub(check.began_ms));
-    let done = Line::new(format!("{}, {took}", count_of(check.judgements.len() as u64, "check")), theme.dim);
+    let done = Line::new(format!("{}, {took}", count_of(check.overall().count() as u64, "check")), theme.dim);
     let [top, last] = rows(area, [area.height - 1, 1]);
     let inner = p.panel(top, &Line::new("Checking", theme.title), &done);
     let mut lines: Vec<Line> = servers(theme, check);
