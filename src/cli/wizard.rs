@@ -19,6 +19,10 @@ use std::sync::Arc;
 
 /// What the environment says about the terminal.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is something that the environment says or does not say"
+)]
 struct Setting {
     terminal: bool,
     term: String,
@@ -124,7 +128,13 @@ mod tests {
 
     #[test]
     fn colours_and_letters_follow_the_terminal() {
-        let rich = Setting { terminal: true, term: "xterm".into(), truecolor: true, utf8: true, ..Setting::default() };
+        let rich = Setting {
+            terminal: true,
+            term: "xterm".into(),
+            truecolor: true,
+            utf8: true,
+            ..Setting::default()
+        };
         assert_eq!(rich.look(&args(Color::Auto)), Look { colors: Colors::Rgb, letters: Letters::Unicode });
         assert_eq!(rich.look(&args(Color::Sixteen)).colors, Colors::Ansi16);
         let poor = Setting { no_color: true, utf8: false, ..rich };

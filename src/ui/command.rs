@@ -82,7 +82,12 @@ pub fn migrate(form: &Form, purpose: &Purpose) -> Vec<String> {
 
 /// As one line for a shell.
 pub fn line(state: &State) -> String {
-    words(state).iter().map(|word| for_shell(word)).collect::<Vec<_>>().join(" ")
+    shell(&words(state))
+}
+
+/// Words, quoted so that a shell gives them back.
+pub fn shell(words: &[String]) -> String {
+    words.iter().map(|word| for_shell(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether passwords that are needed are missing on that line, because they never stand on one.

@@ -70,7 +70,7 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         (Msg::Entry(entry), Some(live)) => {
             live.apply(&entry);
-            settle(state);
+            return settle(state);
         }
         (Msg::Gauges(gauges), Some(live)) if !state.pace.frozen.is_on() => live.measure(gauges, now_ms),
         (Msg::Ended(ending), Some(live)) => {
@@ -80,7 +80,7 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
             if wanted == Some(Wanted::StartOver) && migration::leftovers(live).is_empty() {
                 return dialog::begin_anew(state);
             }
-            settle(state);
+            return settle(state);
         }
         (Msg::Status(databases), Some(live)) => live.answered(databases, now_ms),
         (Msg::Trouble(failure), live) => {
@@ -98,16 +98,21 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
 }
 
 /// Once everything that was asked for is there, the last step begins by itself.
-fn settle(state: &mut State) {
-    let Some(live) = &state.live else { return };
+fn settle(state: &mut State) -> Vec<Effect> {
+    let Some(live) = &state.live else { return Vec::new() };
     let through = |outcome| matches!(outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
     let all = !live.run.databases.is_empty() && live.run.databases.values().all(|d| through(d.outcome));
     let ended_well = live.run.outcome.is_some() || live.run.keeping;
     if state.screen == Screen::Live && all && ended_well && !migration::failed(live) {
+        let unguarded = live.is_following() && live.engine == Engine::Gone;
         state.screen = Screen::Close;
         state.focus = close::update::order(state).first().copied().unwrap_or(Focus::List);
         state.overlay = None;
+        if unguarded {
+            return close::update::ask(state);
+        }
     }
+    Vec::new()
 }
 
 fn tick(state: &mut State, now_ms: u64) -> Vec<Effect> {
@@ -195,5 +200,7 @@ pub fn commandable(live: &Live) -> bool {
 
 /// The engine died before its work was done.
 pub fn died(live: &Live) -> bool {
-    live.engine == Engine::Gone && live.run.outcome.is_none() && !matches!(live.ended, Some(Ending::Ended(_)))
+    let told = live.run.outcome.is_some() || matches!(live.ended, Some(Ending::Ended(_)));
+    // One that only guarded has left nothing half done: what follows goes on following.
+    live.engine == Engine::Gone && !told && !live.run.keeping
 }

@@ -1,5 +1,5 @@
 //! Every screen in every state, drawn from serialised states without a terminal, a clock or a server.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod expected;
 mod pictures;

@@ -267,7 +267,7 @@ fn report_events(databases: &[(&str, bool)]) -> Vec<Event> {
         ),
         judged("extensions", "Extensions are on the target", Some("shop"), Verdict::Ok),
     ]);
-    events.extend(databases.iter().map(|(name, continuous)| possible(name, *continuous)));
+    events.extend(databases.iter().map(|one| possible(*one)));
     events
 }
 
@@ -290,8 +290,8 @@ fn good_events() -> Vec<Event> {
         judged("versions", "The target is not older than the source", None, Verdict::Ok),
         judged("wal-level", "wal_level is logical", None, Verdict::Ok),
         judged("extensions", "Extensions are on the target", Some("shop"), Verdict::Ok),
-        possible("shop", true),
-        possible("analytics", true),
+        possible(("shop", true)),
+        possible(("analytics", true)),
     ]);
     events
 }
@@ -465,7 +465,10 @@ fn close_behind() -> State {
 
 fn close_unknown() -> State {
     let mut state = opened(Engine::Gone, followed());
+    assert!(state.live.as_ref().unwrap().asking.is_on(), "what nobody guards is asked about at once");
     send(&mut state, Msg::Tick { now_ms: NOW_MS + 500 });
+    let failure = Failure::new(FailureKind::Connection, "source: db1.example.net:5432: a password is needed");
+    send(&mut state, Msg::Trouble(failure.advise("p enters it, or put it into ~/.pgpass")));
     state
 }
 

@@ -20,9 +20,9 @@ fn no_size_panics() {
 fn words(rows: &[String]) -> HashSet<String> {
     let mut words = HashSet::new();
     for row in rows {
-        for piece in row.split(|c: char| !(c.is_alphanumeric() || "…._-@:/'\"".contains(c))) {
+        for piece in row.split(|c: char| !(c.is_alphanumeric() || "…~._-@:/'\"".contains(c))) {
             let piece = piece.trim_matches(|c| "._-@:/'\"".contains(c));
-            if !piece.contains('…') && piece.chars().any(char::is_alphabetic) {
+            if !piece.contains(['…', '~']) && piece.chars().any(char::is_alphabetic) {
                 words.insert(piece.to_owned());
             }
         }

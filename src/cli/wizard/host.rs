@@ -7,8 +7,8 @@ use crate::cli::plan::{self, prepare, random, state_dir};
 use crate::cli::report;
 use crate::cli::resume;
 use crate::link::{
-    Engine as Lives, Known as Found, Link, Rights, attach, attach_as, migrations, run_task, start_detached, start_local,
-    status,
+    Engine as Lives, Known as Found, Link, Rights, attach, attach_as, migrations, run_task, start_detached,
+    start_local, status,
 };
 use crate::model::event::RunOutcome;
 use crate::model::failure::Failure;
@@ -116,7 +116,9 @@ fn plan_of(form: &Form, purpose: &Purpose, rooms: (&Env, Option<&Path>)) -> Resu
             return Err(FieldError::new(Field::of(side, part_of(&what)), what));
         }
     }
-    if let (false, Err(error)) = (form.skip_tables.trimmed().is_empty(), parse_list(form.skip_tables.trimmed())) {
+    if let (false, Err(error)) =
+        (form.skip_tables.trimmed().is_empty(), parse_list(form.skip_tables.trimmed()))
+    {
         return Err(FieldError::new(Field::SkipTables, error.to_string()));
     }
     let general = |what: String| FieldError::new(Field::Name, what);
@@ -223,7 +225,8 @@ impl Host for Rooms {
         let found = self.found(&id);
         async move {
             let found = found?;
-            let plan = found.plan.ok_or_else(|| Failure::local(format!("{id}: its plan.json cannot be read")))?;
+            let plan =
+                found.plan.ok_or_else(|| Failure::local(format!("{id}: its plan.json cannot be read")))?;
             if found.engine != Lives::Gone
                 && let Ok(link) = attach(&plan.home).await
             {
@@ -282,10 +285,21 @@ fn known(found: Found, runtime: &tokio::runtime::Handle) -> Known {
     let address = |side: Side| {
         let summary = if side == Side::Source { &found.run.source } else { &found.run.target };
         let endpoint = found.plan.as_ref().map(|p| if side == Side::Source { &p.source } else { &p.target });
-        summary.as_ref().map(|s| s.address.clone()).or_else(|| endpoint.map(ToString::to_string)).unwrap_or_default()
+        summary
+            .as_ref()
+            .map(|s| s.address.clone())
+            .or_else(|| endpoint.map(ToString::to_string))
+            .unwrap_or_default()
     };
     let lag = if found.run.keeping && engine != Engine::Gone { runtime.block_on(lag(&found)) } else { None };
-    Known { id: found.id.clone(), source: address(Side::Source), target: address(Side::Target), engine, lag, run: found.run }
+    Known {
+        id: found.id.clone(),
+        source: address(Side::Source),
+        target: address(Side::Target),
+        engine,
+        lag,
+        run: found.run,
+    }
 }
 
 /// The guard's last answer.
@@ -313,7 +327,8 @@ fn bundle(found: &Found) -> String {
     let folder = Folder::at(&found.home);
     let journal = folder.journal_path();
     let outcome = found.run.outcome.unwrap_or(RunOutcome::Failed);
-    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_else(|e| format!("{}: {e}\n", path.display()));
+    let read =
+        |path: &Path| std::fs::read_to_string(path).unwrap_or_else(|e| format!("{}: {e}\n", path.display()));
     let mut text = format!("pgpassage {}, migration {}\n", env!("CARGO_PKG_VERSION"), found.id);
     for (side, server) in [("source", &found.run.source), ("target", &found.run.target)] {
         if let Some(server) = server {
@@ -340,7 +355,13 @@ mod tests {
 
     fn env(state: &Path) -> Env {
         let variables = [("XDG_STATE_HOME".to_owned(), state.display().to_string())].into();
-        Env { variables, home: None, user: Some("me".into()), directory: "/".into(), socket_directory: "/tmp".into() }
+        Env {
+            variables,
+            home: None,
+            user: Some("me".into()),
+            directory: "/".into(),
+            socket_directory: "/tmp".into(),
+        }
     }
 
     fn form() -> Form {

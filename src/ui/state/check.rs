@@ -213,7 +213,7 @@ impl Check {
 mod tests {
     use super::*;
 
-    fn possible(database: &str, continuous: bool, snapshot: bool) -> Possible {
+    fn possible((database, continuous, snapshot): (&str, bool, bool)) -> Possible {
         Possible {
             database: database.to_owned(),
             not_continuous: (!continuous).then(|| "wal_level is replica".to_owned()),
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn nothing_becomes_a_snapshot_unless_somebody_says_so() {
-        let mut check = check(vec![possible("a", true, true), possible("b", false, true)]);
+        let mut check = check(vec![possible(("a", true, true)), possible(("b", false, true))]);
         assert_eq!(check.policy(), MethodPolicy::Auto(Fallback::Fail));
         assert!(check.may_start().is_err());
         check.turn_choice("b");
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn without_replication_the_whole_is_one_decision() {
-        let mut check = check(vec![possible("a", false, true), possible("b", false, true)]);
+        let mut check = check(vec![possible(("a", false, true)), possible(("b", false, true))]);
         assert_eq!(check.replicable(), Replicable::None);
         assert!(check.choices().is_empty() && check.may_start().is_err());
         check.decisions.snapshot = true;
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn what_is_impossible_both_ways_can_only_be_left_out() {
-        let mut check = check(vec![possible("a", true, true), possible("b", false, false)]);
+        let mut check = check(vec![possible(("a", true, true)), possible(("b", false, false))]);
         assert_eq!(check.way(&check.possible[1]), Way::Impossible);
         check.turn_choice("b");
         assert_eq!(check.way(&check.possible[1]), Way::LeftOut);

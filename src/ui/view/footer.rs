@@ -2,6 +2,7 @@
 
 use crate::ui::state::{Focus, Overlay, Screen, State};
 use crate::ui::steps::migration::failed;
+use crate::ui::steps::validation::report::rows;
 use crate::ui::widgets::line::Line;
 use crate::ui::widgets::paint::Paint;
 use ratatui::layout::Rect;
@@ -71,17 +72,10 @@ pub fn keys(state: &State) -> Keys {
             ("F1", "help"),
             ("Esc", "one screen back"),
         ],
-        Screen::Report => vec![
-            ("↑↓", "move"),
-            ("Tab", "next"),
-            ("y", "copy fix"),
-            ("Y", "all fixes"),
-            ("a", "all checks"),
-            ("r", "Run check"),
-            ("x", "leave out"),
-            ("?", "help"),
-            ("Esc", "edit"),
-        ],
+        Screen::Report if state.check.as_ref().is_some_and(|check| check.ended.is_none()) => {
+            vec![("?", "help"), ("Esc", "do not wait")]
+        }
+        Screen::Report => report(state),
         Screen::Plan => vec![
             ("Tab", "next"),
             ("Enter", "press"),
@@ -94,10 +88,36 @@ pub fn keys(state: &State) -> Keys {
     }
 }
 
+fn report(state: &State) -> Keys {
+    let listed = state.check.as_ref().is_some_and(|check| !rows(check).is_empty());
+    let mut keys = vec![("Tab", "next")];
+    if listed {
+        keys.insert(0, ("↑↓", "move"));
+        keys.extend([("y", "copy fix"), ("Y", "all fixes")]);
+    }
+    keys.extend([("a", "all checks"), ("r", "Run check")]);
+    if listed {
+        keys.push(("x", "leave out"));
+    }
+    keys.extend([("?", "help"), ("Esc", "edit")]);
+    keys
+}
+
 fn running(state: &State) -> Keys {
     let Some(live) = &state.live else { return vec![("?", "help"), ("q", "quit")] };
     if live.filter.typing {
         return vec![("Enter", "keep"), ("Esc", "clear")];
+    }
+    if state.screen == Screen::Close && !live.is_following() {
+        return vec![
+            ("Tab", "next"),
+            ("Enter", "press"),
+            ("y", "copy address"),
+            ("l", "log"),
+            ("w", "save bundle"),
+            ("?", "help"),
+            ("q", "leave"),
+        ];
     }
     if state.screen == Screen::Close {
         return vec![
@@ -105,6 +125,7 @@ fn running(state: &State) -> Keys {
             ("Enter", "press"),
             ("u", "Status update"),
             ("v", "how to verify"),
+            ("s", "discontinue"),
             ("p", "passwords"),
             ("l", "log"),
             ("i", "explain"),

@@ -92,7 +92,7 @@ pub(crate) fn judged(check: &str, title: &str, database: Option<&str>, verdict: 
     Event::Judged { judgement }
 }
 
-pub(crate) fn possible(database: &str, continuous: bool) -> Event {
+pub(crate) fn possible((database, continuous): (&str, bool)) -> Event {
     let possible = Possible {
         database: database.into(),
         not_continuous: (!continuous).then(|| "wal_level of the source is replica".into()),

@@ -3,11 +3,12 @@
 use crate::model::task::Verify;
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
+use crate::ui::state::live::Live;
 use crate::ui::state::{About, Button, Dialog, Focus, Home, Overlay, Screen, State, Switch};
 use crate::ui::update::fields;
 
 pub fn order(state: &State) -> Vec<Focus> {
-    let follows = state.live.as_ref().is_some_and(crate::ui::state::live::Live::is_following);
+    let follows = state.live.as_ref().is_some_and(Live::is_following);
     if follows {
         [Button::KeepReplicating, Button::CloseConnection, Button::StatusUpdate]
             .into_iter()
@@ -15,8 +16,14 @@ pub fn order(state: &State) -> Vec<Focus> {
             .chain([Focus::List])
             .collect()
     } else {
-        vec![Focus::Button(Button::CloseConnection), Focus::List]
+        let last = state.live.as_ref().map_or(Button::CloseConnection, last_button);
+        vec![Focus::Button(last), Focus::List]
     }
+}
+
+/// Without replication the console's last word is Close connection; after it, there is nothing left to close.
+pub fn last_button(live: &Live) -> Button {
+    if live.replicates() { Button::CloseWindow } else { Button::CloseConnection }
 }
 
 pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
@@ -34,9 +41,9 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
         return Some(Vec::new());
     }
     match key.code {
-        Code::Char('u' | 'r') => return Some(ask(state)),
-        Code::Char('p') => state.overlay = Some(Overlay::Passwords { on: 0 }),
-        Code::Char('v') => {
+        Code::Char('u' | 'r') if live.is_following() => return Some(ask(state)),
+        Code::Char('p') if live.is_following() => state.overlay = Some(Overlay::Passwords { on: 0 }),
+        Code::Char('v') if live.is_following() => {
             live.verify = match live.verify {
                 Verify::Counts => Verify::Checksums,
                 Verify::Checksums => Verify::Nothing,
@@ -75,7 +82,7 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
             state.overlay = Some(Overlay::Dialog(Dialog::new(about)));
         }
         // Nothing is connected any more: this only says goodbye.
-        Button::CloseConnection => {
+        Button::CloseConnection | Button::CloseWindow => {
             if state.home == Home::Demo {
                 return vec![Effect::Leave];
             }

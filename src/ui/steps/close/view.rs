@@ -3,6 +3,7 @@
 use crate::model::check::Severity;
 use crate::model::event::DatabaseOutcome;
 use crate::model::plan::Method;
+use crate::model::run::DatabaseRun;
 use crate::model::task::Verify;
 use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
 use crate::ui::format::ago;
@@ -228,35 +229,7 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         head.push_str(&column_right("TIME", 13));
     }
     p.line(inner, 0, &Line::new(head, theme.dim));
-    let lines: Vec<_> = live
-        .run
-        .databases
-        .iter()
-        .map(|(name, d)| {
-            let (sign, style) = match d.outcome {
-                Some(DatabaseOutcome::Done) => ("✔ Ready", theme.ok),
-                Some(DatabaseOutcome::Incomplete) => ("▲ NOT WHOLE", theme.error),
-                Some(DatabaseOutcome::Cancelled) => ("■ stopped", theme.warn),
-                _ => ("✖ FAILED", theme.error),
-            };
-            let mut line = Line::new(column(sign, 12), style)
-                .and(column(&readable(name), 20), theme.title)
-                .and(column_right(&thousands(d.rows), 15), theme.text)
-                .and(column_right(&human_bytes(d.bytes), 10), theme.text);
-            if width >= 74 {
-                let ms = d.ended_ms.zip(d.began_ms).map_or(0, |(end, begin)| end.saturating_sub(begin));
-                line.push(column_right(&human_ms(ms), 13), theme.dim);
-            }
-            let method = match d.method {
-                Some(Method::Replication) => "  replicated, closed",
-                _ => "  snapshot",
-            };
-            if line.width() + method.len() + 4 <= width {
-                line.push(method, theme.dim);
-            }
-            line
-        })
-        .collect();
+    let lines: Vec<_> = live.run.databases.iter().map(|(name, d)| outcome(theme, (name, d, width))).collect();
     let focused = state.focus == Focus::List && state.overlay.is_none();
     let list_area =
         Rect { y: inner.y + 1.min(inner.height), height: inner.height.saturating_sub(4), ..inner };
@@ -283,7 +256,32 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         let inner = p.panel(below, &Line::new("To look at", theme.title), &Line::default());
         p.lines(inner, &findings);
     }
-    button_line(p, buttons, (state, &[Button::CloseConnection]));
+    button_line(p, buttons, (state, &[super::update::last_button(live)]));
+}
+
+fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line {
+    let (sign, style) = match d.outcome {
+        Some(DatabaseOutcome::Done) => ("✔ Ready", theme.ok),
+        Some(DatabaseOutcome::Incomplete) => ("▲ NOT WHOLE", theme.error),
+        Some(DatabaseOutcome::Cancelled) => ("■ stopped", theme.warn),
+        _ => ("✖ FAILED", theme.error),
+    };
+    let mut line = Line::new(column(sign, 12), style)
+        .and(column(&readable(name), 20), theme.title)
+        .and(column_right(&thousands(d.rows), 15), theme.text)
+        .and(column_right(&human_bytes(d.bytes), 10), theme.text);
+    if width >= 74 {
+        let ms = d.ended_ms.zip(d.began_ms).map_or(0, |(end, begin)| end.saturating_sub(begin));
+        line.push(column_right(&human_ms(ms), 13), theme.dim);
+    }
+    let method = match d.method {
+        Some(Method::Replication) => "  replicated, closed",
+        _ => "  snapshot",
+    };
+    if line.width() + method.len() + 4 <= width {
+        line.push(method, theme.dim);
+    }
+    line
 }
 
 fn findings(theme: Theme, live: &Live) -> Vec<Line> {

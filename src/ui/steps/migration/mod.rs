@@ -19,6 +19,7 @@ pub fn failed(live: &Live) -> bool {
         matches!(outcome, RunOutcome::Failed | RunOutcome::Partly | RunOutcome::Refused | RunOutcome::Stopped)
     };
     match (&live.ended, live.run.outcome) {
+        (Some(Ending::Broke(_)), None) if live.run.keeping => false,
         (Some(Ending::Broke(_)), _) => true,
         (_, Some(outcome)) => bad(outcome),
         (Some(Ending::Ended(outcome)), None) => bad(*outcome),
