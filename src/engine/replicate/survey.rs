@@ -63,6 +63,14 @@ pub(crate) async fn survey(
     database: &str,
     version: ServerVersion,
 ) -> Result<Result<Survey, Failure>, Error> {
+    Ok(judge(tables(session, plan).await?, plan, database, version))
+}
+
+/// The tables that there are to publish.
+///
+/// # Errors
+/// The server's.
+pub(crate) async fn tables(session: &Session, plan: &Plan) -> Result<Vec<PublishCandidate>, Error> {
     let all = candidates(session).await?;
     let configuration: HashSet<i64> = gather(session)
         .await?
@@ -71,11 +79,12 @@ pub(crate) async fn survey(
             if plan.scope.extension_tables == ExtensionTables::Copy && !plan.scope.excluded_extensions.contains(name)))
         .map(|t| t.oid)
         .collect();
-    let ours = all.into_iter().filter(|t| t.extension.is_none() || configuration.contains(&t.oid)).collect();
-    Ok(judge(ours, plan, database, version))
+    Ok(all.into_iter().filter(|t| t.extension.is_none() || configuration.contains(&t.oid)).collect())
 }
 
-fn judge(
+/// # Errors
+/// Why the database cannot be replicated, with the statements that help.
+pub(crate) fn judge(
     candidates: Vec<PublishCandidate>,
     plan: &Plan,
     database: &str,
