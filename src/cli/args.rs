@@ -20,9 +20,9 @@ pub enum Verb {
     /// Discontinue a migration: what was copied stays, what was made for replication is removed
     Stop(Box<ResumeArgs>),
     /// Remove what a migration that died has left on the servers
-    Clean(Box<ResumeArgs>),
-    /// Ask both servers how a migration stands
-    Status(Box<ResumeArgs>),
+    Clean(Box<CleanArgs>),
+    /// Ask both servers how migrations stand
+    Status(Box<StatusArgs>),
     /// The migrations that this machine knows
     List(ListArgs),
     /// Watch a migration between two throw-away servers with a sample shop
@@ -118,9 +118,12 @@ pub struct MigrateArgs {
     /// What to do with databases of the target that hold something already
     #[arg(long, value_enum, default_value_t = NotEmpty::Refuse, value_name = "POLICY", help_heading = "How")]
     pub if_target_not_empty: NotEmpty,
-    /// The method; dump is a one-time snapshot
+    /// Only this method: replication is continuous, dump a one-time snapshot [default: replication where it is possible]
     #[arg(long, value_enum, value_name = "METHOD", help_heading = "How")]
     pub force_method: Option<Method>,
+    /// What to do with databases that cannot be moved continuously [default: dump]
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "force_method", help_heading = "How")]
+    pub fallback: Option<Fallback>,
     /// Refuse if the databases to move are larger than this in all
     #[arg(long, value_name = "BYTES", help_heading = "How")]
     pub dbs_max_total_size: Option<u64>,
@@ -155,7 +158,7 @@ pub struct MigrateArgs {
     #[command(flatten, next_help_heading = "Output")]
     pub output: OutputArgs,
 
-    #[command(flatten, next_help_heading = "Continuous migration (--force-method replication)")]
+    #[command(flatten, next_help_heading = "Continuous migration")]
     pub replication: ReplicationArgs,
 }
 
@@ -176,6 +179,9 @@ pub struct ReplicationArgs {
     /// The source as the target reaches it, where that is another address: postgres:// URI or key=value string
     #[arg(long, value_name = "SOURCE")]
     pub source_for_target: Option<String>,
+    /// Stop the migration and drop its slot when the source keeps more of its log for it than this
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_wal_kept: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -209,6 +215,39 @@ pub struct ResumeArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// The migration; without it, all that the servers given with -s and -t hold
+    #[arg(value_name = "ID", required_unless_present_all = ["source", "target"])]
+    pub id: Option<String>,
+    /// Source server [env: SOURCE_SERVICE_URI]
+    #[arg(short, long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Target server [env: TARGET_SERVICE_URI]
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The migration; without it, all that are under way, on this machine or on the servers given with -s and -t
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+    /// Source server [env: SOURCE_SERVICE_URI]
+    #[arg(short, long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Target server [env: TARGET_SERVICE_URI]
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// Go on asking, and guard what follows, until Ctrl-C
+    #[arg(long, requires = "id")]
+    pub watch: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct FinishArgs {
     #[command(flatten)]
     pub of: ResumeArgs,
@@ -221,6 +260,9 @@ pub struct FinishArgs {
     /// Definitions on the source were changed since the start, and on the target in the same way
     #[arg(long)]
     pub accept_schema_changes: bool,
+    /// Close it although the source is still written to or both sides differ; the result is not `done` then
+    #[arg(long)]
+    pub accept_loss: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -247,6 +289,16 @@ pub enum NotEmpty {
 pub enum Method {
     Dump,
     Replication,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Fallback {
+    /// Move them by a one-time snapshot
+    Dump,
+    /// Leave them out
+    Skip,
+    /// Do not start
+    Fail,
 }
 
 /// pg_migrate's short options of two letters, which no parser of today takes, as their long forms.
@@ -277,12 +329,11 @@ pub fn refuse_replication(args: &MigrateArgs) -> Option<String> {
         (replication.mangle, "--mangle"),
         (replication.replica_identity != Identity::Refuse, "--replica-identity"),
         (replication.source_for_target.is_some(), "--source-for-target"),
+        (replication.max_wal_kept.is_some(), "--max-wal-kept"),
     ];
-    let (_, flag) =
-        flags.into_iter().find(|(given, _)| *given && args.force_method != Some(Method::Replication))?;
+    let (_, flag) = flags.into_iter().find(|(given, _)| *given && args.force_method == Some(Method::Dump))?;
     Some(format!(
-        "{flag} is for continuous migration: add --force-method replication; without it the migration is a one-time \
-         snapshot (--force-method dump)"
+        "{flag} is for continuous migration, and --force-method dump is a one-time snapshot: leave out one of them"
     ))
 }
 
@@ -318,9 +369,10 @@ mod tests {
         let stop =
             refuse_replication(&parse(&["--stop-replication", "--max-replication-lag", "-1"])).unwrap();
         assert_eq!(stop, "Stopping replication requires also '--max-replication-lag' >= 0");
-        assert_eq!(refuse_replication(&parse(&["--force-method", "replication", "-m"])), None);
         for words in [&["-m"][..], &["--max-replication-lag", "0"], &["--replica-identity", "full"]] {
-            assert!(refuse_replication(&parse(words)).unwrap().contains("one-time snapshot"));
+            assert_eq!(refuse_replication(&parse(words)), None);
+            let with_dump = [words, &["--force-method", "dump"]].concat();
+            assert!(refuse_replication(&parse(&with_dump)).unwrap().contains("one-time snapshot"));
         }
     }
 }

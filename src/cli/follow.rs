@@ -83,14 +83,14 @@ impl Face {
     }
 }
 
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    pub(super) fn new() -> std::io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -98,7 +98,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> StopReason {
+    pub(super) async fn next(&mut self) -> StopReason {
         tokio::select! {
             _ = self.interrupt.recv() => StopReason::Operator,
             _ = self.terminate.recv() => StopReason::Terminated,

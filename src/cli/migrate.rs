@@ -11,6 +11,7 @@ use crate::model::event::RunOutcome;
 use crate::model::failure::FailureKind;
 use crate::model::plan::Plan;
 use crate::model::secrets::Secrets;
+use crate::model::task::Stay;
 use crate::store::Folder;
 use std::path::Path;
 
@@ -59,7 +60,7 @@ pub(super) async fn migrate(plan: Plan, secrets: Secrets, shown: &Shown<'_>) -> 
     let id = plan.id.clone();
     let journal = Folder::at(&plan.home).journal_path().display().to_string();
     let key = secrets.placeholder_key.clone();
-    let link = match start_local(plan, secrets) {
+    let link = match start_local(plan, secrets, Stay::UntilItFollows) {
         Ok(link) => link,
         Err(failure) => {
             if shown.output.json {

@@ -1,12 +1,15 @@
 //! The face in lines: one file per verb, and the composition of everything below.
 
 pub mod args;
+mod clean;
 pub mod connection;
 mod demo;
+mod discovered;
 pub mod exit;
 mod follow;
 mod json;
 mod lines;
+mod list;
 mod log;
 mod migrate;
 mod out;
@@ -15,6 +18,7 @@ mod progress;
 mod report;
 mod resume;
 mod status;
+mod watch;
 
 use args::{Cli, Verb};
 use clap::Parser;
@@ -47,9 +51,9 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
             Verb::Migrate(args) => migrate::run(*args).await,
             Verb::Finish(args) => resume::finish(*args).await,
             Verb::Stop(args) => resume::stop(*args).await,
-            Verb::Clean(args) => resume::clean(*args).await,
+            Verb::Clean(args) => clean::run(*args).await,
             Verb::Status(args) => status::show(*args).await,
-            Verb::List(args) => status::list(&args),
+            Verb::List(args) => list::show(&args),
             Verb::Demo(args) => demo::run(args).await,
         }
     });

@@ -1,11 +1,11 @@
 //! From flags to a plan and its secrets. Everything that the environment says is read here, so that the engine need not.
 
-use super::args::{Identity, Method, MigrateArgs, NotEmpty, refuse_replication};
+use super::args::{Fallback as FallbackFlag, Identity, Method, MigrateArgs, NotEmpty, refuse_replication};
 use super::connection::{Env, Resolved, resolve};
 use crate::model::filter::{TablePattern, TableScope, parse_list};
 use crate::model::plan::{
-    ExtensionTables, FORMAT, IdentityPolicy, Keep, MethodPolicy, Plan, Policies, ReplicationPlan, Scope,
-    TargetPolicy, ToolPlaces,
+    ExtensionTables, FORMAT, Fallback, IdentityPolicy, Keep, MethodPolicy, Plan, Policies, ReplicationPlan,
+    Scope, TargetPolicy, ToolPlaces,
 };
 use crate::model::secret::Secret;
 use crate::model::secrets::{PlaceholderKey, Secrets};
@@ -47,10 +47,7 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
         source: source.endpoint,
         target: target.endpoint,
         scope,
-        method: match args.force_method {
-            Some(Method::Replication) => MethodPolicy::Replication,
-            Some(Method::Dump) | None => MethodPolicy::Dump,
-        },
+        method: method(args),
         replication: replication(args, env, &mut warnings)?,
         policies: policies(args),
         jobs: args.jobs,
@@ -66,6 +63,16 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
     let secrets =
         Secrets { source: source.passwords, target: target.passwords, role_passwords, placeholder_key };
     Ok(Prepared { plan, secrets, warnings })
+}
+
+fn method(args: &MigrateArgs) -> MethodPolicy {
+    match (args.force_method, args.fallback) {
+        (Some(Method::Replication), _) => MethodPolicy::Replication,
+        (Some(Method::Dump), _) => MethodPolicy::Dump,
+        (None, Some(FallbackFlag::Skip)) => MethodPolicy::Auto(Fallback::Skip),
+        (None, Some(FallbackFlag::Fail)) => MethodPolicy::Auto(Fallback::Fail),
+        (None, Some(FallbackFlag::Dump) | None) => MethodPolicy::Auto(Fallback::Dump),
+    }
 }
 
 fn replication(args: &MigrateArgs, env: &Env, warnings: &mut Vec<String>) -> Result<ReplicationPlan> {
@@ -87,7 +94,7 @@ fn replication(args: &MigrateArgs, env: &Env, warnings: &mut Vec<String>) -> Res
         max_lag_bytes: args.max_replication_lag.and_then(|lag| u64::try_from(lag).ok()),
         finish: args.stop_replication,
         mangle: args.mangle,
-        max_wal_kept_bytes: None,
+        max_wal_kept_bytes: args.max_wal_kept,
     })
 }
 

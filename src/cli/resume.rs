@@ -26,7 +26,8 @@ pub(super) async fn finish(args: FinishArgs) -> Exit {
         VerifyFlag::Checksums => Verify::Checksums,
     };
     let schema = if args.accept_schema_changes { Schema::MayDiffer } else { Schema::MustBeTheSame };
-    let how = Finish { timeout_s: args.timeout, verify, schema, loss: Loss::Refuse };
+    let loss = if args.accept_loss { Loss::Accept } else { Loss::Refuse };
+    let how = Finish { timeout_s: args.timeout, verify, schema, loss };
     run(&args.of, Task::Finish(how)).await
 }
 
@@ -34,8 +35,9 @@ pub(super) async fn stop(args: ResumeArgs) -> Exit {
     run(&args, Task::Stop).await
 }
 
-pub(super) async fn clean(args: ResumeArgs) -> Exit {
-    run(&args, Task::Clean).await
+/// Removes what a migration of this machine has left.
+pub(super) async fn clean(args: &ResumeArgs) -> Exit {
+    run(args, Task::Clean).await
 }
 
 /// The plan of a migration, and its secrets from where they came from the first time.
@@ -44,7 +46,7 @@ pub(super) async fn clean(args: ResumeArgs) -> Exit {
 /// When this machine does not know it.
 pub(super) fn known(args: &ResumeArgs, env: &Env) -> Result<(Plan, Secrets)> {
     let folder = Folder::at(&state_dir(env)?.join(&args.id));
-    if !folder.has_journal() {
+    if !is_known(&args.id, env) {
         return Err(anyhow!(
             "this machine knows no migration {}; pgpassage list shows those that it does",
             args.id
@@ -58,6 +60,13 @@ pub(super) fn known(args: &ResumeArgs, env: &Env) -> Result<(Plan, Secrets)> {
         placeholder_key: PlaceholderKey(random()?),
     };
     Ok((plan, secrets))
+}
+
+/// Whether this machine has a journal of it.
+pub(super) fn is_known(id: &str, env: &Env) -> bool {
+    // What is no id could be a path to anywhere.
+    let legal = id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    legal && !id.is_empty() && state_dir(env).is_ok_and(|dir| Folder::at(&dir.join(id)).has_journal())
 }
 
 /// From the flag, the environment, or, by the address that is known, from .pgpass and its kin.
@@ -126,6 +135,6 @@ async fn work(plan: Plan, secrets: Secrets, task: Task, output: &OutputArgs) -> 
         (Task::Stop | Task::Clean, RunOutcome::Refused | RunOutcome::Stopped) => Exit::of(outcome, &state),
         (Task::Stop | Task::Clean, _) if report::is_clean(&state) => Exit::Done,
         (Task::Stop | Task::Clean, _) => Exit::Partly,
-        (Task::Finish(_), outcome) => Exit::of(outcome, &state),
+        (Task::Finish(_) | Task::Watch, outcome) => Exit::of(outcome, &state),
     }
 }

@@ -1,11 +1,12 @@
-//! `pgpassage status` and `list`: how migrations stand. Nothing is changed anywhere.
+//! `pgpassage status`: how migrations stand, asked of both servers afresh. Nothing is changed on either.
 
-use super::args::{ListArgs, ResumeArgs};
+use super::args::{OutputArgs, ResumeArgs, StatusArgs};
 use super::connection::Env;
 use super::exit::Exit;
-use super::out;
+use super::list::found;
 use super::plan::state_dir;
-use super::resume::known;
+use super::resume::{is_known, known};
+use super::{discovered, out, watch};
 use crate::link::status;
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::plan::{FORMAT, Method};
@@ -13,28 +14,91 @@ use crate::model::run::Run;
 use crate::model::status::DatabaseStatus;
 use crate::model::units::{human_bytes, human_ms, printable, readable};
 use crate::store::{Folder, read_journal};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-pub(super) async fn show(args: ResumeArgs) -> Exit {
+pub(super) async fn show(args: StatusArgs) -> Exit {
     let env = Env::from_process();
-    let read = known(&args, &env).and_then(|(plan, secrets)| {
-        let run = Run::fold(&read_journal(&Folder::at(&plan.home).journal_path())?);
-        Ok((plan, secrets, run))
-    });
-    let (plan, secrets, run) = match read {
-        Ok(read) => read,
+    match statuses(&args, &env).await {
+        Ok(Asked::Watched(exit)) => exit,
+        Ok(Asked::Of(migrations)) => told(&migrations, &args.output),
         Err(error) => {
             out::complain(&format!("{error:#}"));
-            return Exit::Usage;
+            Exit::Usage
         }
-    };
-    let databases = status(&plan, &secrets, &run).await;
-    if args.output.json {
-        out::print(&document(&databases).to_string());
-    } else {
-        out::print(&lines(&plan.id, &databases).join("\n"));
     }
-    if databases.iter().any(|d| word(d) == "failed") { Exit::Failed } else { Exit::Done }
+}
+
+/// A migration, and how its databases stand.
+pub(super) struct Told {
+    pub(super) id: String,
+    /// Where it is from, if not from here.
+    pub(super) remark: Option<String>,
+    pub(super) databases: Vec<DatabaseStatus>,
+}
+
+enum Asked {
+    Of(Vec<Told>),
+    Watched(Exit),
+}
+
+async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
+    let of_known = |id: &str| ResumeArgs {
+        id: id.to_owned(),
+        source: args.source.clone(),
+        target: args.target.clone(),
+        output: args.output.clone(),
+    };
+    let places = discovered::places(args.source.as_deref(), args.target.as_deref(), env)?;
+    match (&args.id, places) {
+        (Some(id), _) if args.watch => Ok(Asked::Watched(watch::run(&of_known(id), env).await?)),
+        (Some(id), Some(places)) if !is_known(id, env) => {
+            let mut found = discovered::told(&places, env).await;
+            found.retain(|told| told.id == *id);
+            if found.is_empty() {
+                bail!("neither this machine nor the servers know a migration {id}");
+            }
+            Ok(Asked::Of(found))
+        }
+        (Some(id), _) => Ok(Asked::Of(vec![one(&of_known(id), env).await?])),
+        (None, Some(places)) => Ok(Asked::Of(discovered::told(&places, env).await)),
+        (None, None) => {
+            let mut all = Vec::new();
+            for (id, run) in found(&state_dir(env)?)? {
+                if matches!(run.outcome, None | Some(RunOutcome::Following)) {
+                    all.push(one(&of_known(&id), env).await?);
+                }
+            }
+            Ok(Asked::Of(all))
+        }
+    }
+}
+
+async fn one(args: &ResumeArgs, env: &Env) -> Result<Told> {
+    let (plan, secrets) = known(args, env)?;
+    let run = Run::fold(&read_journal(&Folder::at(&plan.home).journal_path())?);
+    let databases = status(&plan, &secrets, &run).await;
+    Ok(Told { id: plan.id, remark: None, databases })
+}
+
+fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
+    match (migrations, output.json) {
+        ([one], true) => out::print(&document(&one.id, &one.databases).to_string()),
+        (several, true) => {
+            let all: Vec<_> = several.iter().map(|m| document(&m.id, &m.databases)).collect();
+            out::print(&json!({ "format": FORMAT, "migrations": all }).to_string());
+        }
+        ([], false) => {
+            out::print("No migration is under way; pgpassage list shows all that this machine knows.");
+        }
+        (several, false) => {
+            for told in several {
+                out::print(&lines(&told.id, told.remark.as_deref(), &told.databases).join("\n"));
+            }
+        }
+    }
+    let failed = migrations.iter().flat_map(|m| &m.databases).any(|d| word(d) == "failed");
+    if failed { Exit::Failed } else { Exit::Done }
 }
 
 /// `failed`, `running`, `syncing` or `done`, as scripts know them.
@@ -55,7 +119,7 @@ fn method(method: Method) -> &'static str {
     }
 }
 
-fn document(databases: &[DatabaseStatus]) -> Value {
+pub(super) fn document(id: &str, databases: &[DatabaseStatus]) -> Value {
     let detail: Vec<_> = databases
         .iter()
         .map(|d| {
@@ -73,6 +137,7 @@ fn document(databases: &[DatabaseStatus]) -> Value {
     let error = databases.iter().find_map(|d| d.error.clone());
     json!({
         "format": FORMAT,
+        "id": id,
         "migration": {
             "error": error,
             "method": if same { methods.first().copied().unwrap_or("") } else { "" },
@@ -82,8 +147,9 @@ fn document(databases: &[DatabaseStatus]) -> Value {
     })
 }
 
-fn lines(id: &str, databases: &[DatabaseStatus]) -> Vec<String> {
-    let mut lines = vec![format!("migration {id}")];
+pub(super) fn lines(id: &str, remark: Option<&str>, databases: &[DatabaseStatus]) -> Vec<String> {
+    let remark = remark.map(|r| format!(" ({r})")).unwrap_or_default();
+    let mut lines = vec![format!("migration {id}{remark}")];
     for d in databases {
         let mut parts = vec![word(d).to_owned()];
         if d.outcome == Some(DatabaseOutcome::Following) {
@@ -99,70 +165,4 @@ fn lines(id: &str, databases: &[DatabaseStatus]) -> Vec<String> {
         lines.push(format!("  {}: {}", readable(&d.database), parts.join(", ")));
     }
     lines
-}
-
-pub(super) fn list(args: &ListArgs) -> Exit {
-    let env = Env::from_process();
-    let mut all = match state_dir(&env).and_then(|dir| found(&dir)) {
-        Ok(all) => all,
-        Err(error) => {
-            out::complain(&format!("{error:#}"));
-            return Exit::Failed;
-        }
-    };
-    all.sort_by_key(|(_, run)| std::cmp::Reverse(run.started_ms));
-    if args.json {
-        let list: Vec<_> = all.iter().map(|(id, run)| entry(id, run)).collect();
-        out::print(&Value::Array(list).to_string());
-    } else if all.is_empty() {
-        out::print("This machine knows no migration.");
-    } else {
-        for (id, run) in &all {
-            let address = |server: &Option<crate::model::event::ServerSummary>| {
-                server.as_ref().map_or_else(|| "?".to_owned(), |s| s.address.clone())
-            };
-            out::print(&printable(&format!(
-                "{id}  {}  {} -> {}",
-                state(run),
-                address(&run.source),
-                address(&run.target)
-            )));
-        }
-    }
-    Exit::Done
-}
-
-fn found(dir: &std::path::Path) -> anyhow::Result<Vec<(String, Run)>> {
-    let mut all = Vec::new();
-    let Ok(folders) = std::fs::read_dir(dir) else { return Ok(all) };
-    for folder in folders {
-        let folder = Folder::at(&folder?.path());
-        if folder.has_journal()
-            && let Some(id) = folder.path().file_name().and_then(|n| n.to_str())
-        {
-            all.push((id.to_owned(), Run::fold(&read_journal(&folder.journal_path())?)));
-        }
-    }
-    Ok(all)
-}
-
-fn state(run: &Run) -> &'static str {
-    match run.outcome {
-        Some(RunOutcome::Done) => "done",
-        Some(RunOutcome::Following) => "syncing",
-        Some(RunOutcome::Checked) => "checked",
-        Some(RunOutcome::Stopped) => "stopped",
-        Some(RunOutcome::Refused) => "refused",
-        Some(RunOutcome::Partly | RunOutcome::Failed) => "failed",
-        None => "running or dead",
-    }
-}
-
-fn entry(id: &str, run: &Run) -> Value {
-    json!({
-        "format": FORMAT, "id": id, "name": id, "status": state(run),
-        "source": run.source.as_ref().map(|s| s.address.clone()),
-        "target": run.target.as_ref().map(|s| s.address.clone()),
-        "started": run.started_ms,
-    })
 }

@@ -52,6 +52,11 @@ impl Board {
         change(self.state().databases.entry(database.to_owned()).or_default());
     }
 
+    /// How a database that follows stands now.
+    pub(crate) fn follows(&self, database: &str, status: DatabaseStatus) {
+        self.state().following.insert(database.to_owned(), status);
+    }
+
     pub(crate) fn doing(
         &self,
         database: &str,

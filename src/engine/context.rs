@@ -2,7 +2,7 @@
 
 use super::board::Board;
 use super::checks::Found;
-use super::database::Candidate;
+use super::database::{Candidate, Db};
 use super::emit::Emitter;
 use super::room::Room;
 use super::slots::Slots;
@@ -15,8 +15,9 @@ use crate::pg::connect::{Canceller, Server, Session};
 use crate::pg::error::Error;
 use crate::pg::facts::server::ServerFacts;
 use crate::pg::tools::Tool;
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio_util::sync::CancellationToken;
 
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub(crate) struct Cx {
     pub(crate) board: Arc<Board>,
     pub(crate) room: Room,
     pub(crate) slots: Slots,
+    pub(crate) at_work: AtWork,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -61,6 +63,7 @@ impl Cx {
             board,
             room,
             slots: Slots::new(room.jobs),
+            at_work: AtWork::default(),
             cancel,
         };
         (Arc::new(cx), found.candidates)
@@ -68,6 +71,24 @@ impl Cx {
 
     pub(crate) fn finding(&self, finding: Finding) {
         self.emit.record(Event::Finding { finding });
+    }
+}
+
+/// The databases that are in the middle of their phases, for whoever has to stop one of them.
+#[derive(Debug, Default)]
+pub(crate) struct AtWork(Mutex<BTreeMap<String, Weak<Db>>>);
+
+impl AtWork {
+    pub(crate) fn begins(&self, db: &Arc<Db>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(db.name.clone(), Arc::downgrade(db));
+    }
+
+    pub(crate) fn ends(&self, database: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(database);
+    }
+
+    pub(crate) fn get(&self, database: &str) -> Option<Arc<Db>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(database).and_then(Weak::upgrade)
     }
 }
 

@@ -4,12 +4,13 @@ use super::context::{Cx, guarded};
 use super::phases::{create, data, existing, load, schema, settings};
 use super::replicate::remove::{What, remove};
 use super::replicate::{publish, subscribe};
+use super::run::fell_back;
 use super::sessions::Pools;
 use crate::model::check::{Finding, Severity};
 use crate::model::event::{DatabaseOutcome, Event, PhaseOutcome};
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::phase::Phase;
-use crate::model::plan::Method;
+use crate::model::plan::{Fallback, Method, MethodPolicy};
 use crate::model::units::TableName;
 use crate::pg::connect::Canceller;
 use crate::pg::error::Error;
@@ -45,7 +46,10 @@ pub(crate) struct Db {
     pub(crate) on_target: Option<DatabaseFacts>,
     pub(crate) occupied: bool,
     pub(crate) defaults: Vec<(String, String)>,
-    pub(crate) method: Method,
+    /// How it was begun; see [`Db::method`].
+    begun_by: Method,
+    /// Continuous migration was not possible after all.
+    fell_back: AtomicBool,
     /// Cancelled when the run is, and when this database cannot go on.
     pub(crate) cancel: CancellationToken,
     pub(crate) pools: Pools,
@@ -67,7 +71,8 @@ impl Db {
             on_target: candidate.on_target,
             occupied: candidate.occupied,
             defaults: candidate.defaults,
-            method: candidate.method,
+            begun_by: candidate.method,
+            fell_back: AtomicBool::new(false),
             pools: Pools::default(),
             triggers_held_off: AtomicBool::new(false),
             copies_again: AtomicBool::new(false),
@@ -75,6 +80,30 @@ impl Db {
             analyzed: Mutex::default(),
             lost: AtomicU64::new(0),
         }
+    }
+
+    /// How it is moved, as far as is known by now.
+    pub(crate) fn method(&self) -> Method {
+        if self.fell_back.load(Ordering::Relaxed) { Method::Dump } else { self.begun_by }
+    }
+
+    /// Continuous migration turns out not to be possible: where the plan allows it, what was made for it is removed, and
+    /// the snapshot has to do. What is copied already was read under one snapshot, so that it stays good.
+    ///
+    /// # Errors
+    /// The failure itself, where the plan does not allow it.
+    pub(crate) async fn fall_back(&self, failure: Failure) -> Result<(), Failure> {
+        let allowed = self.cx.plan.method == MethodPolicy::Auto(Fallback::Dump);
+        if !allowed || failure.is_interruption() || self.cancel.is_cancelled() {
+            return Err(failure);
+        }
+        // Identities wait until our own locks are gone, see `run`.
+        remove(&self.cx, &self.name, What::Objects).await;
+        self.fell_back.store(true, Ordering::Relaxed);
+        self.finding(fell_back(&self.name, &failure));
+        let (database, because) = (self.name.clone(), failure.what);
+        self.record(Event::MethodChosen { database, method: Method::Dump, because });
+        Ok(())
     }
 
     /// Findings of losses so far.
@@ -179,17 +208,19 @@ impl Db {
 pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
     let blocked = candidate.blocked.clone();
     let db = Arc::new(Db::new(cx, candidate));
+    db.cx.at_work.begins(&db);
     let result = match blocked {
         Some(failure) => Err(failure),
         None => pipeline(&db).await,
     };
+    db.cx.at_work.ends(&db.name);
     db.pools.clear();
-    if result.is_err() && db.method == Method::Replication {
+    if db.begun_by == Method::Replication && (result.is_err() || db.method() == Method::Dump) {
         // Nobody would read from the slot, and the source would keep its log for ever.
         remove(&db.cx, &db.name, What::All).await;
     }
     let (outcome, message) = match result {
-        Ok(()) if db.method == Method::Replication => {
+        Ok(()) if db.method() == Method::Replication => {
             (DatabaseOutcome::Following, "the target follows the source".to_owned())
         }
         Ok(()) => match db.lost.load(Ordering::Relaxed) {
@@ -213,8 +244,8 @@ async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
         return Err(Failure::interrupted());
     }
     db.phase(Phase::Database, create::run(db)).await?;
-    let link = match db.method {
-        Method::Replication => Some(db.phase(Phase::Publish, publish::prepare(db)).await?),
+    let link = match db.method() {
+        Method::Replication => publish_or_fall_back(db).await?,
         Method::Dump => None,
     };
     let (snapshot, archive) = db
@@ -233,19 +264,32 @@ async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
     if db.occupied {
         existing::verify(db, &snapshot).await?;
     }
-    if let Some(link) = &link {
-        if db.losses() > 0 {
-            let what =
-                "rows or definitions are missing on the target, so that it cannot follow; see the findings";
-            return Err(Failure::new(FailureKind::Server, what));
-        }
-        // As early as possible: until then the source keeps its log for us.
-        db.phase(Phase::Subscribe, subscribe::subscribe(db, link)).await?;
+    // As early as possible: until then the source keeps its log for us.
+    if let Some(link) = link.as_ref().filter(|_| db.method() == Method::Replication)
+        && let Err(failure) = subscribe(db, link).await
+    {
+        db.fall_back(failure).await?;
     }
     db.phase(Phase::Data, data::run(db, &snapshot, &archive, &sequences)).await?;
     db.phase(Phase::Settings, settings::run(db, &archive)).await?;
-    match &link {
+    match link.as_ref().filter(|_| db.method() == Method::Replication) {
         Some(link) => db.phase(Phase::Follow, subscribe::wait_until_it_follows(db, link)).await,
         None => Ok(()),
     }
+}
+
+async fn publish_or_fall_back(db: &Db) -> Result<Option<publish::Link>, Failure> {
+    match db.phase(Phase::Publish, publish::prepare(db)).await {
+        Ok(link) => Ok(Some(link)),
+        Err(failure) => db.fall_back(failure).await.map(|()| None),
+    }
+}
+
+async fn subscribe(db: &Db, link: &publish::Link) -> Result<(), Failure> {
+    if db.losses() > 0 {
+        let what =
+            "rows or definitions are missing on the target, so that it cannot follow; see the findings";
+        return Err(Failure::new(FailureKind::Server, what));
+    }
+    db.phase(Phase::Subscribe, subscribe::subscribe(db, link)).await
 }

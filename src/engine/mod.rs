@@ -11,8 +11,11 @@ mod board;
 mod checks;
 mod context;
 mod database;
+mod discover;
 mod emit;
 mod graph;
+mod guard;
+mod keep;
 mod phases;
 mod replicate;
 mod resume;
@@ -23,6 +26,7 @@ mod sessions;
 mod slots;
 mod status;
 
+pub use discover::{discover, remove_discovered};
 pub use status::status;
 
 use crate::model::command::Command;
@@ -31,7 +35,7 @@ use crate::model::failure::Failure;
 use crate::model::gauges::Gauges;
 use crate::model::plan::Plan;
 use crate::model::secrets::Secrets;
-use crate::model::task::Task;
+use crate::model::task::{Stay, Task};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -51,8 +55,8 @@ pub struct Handle {
 ///
 /// # Errors
 /// When the migration's folder cannot be used, or another engine works on it.
-pub fn start(plan: Plan, secrets: Secrets) -> Result<Handle, Failure> {
-    run::start(plan, secrets)
+pub fn start(plan: Plan, secrets: Secrets, stay: Stay) -> Result<Handle, Failure> {
+    run::start(plan, secrets, stay)
 }
 
 /// Starts the engine for a later command on a migration that exists.

@@ -7,9 +7,10 @@ use super::checks::{Found, Reached, reach};
 use super::context::Cx;
 use super::database::{Candidate, Db};
 use super::emit::Emitter;
+use super::keep::{Orders, keep};
 use super::replicate::finish::{self, Closed};
 use super::replicate::remove::{What, remove};
-use super::run::{end, listen, local};
+use super::run::{end, local};
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, RunOutcome};
 use crate::model::failure::Failure;
@@ -46,10 +47,10 @@ pub(super) fn start(plan: Plan, secrets: Secrets, task: Task) -> Result<Handle, 
     let cancel = CancellationToken::new();
     let emit = Arc::new(Emitter::new(journal, run, entry_tx, cancel.clone()));
     let board = Arc::new(Board::default());
-    let listening = tokio::spawn(listen(command_rx, Arc::clone(&emit), cancel.clone()));
+    let (orders, listening) = Orders::listen(command_rx, Arc::clone(&emit), cancel.clone());
     let publishing = tokio::spawn(Arc::clone(&board).publish(gauge_tx));
     let ended = tokio::spawn(async move {
-        let result = work(plan, secrets, task, (Arc::clone(&emit), board, cancel)).await;
+        let result = work((plan, secrets), task, (Arc::clone(&emit), board, cancel), orders).await;
         publishing.abort();
         listening.abort();
         end(&emit, &lock, result)
@@ -58,10 +59,10 @@ pub(super) fn start(plan: Plan, secrets: Secrets, task: Task) -> Result<Handle, 
 }
 
 async fn work(
-    plan: Plan,
-    secrets: Secrets,
+    (plan, secrets): (Plan, Secrets),
     task: Task,
     (emit, board, cancel): (Arc<Emitter>, Arc<Board>, CancellationToken),
+    orders: Orders,
 ) -> Result<RunOutcome, Failure> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     emit.record(Event::Resumed { verb: task.verb().to_owned(), version, pid: std::process::id() });
@@ -76,7 +77,7 @@ async fn work(
         } => both,
     };
     let (source, target) = match task {
-        Task::Finish(_) => (source?, target?),
+        Task::Finish(_) | Task::Watch => (source?, target?),
         Task::Stop | Task::Clean => whoever_is_there(&plan, &secrets, (source, target))?,
     };
     let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
@@ -86,7 +87,7 @@ async fn work(
     let tool = tool.unwrap_or_else(|_| none());
     let mut found = Found { source, target, tool, candidates: Vec::new() };
     let mut candidates = candidates(&found, &emit);
-    if matches!(task, Task::Finish(_)) {
+    if matches!(task, Task::Finish(_) | Task::Watch) {
         for candidate in &mut candidates {
             // Nothing is set in this session: it shows what sessions of this database get by themselves.
             let session = found.source.server.connect(&candidate.facts.name, &[]).await?;
@@ -105,6 +106,7 @@ async fn work(
             close_all(&cx, candidates, how).await;
         }
         Task::Stop | Task::Clean => discontinue(&cx).await,
+        Task::Watch => keep(&cx, candidates, orders).await,
     }
     Ok(cx.emit.outcome())
 }
@@ -174,6 +176,10 @@ pub(super) async fn close_all(cx: &Arc<Cx>, candidates: Vec<Candidate>, how: Fin
                 let message = "the connection is closed, and something of ours is left; see the findings";
                 (DatabaseOutcome::Incomplete, PhaseOutcome::Warned, message.to_owned())
             }
+            Ok(Closed::WithLoss) => {
+                let message = "the connection is closed, with a loss that was accepted; see the findings";
+                (DatabaseOutcome::Incomplete, PhaseOutcome::Warned, message.to_owned())
+            }
             Err(failure) => {
                 let message = format!("not closed, it goes on following: {}", failure.what);
                 let advice = failure.advice.clone().unwrap_or_default();
@@ -188,7 +194,7 @@ pub(super) async fn close_all(cx: &Arc<Cx>, candidates: Vec<Candidate>, how: Fin
     }
 }
 
-async fn discontinue(cx: &Arc<Cx>) {
+pub(super) async fn discontinue(cx: &Arc<Cx>) {
     let databases: BTreeSet<String> = cx.emit.with_run(|run| {
         let of_objects = run.ledger.values().filter_map(|line| line.object.database.clone());
         let of_identities = run.databases.iter().filter(|(_, d)| !d.identities.is_empty());

@@ -6,19 +6,20 @@ use super::checks;
 use super::context::Cx;
 use super::database;
 use super::emit::Emitter;
+use super::guard::{Until, Watch};
+use super::keep::{Orders, keep};
 use super::phases::roles;
 use super::replicate::finish;
 use super::replicate::remove::{What, remove};
 use super::resume::close_all;
 use crate::model::check::Finding;
-use crate::model::command::Command;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
 use crate::model::failure::Failure;
 use crate::model::phase::Phase;
-use crate::model::plan::{MethodPolicy, Plan};
+use crate::model::plan::{Method, MethodPolicy, Plan};
 use crate::model::run::Run;
 use crate::model::secrets::Secrets;
-use crate::model::task::Finish;
+use crate::model::task::{Finish, Stay};
 use crate::store::{Folder, Journal, Locked, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub(super) fn start(plan: Plan, secrets: Secrets) -> Result<Handle, Failure> {
+pub(super) fn start(plan: Plan, secrets: Secrets, stay: Stay) -> Result<Handle, Failure> {
     let folder = Folder::at(&plan.home);
     let lock = folder.lock().map_err(local)?;
     let (journal, entries) = Journal::open(&folder.journal_path()).map_err(local)?;
@@ -42,10 +43,11 @@ pub(super) fn start(plan: Plan, secrets: Secrets) -> Result<Handle, Failure> {
     let cancel = CancellationToken::new();
     let emit = Arc::new(Emitter::new(journal, Run::default(), entry_tx, cancel.clone()));
     let board = Arc::new(Board::default());
-    let listening = tokio::spawn(listen(command_rx, Arc::clone(&emit), cancel.clone()));
+    let (orders, listening) = Orders::listen(command_rx, Arc::clone(&emit), cancel.clone());
     let publishing = tokio::spawn(Arc::clone(&board).publish(gauge_tx));
     let ended = tokio::spawn(async move {
-        let result = work(plan, secrets, Arc::clone(&emit), board, cancel).await;
+        let shared = (Arc::clone(&emit), board, cancel);
+        let result = work((plan, secrets), shared, (stay, orders)).await;
         publishing.abort();
         // It holds an emitter, and faces take the end of the entries for the end of the run.
         listening.abort();
@@ -61,23 +63,6 @@ pub(super) fn local(error: StoreError) -> Failure {
             Failure { kind: crate::model::failure::FailureKind::Refused, ..failure }
         }
         _ => failure,
-    }
-}
-
-pub(super) async fn listen(
-    mut commands: mpsc::Receiver<Command>,
-    emit: Arc<Emitter>,
-    cancel: CancellationToken,
-) {
-    while let Some(command) = commands.recv().await {
-        match command {
-            Command::Stop { because } if !cancel.is_cancelled() => {
-                emit.record(Event::Stopping { because });
-                cancel.cancel();
-            }
-            // For an engine that guards what follows; this one is still at work.
-            Command::Stop { .. } | Command::Finish(_) | Command::Discontinue | Command::Leave => {}
-        }
     }
 }
 
@@ -104,11 +89,9 @@ pub(super) fn end(
 /// # Errors
 /// Refusals: nothing was done. Whatever goes wrong later is journalled where it happens.
 async fn work(
-    plan: Plan,
-    secrets: Secrets,
-    emit: Arc<Emitter>,
-    board: Arc<Board>,
-    cancel: CancellationToken,
+    (plan, secrets): (Plan, Secrets),
+    (emit, board, cancel): (Arc<Emitter>, Arc<Board>, CancellationToken),
+    (stay, orders): (Stay, Orders),
 ) -> Result<RunOutcome, Failure> {
     let (version, id) = (env!("CARGO_PKG_VERSION").to_owned(), plan.id.clone());
     emit.record(Event::Started { version, pid: std::process::id(), id });
@@ -141,7 +124,11 @@ async fn work(
         tell_method(&emit, &plan, candidate);
     }
     let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel));
-    Ok(move_all(&cx, candidates).await)
+    move_all(&cx, candidates.clone()).await;
+    if stay == Stay::AsLongAsItFollows {
+        keep(&cx, candidates, orders).await;
+    }
+    Ok(cx.emit.outcome())
 }
 
 /// Which way a database goes, and why: never silently the lesser one.
@@ -166,12 +153,20 @@ pub(super) fn fell_back(database: &str, failure: &Failure) -> Finding {
     Finding::warning("snapshot", title).in_database(database).because(why).fix(advice)
 }
 
-async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) -> RunOutcome {
+async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {
     match roles::run(cx).await {
         Ok(made) => {
+            let continuously = candidates.iter().any(|c| c.method == Method::Replication);
+            let watch = continuously.then(|| Watch::begin(cx, Until::Told));
             databases(cx, candidates.clone()).await;
             settings(cx, &made).await;
-            keep_up(cx, candidates).await;
+            let in_sync = keep_up(cx, candidates).await;
+            if let Some(watch) = watch {
+                watch.end().await;
+            }
+            if cx.plan.replication.finish && !cx.cancel.is_cancelled() {
+                close_all(cx, in_sync, Finish::default()).await;
+            }
         }
         Err(failure) => {
             // Without the roles nothing has an owner; no database is begun.
@@ -183,12 +178,11 @@ async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) -> RunOutc
             }
         }
     }
-    cx.emit.outcome()
 }
 
-/// `--max-replication-lag`, and `--stop-replication` upon that. A database that does not get there goes on following.
-async fn keep_up(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {
-    let Some(within_bytes) = cx.plan.replication.max_lag_bytes else { return };
+/// `--max-replication-lag`: those that get there. The others go on following.
+async fn keep_up(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) -> Vec<database::Candidate> {
+    let Some(within_bytes) = cx.plan.replication.max_lag_bytes else { return Vec::new() };
     let follows = |name: &str| {
         cx.emit.with_run(|run| {
             run.databases.get(name).is_some_and(|d| d.outcome == Some(DatabaseOutcome::Following))
@@ -205,9 +199,7 @@ async fn keep_up(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {
             }
         }
     }
-    if cx.plan.replication.finish && !cx.cancel.is_cancelled() {
-        close_all(cx, in_sync, Finish::default()).await;
-    }
+    in_sync
 }
 
 async fn databases(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {

@@ -5,7 +5,7 @@ use crate::engine;
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
 use crate::model::secrets::Secrets;
-use crate::model::task::Task;
+use crate::model::task::{Stay, Task};
 
 /// Starts an engine here for a later command on a migration that exists.
 ///
@@ -23,6 +23,6 @@ fn link(handle: engine::Handle) -> Link {
 ///
 /// # Errors
 /// When the migration's folder cannot be used, or another engine works on it.
-pub fn start_local(plan: Plan, secrets: Secrets) -> Result<Link, Failure> {
-    Ok(link(engine::start(plan, secrets)?))
+pub fn start_local(plan: Plan, secrets: Secrets, stay: Stay) -> Result<Link, Failure> {
+    Ok(link(engine::start(plan, secrets, stay)?))
 }

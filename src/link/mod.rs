@@ -2,7 +2,7 @@
 
 mod local;
 
-pub use crate::engine::status;
+pub use crate::engine::{discover, remove_discovered, status};
 pub use local::{resume_local, start_local};
 
 use crate::model::command::Command;

@@ -120,6 +120,17 @@ pub enum Event {
         version: String,
         pid: u32,
     },
+    /// Every database has come to its end or follows, and the engine stays to guard those that follow.
+    Keeping,
+    /// A command to the engine that guards is begun.
+    Asked {
+        verb: String,
+    },
+    /// It was worked through, and this is how things are then.
+    Answered {
+        verb: String,
+        outcome: RunOutcome,
+    },
     /// The snapshot of a database is taken and its tables are locked against changes of their definition.
     SnapshotTaken {
         database: String,
@@ -182,6 +193,7 @@ impl Event {
                 | Event::IdentityRestored { .. }
                 | Event::Following { .. }
                 | Event::Resumed { .. }
+                | Event::Asked { .. }
                 | Event::DatabaseEnded { .. }
                 | Event::Ended { .. }
         )

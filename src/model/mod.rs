@@ -3,6 +3,7 @@
 pub mod check;
 pub mod command;
 pub mod conninfo;
+pub mod discovery;
 pub mod endpoint;
 pub mod event;
 pub mod failure;

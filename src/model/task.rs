@@ -54,6 +54,8 @@ pub enum Task {
     Stop,
     /// Remove what a dead run has left.
     Clean,
+    /// Guard what follows until told to end.
+    Watch,
 }
 
 impl Task {
@@ -63,6 +65,17 @@ impl Task {
             Task::Finish(_) => "finish",
             Task::Stop => "stop",
             Task::Clean => "clean",
+            Task::Watch => "watch",
         }
     }
+}
+
+/// How long an engine stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stay {
+    /// Until every database has come to its end or follows; nobody guards those from then on.
+    UntilItFollows,
+    /// As long as a database follows: the engine is its guard.
+    AsLongAsItFollows,
 }

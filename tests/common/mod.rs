@@ -52,9 +52,14 @@ impl Pair {
         Ran::from(wait(child))
     }
 
+    /// A migration is a snapshot unless its arguments say how it is to go: our clusters can all replicate, and most tests
+    /// are about what a snapshot moves.
     pub(crate) fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
+        let says_how = |a: &&str| ["--force-method", "--fallback"].contains(a);
+        let by_snapshot = arguments.first() == Some(&"migrate") && !arguments.iter().any(says_how);
         Command::new(env!("CARGO_BIN_EXE_pgpassage"))
             .args(arguments)
+            .args(if by_snapshot { ["--force-method", "dump"].as_slice() } else { &[] })
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("HOME", self.state.path())

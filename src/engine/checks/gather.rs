@@ -113,7 +113,7 @@ pub(crate) async fn reach(
 }
 
 /// Connects to the database that was named, or to the first that is there of those that usually are.
-async fn first_session(server: &Server) -> Result<(Session, String), Failure> {
+pub(crate) async fn first_session(server: &Server) -> Result<(Session, String), Failure> {
     let mut first_error = None;
     for database in server.endpoint().databases_to_try() {
         match server.connect(&database, &base()).await {

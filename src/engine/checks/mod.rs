@@ -3,4 +3,4 @@
 mod gather;
 mod judge;
 
-pub(crate) use gather::{Found, Reached, gather, reach};
+pub(crate) use gather::{Found, Reached, first_session, gather, reach};

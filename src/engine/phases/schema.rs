@@ -8,6 +8,7 @@ use crate::engine::replicate::publish::Link;
 use crate::engine::replicate::slot;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
+use crate::model::plan::Method;
 use crate::pg::archive::{self, Archive, Entry, Handling, Pass, Section};
 use crate::pg::connect::{Server, Session};
 use crate::pg::facts::databases::tablespaces;
@@ -36,7 +37,16 @@ fn tool_failure(error: ToolError) -> Failure {
 pub(crate) async fn under_snapshot(db: &Arc<Db>, link: Option<&Link>) -> Result<(Snapshot, Script), Failure> {
     let mut attempt = 1;
     loop {
-        let mut snapshot = snapshot::take(db, link).await?;
+        let followed = link.filter(|_| db.method() == Method::Replication);
+        let mut snapshot = match (snapshot::take(db, followed).await, followed) {
+            (Ok(snapshot), _) => snapshot,
+            (Err(failure), Some(_)) => {
+                // Without a slot nobody has to wait for anybody's transaction.
+                db.fall_back(failure).await?;
+                continue;
+            }
+            (Err(failure), None) => return Err(failure),
+        };
         let read = tokio::try_join!(with_spare(db, &snapshot), snapshot::contents(db, &snapshot));
         match read {
             Ok((script, contents)) => {
@@ -48,7 +58,7 @@ pub(crate) async fn under_snapshot(db: &Arc<Db>, link: Option<&Link>) -> Result<
             Err(failure) if kept_waiting(&failure) && attempt < ATTEMPTS => {
                 tracing::info!(database = db.name, attempt, "snapshot taken again: {failure}");
                 attempt += 1;
-                if let Some(link) = link {
+                if let Some(link) = followed {
                     slot::discard(db, link).await?;
                 }
             }

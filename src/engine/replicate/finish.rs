@@ -3,7 +3,7 @@
 //! the database goes on following.
 
 use super::remove::{What, remove};
-use super::slot;
+use super::silence::Silence;
 use super::subscribe::readiness;
 use super::{names_for, verify};
 use crate::engine::context::{execute, guarded};
@@ -12,26 +12,22 @@ use crate::engine::phases::{copy, data, large_objects, snapshot};
 use crate::model::check::Finding;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::names::{ObjectKind, ObjectNames};
-use crate::model::task::{Finish, Schema, Verify};
+use crate::model::task::{Finish, Loss, Schema, Verify};
 use crate::model::units::{Lsn, TableName, count_of, human_bytes};
 use crate::pg::connect::Session;
 use crate::pg::facts::objects::SequenceFacts;
 use crate::pg::facts::replication::objects::{TableState, subscribed_tables};
 use crate::pg::facts::replication::progress::{of_slot, position};
 use crate::pg::facts::replication::tables::candidates;
-use crate::pg::facts::replication::watch::{Other, schema_fingerprint, waiting_behind, writers};
-use crate::pg::facts::tables::{Belongs, TableFacts, gather};
+use crate::pg::facts::replication::watch::schema_fingerprint;
+use crate::pg::facts::tables::TableFacts;
 use crate::pg::statement::data::{AS_ORIGIN, AS_REPLICA, UNLINK_LARGE_OBJECTS, delete_only, read_sequences};
-use crate::pg::statement::replication::{
-    EMIT_MARK, NamedTable, OWN_PID, TableForm, lock_against_writes, lock_timeout,
-};
-use std::collections::{BTreeMap, HashSet};
+use crate::pg::statement::replication::EMIT_MARK;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Whoever writes now holds its lock for as long as its transaction takes.
-const LOCK_WAIT_MS: u32 = 10_000;
 const ASK_EVERY: Duration = Duration::from_millis(200);
 /// An operator who waits for the lag to go down stops waiting with Ctrl-C, and it goes on following.
 const KEEP_UP: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -44,6 +40,8 @@ pub(crate) enum Closed {
     Cleanly,
     /// Something of ours could not be removed, and was named.
     WithLeftovers,
+    /// As the operator accepted.
+    WithLoss,
 }
 
 /// # Errors
@@ -52,34 +50,52 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
     let names =
         names_for(&db.cx.plan, &db.name).ok_or_else(|| Failure::local("this migration has no names"))?;
     let source = db.cx.source_session(&db.name).await?;
-    everything_is_ready(db, &source, &names).await?;
-    let silence = keep_silent(db, &source).await?;
+    or_lose(db, how, everything_is_ready(db, &source, &names).await)?;
+    let silence = or_lose(db, how, Silence::keep(db, &source).await)?;
     definitions_are_the_same(db, &source, how.schema).await?;
     let deadline = Instant::now() + Duration::from_secs(how.timeout_s);
-    in_sync(db, &names, Goal::Now, deadline).await?;
+    or_lose(db, how, in_sync(db, &names, Goal::Now, deadline).await)?;
     carry_the_rest(db, &names).await?;
     if how.verify != Verify::Nothing {
         verify::run(db, how.verify).await?;
     }
-    let waiting = still_silent(db, &silence).await?;
-    if !waiting.is_empty() {
-        return Err(Failure::refused(format!("the source is still written to: {}", slot::names(&waiting)))
-            .advise("stop the applications that write to the source, and finish again"));
+    if let Some(silence) = &silence {
+        or_lose(db, how, silence.lasts(db).await)?;
     }
-    if db.losses() > 0 {
+    if db.losses() > 0 && how.loss == Loss::Refuse {
         // Nothing is removed: once the cause is, the next attempt can succeed.
         return Err(Failure::new(FailureKind::Server, "both sides are not equal; see the findings"));
     }
     remove(&db.cx, &db.name, What::Objects).await;
     // Whoever came since then writes on the source as soon as our locks are gone.
-    let late = still_silent(db, &silence).await.unwrap_or_default();
-    if !late.is_empty() {
-        let title = "somebody waits to write on the source: what he writes there does not arrive any more";
-        db.finding(Finding::warning("late-writer", title).because(slot::names(&late)));
+    if let Some(Err(late)) = match &silence {
+        Some(silence) => Some(silence.lasts(db).await),
+        None => None,
+    } {
+        let title = "somebody writes on the source: what he writes there does not arrive any more";
+        db.finding(Finding::warning("late-writer", title).because(late.what));
     }
     drop(silence);
     let clean = remove(&db.cx, &db.name, What::All).await;
-    Ok(if clean { Closed::Cleanly } else { Closed::WithLeftovers })
+    Ok(match (clean, db.losses()) {
+        (_, 1..) => Closed::WithLoss,
+        (true, 0) => Closed::Cleanly,
+        (false, 0) => Closed::WithLeftovers,
+    })
+}
+
+/// What speaks against closing the connection, unless the operator has accepted that something is lost: then it is said,
+/// and the database is not `done`.
+fn or_lose<T>(db: &Db, how: Finish, result: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(failure) if how.loss == Loss::Accept && !failure.is_interruption() => {
+            let title = "closed nevertheless, as the operator accepted: changes of the source may be missing";
+            db.finding(Finding::lost("accepted-loss", title).because(failure.what));
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Waits, for as long as it takes, until the target lags behind by no more than this.
@@ -125,51 +141,6 @@ async fn everything_is_ready(db: &Db, source: &Session, names: &ObjectNames) -> 
         .advise("drop them, or start over: what was made after the start is not on the target"));
     }
     Ok(())
-}
-
-/// The session that keeps the source's tables from being written to, as long as it lives.
-struct Silence {
-    session: Session,
-    pid: i32,
-}
-
-async fn keep_silent(db: &Db, source: &Session) -> Result<Silence, Failure> {
-    let scope = &db.cx.plan.scope.tables;
-    // The plain ones, unlogged ones among them, and the tops of partition trees, with which their partitions are locked.
-    let plain = db.guarded(source.canceller(), gather(source)).await?;
-    let mut wanted: BTreeMap<TableName, TableForm> = BTreeMap::new();
-    for table in plain.iter().filter(|t| t.belongs == Belongs::User && scope.selects(&db.name, &t.names())) {
-        match table.ancestors.last() {
-            Some(top) => wanted.insert(top.clone(), TableForm::Partitioned),
-            None => wanted.insert(table.name.clone(), TableForm::Plain),
-        };
-    }
-    let tables: Vec<_> = wanted.iter().map(|(name, form)| NamedTable { name, form: *form }).collect();
-    let session = db.cx.source_session(&db.name).await?;
-    let mut sql = vec!["BEGIN".to_owned(), lock_timeout(LOCK_WAIT_MS)];
-    sql.extend(lock_against_writes(&tables));
-    if let Err(failure) = execute(&db.cancel, &session, &sql.join(";\n")).await {
-        if failure.is_interruption() {
-            return Err(failure);
-        }
-        if failure.sqlstate.as_deref() != Some(snapshot::LOCK_NOT_AVAILABLE) {
-            return Err(failure.while_doing("locking the source's tables against writes"));
-        }
-        let who = db.guarded(source.canceller(), writers(source, &[])).await.unwrap_or_default();
-        return Err(Failure::refused(format!("the source is still written to: {}", slot::names(&who)))
-            .advise("stop the applications that write to the source, and finish again"));
-    }
-    let row = db.guarded(session.canceller(), session.query_one(OWN_PID, &[])).await?;
-    let pid = row.try_get(0).map_err(crate::pg::error::Error::from)?;
-    Ok(Silence { session, pid })
-}
-
-/// Whoever waits for our locks: he would write on the source the moment they are gone, and lose it.
-async fn still_silent(db: &Db, silence: &Silence) -> Result<Vec<Other>, Failure> {
-    // It must have lasted to here.
-    execute(&db.cancel, &silence.session, "SELECT").await?;
-    let watcher = db.cx.source_session(&db.name).await?;
-    db.guarded(watcher.canceller(), waiting_behind(&watcher, silence.pid)).await
 }
 
 /// A definition that was changed on the source did not travel, and rows that were never changed since look the same.

@@ -12,6 +12,7 @@ pub(crate) mod finish;
 pub(crate) mod means;
 pub(crate) mod publish;
 pub(crate) mod remove;
+mod silence;
 pub(crate) mod slot;
 pub(crate) mod subscribe;
 pub(crate) mod survey;

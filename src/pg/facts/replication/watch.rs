@@ -61,6 +61,15 @@ pub async fn writers(session: &Session, but: &[i32]) -> Result<Vec<Other>, Error
     rows(session, include_str!("../../../../assets/sql/writers.sql"), &[&but], Other::read).await
 }
 
+/// How many rows of the session's database have been changed, as far as sessions have told.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn rows_changed(session: &Session) -> Result<i64, Error> {
+    let sql = include_str!("../../../../assets/sql/rows_changed.sql");
+    rows(session, sql, &[], |r| get(r, "changed")).await.map(|found| found.into_iter().next().unwrap_or(0))
+}
+
 /// Sessions that wait for a lock of the session with this pid.
 ///
 /// # Errors
@@ -79,7 +88,12 @@ pub struct SchemaFingerprint {
 /// # Errors
 /// When the server does not answer.
 pub async fn schema_fingerprint(session: &Session) -> Result<SchemaFingerprint, Error> {
-    let mut all = schema_objects(session).await?;
+    Ok(fingerprint_of(&schema_objects(session).await?))
+}
+
+/// In whatever order they come.
+pub fn fingerprint_of(objects: &[SchemaObject]) -> SchemaFingerprint {
+    let mut all: Vec<&SchemaObject> = objects.iter().collect();
     all.sort_by(|a, b| (a.oid, &a.kind).cmp(&(b.oid, &b.kind)));
     let mut sum = openssl::sha::Sha256::new();
     for object in &all {
@@ -88,7 +102,7 @@ pub async fn schema_fingerprint(session: &Session) -> Result<SchemaFingerprint, 
         sum.update(object.hash.as_bytes());
     }
     let hash = sum.finish().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(SchemaFingerprint { hash, objects: all.len() as u64 })
+    SchemaFingerprint { hash, objects: all.len() as u64 }
 }
 
 /// One object's definition.

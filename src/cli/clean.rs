@@ -1,0 +1,165 @@
+//! `pgpassage clean`: removes what a migration that died has left on the servers, after showing what it found.
+
+use super::args::{CleanArgs, ResumeArgs};
+use super::connection::Env;
+use super::discovered::{Places, look, places};
+use super::exit::Exit;
+use super::plan::state_dir;
+use super::resume::{self, is_known};
+use super::{json, out};
+use crate::link::remove_discovered;
+use crate::model::discovery::Discovered;
+use crate::model::event::{ObjectKind, ServerObject};
+use crate::model::plan::FORMAT;
+use crate::model::run::{LedgerState, Run};
+use crate::model::units::{printable, readable};
+use crate::store::{Folder, read_journal};
+use serde_json::json;
+
+pub(super) async fn run(args: CleanArgs) -> Exit {
+    let env = Env::from_process();
+    match &args.id {
+        Some(id) if is_known(id, &env) => known(&args, id, &env).await,
+        Some(id) => match found_places(&args, &env) {
+            Ok(places) => named(&args, &places, id).await,
+            Err(exit) => exit,
+        },
+        None => match found_places(&args, &env) {
+            Ok(places) => all(&args, &places, &env).await,
+            Err(exit) => exit,
+        },
+    }
+}
+
+/// What the journal says may be there is shown first.
+async fn known(args: &CleanArgs, id: &str, env: &Env) -> Exit {
+    let journal = state_dir(env).map(|dir| Folder::at(&dir.join(id)).journal_path());
+    let entries = journal.ok().and_then(|path| read_journal(&path).ok()).unwrap_or_default();
+    let run = Run::fold(&entries);
+    let ours = run.ledger.values().filter(|line| line.state != LedgerState::NotOurs);
+    let on_servers = ours.filter(|line| {
+        matches!(line.object.kind, ObjectKind::Publication | ObjectKind::Slot | ObjectKind::Subscription)
+    });
+    if !args.output.quiet && !args.output.json {
+        for line in on_servers {
+            let doubt = if line.state == LedgerState::Making { "may be there: " } else { "" };
+            out::print(&format!("  {doubt}{}", object(&line.object)));
+        }
+    }
+    resume::clean(&of_known(args, id)).await
+}
+
+fn of_known(args: &CleanArgs, id: &str) -> ResumeArgs {
+    ResumeArgs {
+        id: id.to_owned(),
+        source: args.source.clone(),
+        target: args.target.clone(),
+        output: args.output.clone(),
+    }
+}
+
+fn found_places(args: &CleanArgs, env: &Env) -> Result<Places, Exit> {
+    let refuse = |sentence: String| {
+        if args.output.json {
+            out::print(&json::refusal(args.id.as_deref(), &sentence).to_string());
+        }
+        out::complain(&sentence);
+        Exit::Usage
+    };
+    match places(args.source.as_deref(), args.target.as_deref(), env) {
+        Ok(Some(places)) => Ok(places),
+        Ok(None) => {
+            let id = args.id.clone().unwrap_or_default();
+            Err(refuse(format!(
+                "this machine knows no migration {id}; to look for it on the servers, name both with -s and -t"
+            )))
+        }
+        Err(error) => Err(refuse(format!("{error:#}"))),
+    }
+}
+
+/// What this machine does not know, and the operator does.
+async fn named(args: &CleanArgs, places: &Places, id: &str) -> Exit {
+    let found = look(places).await;
+    let Some(migration) = found.migrations.get(id) else {
+        out::complain(&format!("the servers hold nothing of a migration {id}"));
+        return if found.unreachable.is_empty() { Exit::Usage } else { Exit::Failed };
+    };
+    if !args.output.quiet && !args.output.json {
+        out::print(&shown(id, migration).join("\n"));
+    }
+    if migration.active {
+        let sentence = format!(
+            "migration {id} is alive: its changes are read and applied, and this machine did not begin it; stop it where it was begun"
+        );
+        if args.output.json {
+            out::print(&json::refusal(Some(id), &sentence).to_string());
+        }
+        out::complain(&sentence);
+        return Exit::Blocked;
+    }
+    let left = remove_discovered(&places.source, &places.target, migration).await;
+    if args.output.json {
+        let names = |objects: &[ServerObject]| objects.iter().map(object).collect::<Vec<_>>();
+        let stays: Vec<_> =
+            left.iter().map(|(o, failure)| json!({"object": object(o), "error": failure.what})).collect();
+        let document = json!({"format": FORMAT, "id": id, "found": names(&migration.objects), "left": stays});
+        out::print(&document.to_string());
+    }
+    for (stays, failure) in &left {
+        out::complain(&printable(&format!("{} stays: {failure}", object(stays))));
+    }
+    if left.is_empty() && found.unreachable.is_empty() {
+        if !args.output.json {
+            out::print("Removed. Replica identities that it may have changed are not known to this machine.");
+        }
+        Exit::Done
+    } else {
+        Exit::Partly
+    }
+}
+
+/// What is known here and dead is removed; the rest is shown.
+async fn all(args: &CleanArgs, places: &Places, env: &Env) -> Exit {
+    let found = look(places).await;
+    let mut exit = if found.unreachable.is_empty() { Exit::Done } else { Exit::Partly };
+    if found.migrations.is_empty() && !args.output.json {
+        out::print("The servers hold nothing of any migration.");
+    }
+    for (id, migration) in &found.migrations {
+        if !args.output.quiet && !args.output.json {
+            out::print(&shown(id, migration).join("\n"));
+        }
+        if migration.active {
+            out::note(&format!("  it is alive: left alone; pgpassage stop {id} ends it"));
+        } else if is_known(id, env) {
+            match known(args, id, env).await {
+                Exit::Done => {}
+                other => exit = other,
+            }
+        } else {
+            out::note(&format!(
+                "  not begun on this machine: left alone; pgpassage clean {id} -s … -t … removes it"
+            ));
+        }
+    }
+    exit
+}
+
+fn shown(id: &str, migration: &Discovered) -> Vec<String> {
+    let mut lines = vec![format!("migration {id}")];
+    lines.extend(migration.objects.iter().map(|o| format!("  {}", object(o))));
+    lines
+}
+
+fn object(object: &ServerObject) -> String {
+    let kind = match object.kind {
+        ObjectKind::Publication => "publication",
+        ObjectKind::Slot => "replication slot",
+        ObjectKind::Subscription => "subscription",
+        _ => "object",
+    };
+    let database =
+        object.database.as_ref().map(|d| format!(", database {}", readable(d))).unwrap_or_default();
+    format!("{kind} {} on the {}{database}", readable(&object.name), object.side)
+}

@@ -1,0 +1,161 @@
+//! `pgpassage status ID --watch`: guards a migration that follows, and tells how it stands, until Ctrl-C.
+
+use super::args::{OutputArgs, ResumeArgs};
+use super::connection::Env;
+use super::exit::Exit;
+use super::follow::Signals;
+use super::lines::finding_line;
+use super::progress::Screen;
+use super::resume::known;
+use super::status::{document, lines};
+use super::{log, out};
+use crate::link::{Link, resume_local, status};
+use crate::model::command::Command;
+use crate::model::event::{DatabaseOutcome, Event, RunOutcome};
+use crate::model::failure::{Failure, FailureKind};
+use crate::model::plan::Plan;
+use crate::model::run::Run;
+use crate::model::secrets::Secrets;
+use crate::model::status::DatabaseStatus;
+use crate::model::task::Task;
+use crate::store::{Folder, read_journal};
+use anyhow::Result;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::Duration;
+
+/// How often it is told on a terminal, and elsewhere.
+const DRAW: Duration = Duration::from_secs(1);
+const PRINT: Duration = Duration::from_secs(5);
+
+/// Where what is told goes.
+struct Face {
+    id: String,
+    json: bool,
+    screen: Option<Screen>,
+}
+
+impl Face {
+    fn new(id: &str, output: &OutputArgs) -> Self {
+        let screen = (!output.json && std::io::stdout().is_terminal()).then(Screen::default);
+        Self { id: id.to_owned(), json: output.json, screen }
+    }
+
+    fn interval(&self) -> Duration {
+        if self.screen.is_some() { DRAW } else { PRINT }
+    }
+
+    fn tell(&mut self, databases: &[DatabaseStatus], news: &mut Vec<String>) {
+        let now = lines(&self.id, None, databases);
+        match &mut self.screen {
+            Some(screen) => screen.draw(news, &now),
+            None if self.json => {
+                news.iter().for_each(|line| out::note(line));
+                out::print(&document(&self.id, databases).to_string());
+            }
+            None => {
+                news.iter().for_each(|line| out::note(line));
+                out::print(&now.join("\n"));
+            }
+        }
+        news.clear();
+    }
+}
+
+/// # Errors
+/// When this machine does not know the migration.
+pub(super) async fn run(args: &ResumeArgs, env: &Env) -> Result<Exit> {
+    let (plan, secrets) = known(args, env)?;
+    let log_path = Folder::at(&plan.home).log_path();
+    let logs: Vec<&Path> = vec![&log_path];
+    let _log = log::start(&logs, &args.output).ok();
+    let mut face = Face::new(&plan.id, &args.output);
+    let signals = Signals::new()?;
+    match resume_local(plan.clone(), secrets.clone(), Task::Watch) {
+        Ok(link) => Ok(guard(link, &mut face, signals).await),
+        // Another engine holds the migration: whatever it does, looking is allowed.
+        Err(failure) if failure.kind == FailureKind::Refused => {
+            out::note(&format!("pgpassage: {failure}; it is only looked at"));
+            Ok(only_look((&plan, &secrets), &mut face, signals).await)
+        }
+        Err(failure) => {
+            out::complain(&failure.to_string());
+            Ok(Exit::Failed)
+        }
+    }
+}
+
+async fn guard(mut link: Link, face: &mut Face, mut signals: Signals) -> Exit {
+    let (mut run, mut news) = (Run::default(), Vec::new());
+    let commands = link.commands();
+    let mut resumed = false;
+    let mut tick = tokio::time::interval(face.interval());
+    loop {
+        tokio::select! {
+            entry = link.next_entry() => match entry {
+                Some(entry) => {
+                    run.apply(&entry);
+                    resumed |= matches!(entry.event, Event::Resumed { .. });
+                    if let Event::Finding { finding } = &entry.event
+                        && resumed
+                    {
+                        news.extend(finding_line(finding));
+                    }
+                }
+                None => break,
+            },
+            _ = signals.next() => {
+                commands.send(Command::Leave).await.ok();
+                break;
+            }
+            _ = tick.tick() => {
+                let following: Vec<_> = link.gauges().following.into_values().collect();
+                if !following.is_empty() {
+                    face.tell(&following, &mut news);
+                }
+            }
+        }
+    }
+    while let Some(entry) = link.next_entry().await {
+        run.apply(&entry);
+    }
+    drop(commands);
+    news.iter().for_each(|line| out::note(line));
+    ended(&run, link.outcome().await)
+}
+
+fn ended(run: &Run, outcome: Result<RunOutcome, Failure>) -> Exit {
+    match outcome {
+        Err(failure) => {
+            out::complain(&failure.to_string());
+            Exit::Failed
+        }
+        Ok(RunOutcome::Refused) => {
+            let why = run.refused.as_ref().map_or_else(String::new, ToString::to_string);
+            out::complain(&why);
+            Exit::Blocked
+        }
+        Ok(_) if run.databases.values().any(|d| d.outcome == Some(DatabaseOutcome::Following)) => Exit::Done,
+        Ok(_) => {
+            out::note("Nothing follows any more.");
+            for (name, database) in &run.databases {
+                out::note(&format!("  {}: {}", crate::model::units::readable(name), database.message));
+            }
+            Exit::Failed
+        }
+    }
+}
+
+async fn only_look((plan, secrets): (&Plan, &Secrets), face: &mut Face, mut signals: Signals) -> Exit {
+    let mut tick = tokio::time::interval(face.interval());
+    loop {
+        tokio::select! {
+            _ = signals.next() => return Exit::Done,
+            _ = tick.tick() => {
+                let Ok(entries) = read_journal(&Folder::at(&plan.home).journal_path()) else { return Exit::Failed };
+                let databases = status(plan, secrets, &Run::fold(&entries)).await;
+                face.tell(&databases, &mut Vec::new());
+            }
+        }
+    }
+}

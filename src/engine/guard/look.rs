@@ -1,0 +1,286 @@
+//! One look at one database: what both servers say of it now, and what of that is news.
+
+use super::lag::Positions;
+use super::schema::{Change, advice, changes, lines, unlike_target};
+use crate::engine::context::Cx;
+use crate::engine::emit::now_ms;
+use crate::engine::replicate::names_for;
+use crate::engine::replicate::subscribe::readiness;
+use crate::engine::sessions::settings;
+use crate::model::check::Finding;
+use crate::model::event::DatabaseOutcome;
+use crate::model::failure::Failure;
+use crate::model::names::{ObjectKind, ObjectNames};
+use crate::model::plan::Method;
+use crate::model::status::DatabaseStatus;
+use crate::model::units::{Side, human_bytes};
+use crate::pg::connect::Session;
+use crate::pg::error::Error;
+use crate::pg::facts::replication::objects::{SubscriptionErrors, subscription_errors};
+use crate::pg::facts::replication::progress::{Progress, of_slot};
+use crate::pg::facts::replication::watch::{SchemaObject, fingerprint_of, schema_objects};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+
+const TARGET_EVERY: Duration = Duration::from_secs(3);
+/// A change of definitions is to be noticed within half a minute.
+const SCHEMA_EVERY: Duration = Duration::from_secs(15);
+/// A server that does not answer keeps the others waiting for no longer than this.
+const ANSWER: Duration = Duration::from_secs(10);
+/// A subscription's worker that is started again and again is missing for a moment each time.
+const WORKER_MISSING: Duration = Duration::from_secs(30);
+
+/// What was found, and what of it has not been said before.
+pub(super) struct Looked {
+    pub(super) status: DatabaseStatus,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// What is remembered of a database between looks.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    positions: Positions,
+    target_at: Option<Instant>,
+    schema_at: Option<Instant>,
+    /// The last that was known of the target.
+    target: OnTarget,
+    not_ready_since: Option<Instant>,
+    gone_looks: u32,
+    errors: Option<SubscriptionErrors>,
+    /// Definitions as they were when the migration began, where that has been seen.
+    baseline: Option<Vec<SchemaObject>>,
+    schema_told: Option<String>,
+    /// What has been said and still is so.
+    told: BTreeSet<&'static str>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct OnTarget {
+    ready: u64,
+    not_ready: u64,
+    error: Option<String>,
+}
+
+impl Watched {
+    /// Never fails: what cannot be asked is said in the status, and is not known.
+    pub(super) async fn look(&mut self, cx: &Cx, name: &str, source: &mut Option<Session>) -> Looked {
+        let outcome = cx.emit.with_run(|run| run.databases.get(name).and_then(|d| d.outcome));
+        let mut status = DatabaseStatus {
+            database: name.to_owned(),
+            method: Method::Replication,
+            outcome,
+            ..DatabaseStatus::default()
+        };
+        let mut findings = Vec::new();
+        let Some(names) = names_for(&cx.plan, name) else { return Looked { status, findings } };
+        match self.ask_source(cx, &names, source).await {
+            Ok(progress) => self.judge_source(progress, &mut status, &mut findings),
+            Err(failure) => {
+                *source = None;
+                status.error = Some(format!("the source: {failure}"));
+            }
+        }
+        if outcome == Some(DatabaseOutcome::Following) {
+            self.look_at_target(cx, name, &names, &mut findings).await;
+            status.tables_ready = self.target.ready;
+            status.tables_not_ready = self.target.not_ready;
+            status.error = status.error.or_else(|| self.target.error.clone());
+            if is_due(&mut self.schema_at, SCHEMA_EVERY) {
+                let looked = timeout(ANSWER, self.look_at_schema(cx, name, &names)).await;
+                match looked {
+                    Ok(Ok(finding)) => findings.extend(finding),
+                    Ok(Err(failure)) => tracing::warn!(database = name, "definitions: {failure}"),
+                    Err(_) => tracing::warn!(database = name, "definitions: the source does not answer"),
+                }
+            }
+        }
+        Looked { status, findings }
+    }
+
+    async fn ask_source(
+        &self,
+        cx: &Cx,
+        names: &ObjectNames,
+        source: &mut Option<Session>,
+    ) -> Result<Option<Progress>, Failure> {
+        let asking = async {
+            let session = match source.take() {
+                Some(session) => session,
+                None => {
+                    cx.source
+                        .connect(&cx.source_home, &settings(Side::Source, cx.source_facts.version))
+                        .await?
+                }
+            };
+            let progress = of_slot(&session, &names.of(ObjectKind::Slot)).await?;
+            Ok::<_, Error>((session, progress))
+        };
+        let (session, progress) = timeout(ANSWER, asking).await.map_err(|_| does_not_answer())??;
+        *source = Some(session);
+        Ok(progress)
+    }
+
+    fn judge_source(
+        &mut self,
+        progress: Option<Progress>,
+        status: &mut DatabaseStatus,
+        findings: &mut Vec<Finding>,
+    ) {
+        let Some(progress) = progress else {
+            // Once may be our own removal, which is journalled a moment after the deed.
+            self.gone_looks += 1;
+            if self.gone_looks > 1 {
+                let title = "the replication slot is gone from the source, and with it changes that were not delivered";
+                status.error = Some(title.to_owned());
+                let fix = "start over: stop this migration, then migrate into an empty database";
+                findings.extend(self.news("slot-gone", || Finding::lost("slot", title).fix(fix)));
+            }
+            return;
+        };
+        self.gone_looks = 0;
+        let now = now_ms();
+        self.positions.note(now, progress.position);
+        status.lag_bytes = progress.lag_bytes;
+        let slept = progress.sender.as_ref().and_then(|s| s.replay_lag_ms);
+        status.lag_ms = progress.confirmed_flush_lsn.and_then(|at| self.positions.lag_ms(now, at)).or(slept);
+        status.kept_bytes = progress.retained_bytes;
+        status.safe_bytes = progress.health.safe_wal_bytes;
+        if progress.health.is_lost() {
+            let title =
+                "the source has given up the replication slot: changes that were not delivered are lost";
+            status.error = Some(title.to_owned());
+            let fix = "start over, and raise max_slot_wal_keep_size on the source before";
+            findings.extend(self.news("slot-lost", || Finding::lost("slot", title).fix(fix)));
+        }
+        let (kept, safe) = (progress.retained_bytes.unwrap_or(0), progress.health.safe_wal_bytes);
+        match safe.filter(|safe| *safe < (kept + safe) / 4) {
+            Some(safe) => findings.extend(self.news("wal-short", || {
+                let title = "the source will soon give up the replication slot";
+                let why = format!(
+                    "it keeps {} of its log for it, and after {} more it stops doing so (max_slot_wal_keep_size)",
+                    human_bytes(kept),
+                    human_bytes(safe)
+                );
+                Finding::warning("wal-short", title)
+                    .because(why)
+                    .fix("raise max_slot_wal_keep_size on the source, or find out what keeps the target from applying")
+            })),
+            None => drop(self.told.remove("wal-short")),
+        }
+    }
+
+    async fn look_at_target(
+        &mut self,
+        cx: &Cx,
+        name: &str,
+        names: &ObjectNames,
+        findings: &mut Vec<Finding>,
+    ) {
+        if !is_due(&mut self.target_at, TARGET_EVERY) {
+            return;
+        }
+        let subscription = names.of(ObjectKind::Subscription);
+        let version = cx.target_facts.version;
+        let asking = async {
+            let session = cx.target.connect(name, &settings(Side::Target, version)).await?;
+            let state = readiness(&session, &subscription).await?;
+            let errors = match version.at_least(15) {
+                true => subscription_errors(&session, &subscription).await?,
+                false => None,
+            };
+            Ok::<_, Error>((state, errors))
+        };
+        let answer = timeout(ANSWER, asking).await.map_err(|_| does_not_answer());
+        let (state, errors) = match answer.and_then(|answer| answer.map_err(Failure::from)) {
+            Ok(answer) => answer,
+            Err(failure) => {
+                self.target.error = Some(format!("the target: {failure}"));
+                return;
+            }
+        };
+        self.target = OnTarget { ready: state.ready, not_ready: state.not_ready, error: None };
+        if let (Some(before), Some(now)) = (self.errors, errors)
+            && now.apply > before.apply
+        {
+            let title = "the target fails to apply a change, and tries it again and again";
+            self.target.error = Some(title.to_owned());
+            let fix = "the target's log says which and why; remove the cause there";
+            findings.extend(self.news("apply-errors", || Finding::warning("apply", title).fix(fix)));
+        }
+        self.errors = errors.or(self.errors);
+        if state.is_ready() {
+            self.not_ready_since = None;
+            self.told.remove("not-ready");
+            if self.target.error.is_none() {
+                self.told.remove("apply-errors");
+            }
+            return;
+        }
+        let missing = state.what_is_missing();
+        let since = *self.not_ready_since.get_or_insert_with(Instant::now);
+        if since.elapsed() > WORKER_MISSING {
+            let why = missing.clone();
+            let fix = "the target's log says why; the source keeps its log meanwhile";
+            findings.extend(self.news("not-ready", || {
+                Finding::warning("follow", "the target does not follow").because(why).fix(fix)
+            }));
+        }
+        self.target.error = self.target.error.take().or(Some(missing));
+    }
+
+    async fn look_at_schema(
+        &mut self,
+        cx: &Cx,
+        name: &str,
+        names: &ObjectNames,
+    ) -> Result<Option<Finding>, Failure> {
+        let then = cx.emit.with_run(|run| run.databases.get(name).and_then(|d| d.schema.clone()));
+        let Some(then) = then else { return Ok(None) };
+        let source = cx.source.connect(name, &settings(Side::Source, cx.source_facts.version)).await?;
+        let now = schema_objects(&source).await?;
+        let hash = fingerprint_of(&now).hash;
+        if hash == then {
+            self.baseline = Some(now);
+            self.schema_told = None;
+            return Ok(None);
+        }
+        if self.schema_told.as_ref() == Some(&hash) {
+            return Ok(None);
+        }
+        let found: Vec<Change> = match &self.baseline {
+            Some(before) => changes(before, &now),
+            None => {
+                let target =
+                    cx.target.connect(name, &settings(Side::Target, cx.target_facts.version)).await?;
+                unlike_target(&now, &schema_objects(&target).await?)
+            }
+        };
+        self.schema_told = Some(hash);
+        let title =
+            "definitions on the source have changed since the migration began, and they do not travel";
+        let mut finding = Finding::warning("schema-changed", title).fix(advice(&found, names));
+        if found.is_empty() {
+            finding = finding
+                .because("both sides have objects of the same names: one of them is defined otherwise");
+        }
+        Ok(Some(finding.objects(lines(&found))))
+    }
+
+    /// Only once, until it has been otherwise in between.
+    fn news(&mut self, what: &'static str, finding: impl FnOnce() -> Finding) -> Option<Finding> {
+        self.told.insert(what).then(finding)
+    }
+}
+
+fn does_not_answer() -> Failure {
+    Failure::local(format!("no answer within {} s", ANSWER.as_secs()))
+}
+
+fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
+    let due = last.is_none_or(|at| at.elapsed() >= every);
+    if due {
+        *last = Some(Instant::now());
+    }
+    due
+}

@@ -1,0 +1,133 @@
+//! Watches over databases for which the source keeps its log, from the making of the slot on: how far the target is, how
+//! much log is kept, whether the target still applies, whether definitions change. It tells; there is one thing alone that
+//! it does by itself: a migration for which the source keeps more log than allowed is stopped, and its slot dropped.
+
+mod lag;
+mod look;
+mod schema;
+
+use super::context::Cx;
+use super::replicate::remove::{What, remove};
+use crate::model::check::Finding;
+use crate::model::event::{DatabaseOutcome, Event, ObjectKind};
+use crate::model::failure::{Failure, FailureKind};
+use crate::model::run::LedgerState;
+use crate::model::status::DatabaseStatus;
+use look::Watched;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How often the source is asked how far the target is.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A watch that goes on until it is ended, or nothing is left to be watched.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Watch {
+    /// Begins to watch every database that has a slot, or gets one.
+    pub(crate) fn begin(cx: &Arc<Cx>, until: Until) -> Watch {
+        let stop = cx.cancel.child_token();
+        let task = tokio::spawn(watch(Arc::clone(cx), stop.clone(), until));
+        Watch { stop, task }
+    }
+
+    /// Whoever removes what is watched ends the watch first, so that nothing is taken for lost that was removed.
+    pub(crate) async fn end(self) {
+        self.stop.cancel();
+        // Its own failure would be a mistake in the program; the migration does not depend on it.
+        drop(self.task.await);
+    }
+
+    /// Until nothing is left to be watched.
+    pub(crate) async fn ended(&mut self) {
+        drop((&mut self.task).await);
+    }
+}
+
+/// When a watch ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Not: slots are still being made.
+    Told,
+    NothingFollows,
+}
+
+async fn watch(cx: Arc<Cx>, stop: CancellationToken, until: Until) {
+    let mut all: BTreeMap<String, Watched> = BTreeMap::new();
+    let mut source = None;
+    loop {
+        let databases = databases_with_slots(&cx);
+        if databases.is_empty() && until == Until::NothingFollows {
+            return;
+        }
+        all.retain(|name, _| databases.contains(name));
+        for name in databases {
+            let watched = all.entry(name.clone()).or_default();
+            let looked = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                looked = watched.look(&cx, &name, &mut source) => looked,
+            };
+            cx.board.follows(&name, looked.status.clone());
+            for finding in looked.findings {
+                cx.finding(finding.in_database(&name));
+            }
+            if let Some(failure) = too_much_kept(&cx, &looked.status) {
+                give_up(&cx, &name, failure).await;
+            }
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+fn databases_with_slots(cx: &Cx) -> Vec<String> {
+    cx.emit.with_run(|run| {
+        let slots = run
+            .ledger
+            .values()
+            .filter(|line| line.object.kind == ObjectKind::Slot && line.state == LedgerState::Made);
+        let mut names: Vec<_> = slots.filter_map(|line| line.object.database.clone()).collect();
+        names.sort();
+        names
+    })
+}
+
+fn too_much_kept(cx: &Cx, status: &DatabaseStatus) -> Option<Failure> {
+    let (most, kept) = (cx.plan.replication.max_wal_kept_bytes?, status.kept_bytes?);
+    (kept > most).then(|| {
+        Failure::new(
+            FailureKind::Server,
+            format!("the source kept {kept} bytes of its log for it, and --max-wal-kept allows {most}"),
+        )
+        .advise("find out what keeps the target from applying, or allow more, and start over")
+    })
+}
+
+/// Rather no migration than a source without room on its disk.
+async fn give_up(cx: &Cx, database: &str, failure: Failure) {
+    let finding = Finding::lost(
+        "wal-kept",
+        "stopped, and the replication slot is dropped: the source kept too much of its log",
+    );
+    let advice = failure.advice.clone().unwrap_or_default();
+    cx.finding(finding.in_database(database).because(failure.what.clone()).fix(advice));
+    if let Some(db) = cx.at_work.get(database) {
+        // It removes what was made for it.
+        db.abort(failure);
+        return;
+    }
+    remove(cx, database, What::All).await;
+    let (database, message) = (database.to_owned(), failure.what);
+    cx.emit.record(Event::DatabaseEnded { database, outcome: DatabaseOutcome::Failed, message });
+}

@@ -1,0 +1,108 @@
+//! An engine that stays when everything follows: it guards, and obeys.
+
+use super::context::Cx;
+use super::database::Candidate;
+use super::emit::Emitter;
+use super::guard::{Until, Watch};
+use super::resume::{close_all, discontinue};
+use crate::model::check::Finding;
+use crate::model::command::{Command, StopReason};
+use crate::model::event::{DatabaseOutcome, Event};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Commands that wait: more at a time than there are operators.
+const WAITING: usize = 8;
+
+/// What an engine is told while it guards.
+#[derive(Debug)]
+pub(super) struct Orders {
+    commands: mpsc::Receiver<Command>,
+    /// Before, a command that is for a guard is answered by a finding.
+    guards: Arc<AtomicBool>,
+}
+
+impl Orders {
+    /// Takes commands from faces, and passes on those that are for a guard.
+    pub(super) fn listen(
+        mut commands: mpsc::Receiver<Command>,
+        emit: Arc<Emitter>,
+        cancel: CancellationToken,
+    ) -> (Orders, tokio::task::JoinHandle<()>) {
+        let guards = Arc::new(AtomicBool::new(false));
+        let (to, from) = mpsc::channel(WAITING);
+        let orders = Orders { commands: from, guards: Arc::clone(&guards) };
+        let listening = tokio::spawn(async move {
+            while let Some(command) = commands.recv().await {
+                let guards = guards.load(Ordering::Relaxed);
+                match command {
+                    Command::Stop { because } => stop(&emit, &cancel, because),
+                    // Nothing follows yet: there is nothing to keep.
+                    Command::Discontinue if !guards => stop(&emit, &cancel, StopReason::Operator),
+                    Command::Finish(_) if !guards => emit.record(Event::Finding { finding: too_early() }),
+                    Command::Leave if !guards => {}
+                    order => {
+                        if to.send(order).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        });
+        (orders, listening)
+    }
+}
+
+fn stop(emit: &Emitter, cancel: &CancellationToken, because: StopReason) {
+    if !cancel.is_cancelled() {
+        emit.record(Event::Stopping { because });
+        cancel.cancel();
+    }
+}
+
+fn too_early() -> Finding {
+    let title = "the connection cannot be closed yet: the engine is still at work";
+    Finding::warning("too-early", title).fix("finish again once every database follows")
+}
+
+/// Guards what follows until nothing does any more, or until told to end.
+pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, mut orders: Orders) {
+    let following = |cx: &Cx| -> Vec<Candidate> {
+        let follows = |c: &&Candidate| {
+            cx.emit.with_run(|run| {
+                let database = run.databases.get(&c.facts.name);
+                database.is_some_and(|d| d.outcome == Some(DatabaseOutcome::Following))
+            })
+        };
+        candidates.iter().filter(follows).cloned().collect()
+    };
+    if following(cx).is_empty() || cx.cancel.is_cancelled() {
+        return;
+    }
+    orders.guards.store(true, Ordering::Relaxed);
+    cx.emit.record(Event::Keeping);
+    while !following(cx).is_empty() && !cx.cancel.is_cancelled() {
+        let mut watch = Watch::begin(cx, Until::NothingFollows);
+        let order = tokio::select! {
+            biased;
+            () = cx.cancel.cancelled() => None,
+            order = orders.commands.recv() => order,
+            () = watch.ended() => None,
+        };
+        watch.end().await;
+        let verb = match order {
+            Some(Command::Finish(_)) => "finish",
+            Some(Command::Discontinue) => "stop",
+            Some(Command::Stop { .. } | Command::Leave) | None => return,
+        };
+        cx.emit.record(Event::Asked { verb: verb.to_owned() });
+        match order {
+            Some(Command::Finish(how)) => close_all(cx, following(cx), how).await,
+            _ => discontinue(cx).await,
+        }
+        let outcome = cx.emit.outcome();
+        cx.emit.record(Event::Answered { verb: verb.to_owned(), outcome });
+    }
+}
