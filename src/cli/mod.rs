@@ -1,11 +1,14 @@
 //! The face in lines: one file per verb, and the composition of everything below.
 
 pub mod args;
+mod check;
 mod clean;
 pub mod connection;
 mod demo;
 mod discovered;
 pub mod exit;
+mod explain;
+mod findings;
 mod follow;
 mod json;
 mod lines;
@@ -49,6 +52,8 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
     let exit = runtime.block_on(async {
         match cli.verb {
             Verb::Migrate(args) => migrate::run(*args).await,
+            Verb::Check(args) => check::run(*args).await,
+            Verb::Explain(args) => explain::run(&args),
             Verb::Finish(args) => resume::finish(*args).await,
             Verb::Stop(args) => resume::stop(*args).await,
             Verb::Clean(args) => clean::run(*args).await,

@@ -9,13 +9,14 @@ use crate::model::plan::Plan;
 use crate::model::units::Side;
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
+use crate::pg::facts::databases::collations;
+use crate::pg::facts::extensions::{available, languages};
 use crate::pg::facts::remarks::{Question, ask};
 use crate::pg::facts::replication::objects::{slots, subscriptions};
 use crate::pg::facts::replication::server::gather as replication;
 use crate::pg::facts::replication::watch::open_transactions;
-use crate::pg::facts::roles::{gather as roles, memberships};
+use crate::pg::facts::roles::gather as roles;
 use crate::pg::facts::standing::{password_kinds, settings as server_settings, standing};
-use crate::pg::facts::extensions::{available, languages};
 use std::future::Future;
 use std::time::Duration;
 
@@ -38,11 +39,8 @@ impl Depth {
 }
 
 /// The answer to one question, or what is missing.
-pub(crate) async fn known<T>(
-    session: &Session,
-    asking: impl Future<Output = Result<T, Error>>,
-) -> Known<T> {
-    match tokio::time::timeout(PATIENCE, asking).await {
+pub(crate) async fn known<T>(session: &Session, asking: impl Future<Output = Result<T, Error>>) -> Known<T> {
+    match tokio::time::timeout(PATIENCE, Box::pin(asking)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(missing(&error)),
         Err(_) => {
@@ -82,11 +80,11 @@ pub(crate) async fn side(reached: &Reached, side: Side, depth: Depth) -> Result<
         when(all.then(|| known(s, subscriptions(s, "")))),
         when((all && side == Side::Source).then(|| known(s, open_transactions(s)))),
     );
-    let (memberships, passwords, remarks) = tokio::join!(
-        when(all.then(|| known(s, memberships(s)))),
+    let (passwords, remarks) = tokio::join!(
         when((all && reached.facts.reads_passwords).then(|| known(s, password_kinds(s)))),
         when(all.then(|| known(s, ask(s, Question::Server)))),
     );
+    let collations = when((all && is_target).then(|| known(s, collations(s)))).await;
     let hosts = reached.server.endpoint().hosts.clone();
     let provider = recognise(&hosts, server_settings.as_ref().ok(), standing.as_ref().ok());
     Ok(SideFacts {
@@ -101,10 +99,10 @@ pub(crate) async fn side(reached: &Reached, side: Side, depth: Depth) -> Result<
         subscriptions,
         transactions,
         roles,
-        memberships,
         passwords,
         extensions,
         languages,
+        collations,
         remarks,
     })
 }

@@ -8,9 +8,10 @@ use crate::engine::replicate::survey;
 use crate::engine::sessions::settings_for_questions;
 use crate::model::failure::Failure;
 use crate::model::plan::{MethodPolicy, Plan};
-use crate::model::units::Side;
+use crate::model::units::{ServerVersion, Side};
 use crate::pg::connect::Session;
-use crate::pg::facts::databases::session_defaults;
+use crate::pg::error::Error;
+use crate::pg::facts::databases::{May, may_create, session_defaults};
 use crate::pg::facts::extensions::{installed, languages};
 use crate::pg::facts::relations::{table_names, user_objects};
 use crate::pg::facts::remarks::{Question, ask};
@@ -20,6 +21,8 @@ use futures_util::StreamExt;
 
 /// Databases that are asked at a time, each with one session on either server.
 const AT_ONCE: usize = 8;
+/// Of our attempt to make a publication; it is rolled back.
+const PROBE: &str = "pgpassage_probe";
 /// Connections that are left for others on each server.
 const SPARE: usize = 3;
 
@@ -36,16 +39,23 @@ impl Asking<'_> {
     pub(crate) async fn databases(&self, candidates: Vec<Candidate>) -> Vec<Wanted> {
         let free = self.source.facts.free_connections.min(self.target.facts.free_connections);
         let room = usize::try_from(free).unwrap_or(0).saturating_sub(SPARE).clamp(1, AT_ONCE);
-        futures_util::stream::iter(candidates).map(|c| self.database(c)).buffered(room).collect().await
+        futures_util::stream::iter(candidates)
+            .map(|c| Box::pin(self.database(c)))
+            .buffered(room)
+            .collect()
+            .await
     }
 
     async fn database(&self, mut candidate: Candidate) -> Wanted {
         if let Some(failure) = candidate.blocked.clone() {
             return Wanted { candidate, source: Err(failure), target: None };
         }
-        let there = candidate.on_target.is_some();
+        let there = candidate.on_target.as_ref().map(|database| database.name.clone());
         let (source, target) = tokio::join!(self.on_source(&mut candidate), async {
-            if there { Some(self.on_target(&candidate.facts.name.clone()).await) } else { None }
+            match &there {
+                Some(name) => Some(self.on_target(name).await),
+                None => None,
+            }
         });
         Wanted { candidate, source, target }
     }
@@ -57,9 +67,10 @@ impl Asking<'_> {
         let unreachable = |e| Failure::from(e).while_doing("the source's database cannot be reached");
         let settings = settings_for_questions(Side::Source, self.source.facts.version);
         let session = self.source.server.connect(&name, &settings).await.map_err(unreachable)?;
+        let mut names = None;
         candidate.defaults = session_defaults(&session).await.map_err(unreachable)?;
         if !self.plan.scope.tables.patterns().is_empty() {
-            candidate.tables = table_names(&session).await.map_err(unreachable)?;
+            names = Some(known(&session, table_names(&session)).await);
         }
         let s = &session;
         let questions = self.questions();
@@ -73,9 +84,10 @@ impl Asking<'_> {
             remarks,
             extensions: Some(extensions),
             languages: Some(languages),
+            names,
             ..InDatabase::default()
         };
-        if self.depth == Depth::Everything && self.plan.method != MethodPolicy::Dump {
+        if self.plan.method != MethodPolicy::Dump {
             self.for_replication(s, &name, &mut found).await;
         }
         Ok(found)
@@ -83,19 +95,20 @@ impl Asking<'_> {
 
     async fn for_replication(&self, s: &Session, name: &str, found: &mut InDatabase) {
         let version = self.source.facts.version;
-        let (tables, theirs) =
-            tokio::join!(known(s, survey::tables(s, self.plan)), known(s, publications(s, "")));
-        let judged =
-            tables.clone().map(|tables| survey::judge(tables, self.plan, name, version).map(drop));
+        let tables = known(s, survey::tables(s, self.plan)).await;
+        let judged = tables.clone().map(|tables| survey::judge(tables, self.plan, name, version).map(drop));
         found.survey = Some(judged);
         found.tables = Some(tables);
+        if self.depth == Depth::Blockers {
+            return;
+        }
+        let (theirs, creates) = tokio::join!(known(s, publications(s, "")), known(s, may_create(s)));
         found.publications = Some(theirs);
-        let creates = known(s, may_create(s)).await;
-        // A refusal would stand in the source's log: who is known to have no right does not try.
-        if creates == Ok(true) && !self.source.facts.in_recovery {
+        // A refusal or a warning would stand in the source's log: what is known not to work is not tried.
+        if matches!(creates, Ok(May { create: true, publish: true })) {
             found.publishes = Some(known(s, try_publication(s, version)).await);
         }
-        found.creates = Some(creates);
+        found.creates = Some(creates.map(|may| may.create));
     }
 
     /// # Errors
@@ -110,7 +123,7 @@ impl Asking<'_> {
         Ok(InDatabase {
             objects: Some(objects),
             extensions: Some(extensions),
-            creates: Some(creates),
+            creates: Some(creates.map(|may| may.create)),
             ..InDatabase::default()
         })
     }
@@ -140,4 +153,13 @@ impl Asking<'_> {
         ];
         asked.into_iter().filter(|(_, wanted)| *wanted).map(|(question, _)| question).collect()
     }
+}
+
+/// Makes a publication of nothing and takes it back at once.
+async fn try_publication(session: &Session, version: ServerVersion) -> Result<(), Error> {
+    session.batch("BEGIN").await?;
+    let made =
+        session.batch(&create_publication(PROBE, &[], Published::Everything, version).join("; ")).await;
+    session.batch("ROLLBACK").await?;
+    made
 }

@@ -4,19 +4,20 @@ use super::provider::Provider;
 use crate::engine::database::Candidate;
 use crate::model::endpoint::HostSpec;
 use crate::model::failure::Failure;
-use crate::model::units::{ServerVersion, Side};
+use crate::model::units::{ServerVersion, Side, TableName};
 use crate::pg::facts::databases::DatabaseFacts;
 use crate::pg::facts::extensions::{Available, Extension, Language};
+use crate::pg::facts::relations::UserObject;
 use crate::pg::facts::remarks::{Question, Remark};
 use crate::pg::facts::replication::objects::{PublicationFacts, SlotFacts, SubscriptionFacts};
 use crate::pg::facts::replication::server::ReplicationFacts;
 use crate::pg::facts::replication::tables::PublishCandidate;
 use crate::pg::facts::replication::watch::Other;
-use crate::pg::facts::roles::{Membership, RoleFacts};
+use crate::pg::facts::roles::RoleFacts;
 use crate::pg::facts::server::ServerFacts;
 use crate::pg::facts::standing::{Settings, Standing};
 use crate::pg::tools::Tool;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A fact, or what is missing to know it.
 pub(crate) type Known<T> = Result<T, String>;
@@ -84,11 +85,12 @@ pub(crate) struct SideFacts {
     pub(crate) subscriptions: Known<Vec<SubscriptionFacts>>,
     pub(crate) transactions: Known<Vec<Other>>,
     pub(crate) roles: Known<Vec<RoleFacts>>,
-    pub(crate) memberships: Known<Vec<Membership>>,
     /// Roles that log in, and how their passwords are kept.
     pub(crate) passwords: Known<Vec<(String, String)>>,
     pub(crate) extensions: Known<BTreeMap<String, Available>>,
     pub(crate) languages: Known<Vec<Language>>,
+    /// Names of collations that came with the server.
+    pub(crate) collations: Known<BTreeSet<String>>,
     pub(crate) remarks: Known<Vec<Remark>>,
 }
 
@@ -135,8 +137,10 @@ pub(crate) struct InDatabase {
     /// What could be published.
     pub(crate) tables: Option<Known<Vec<PublishCandidate>>>,
     pub(crate) publications: Option<Known<Vec<PublicationFacts>>>,
-    /// What users have put there, in words. Asked of targets.
-    pub(crate) objects: Option<Known<Vec<String>>>,
+    /// What users have put there. Asked of targets.
+    pub(crate) objects: Option<Known<Vec<UserObject>>>,
+    /// The names that a table filter can mean; asked where there is one.
+    pub(crate) names: Option<Known<Vec<TableName>>>,
     /// A publication could be made, and was taken back.
     pub(crate) publishes: Option<Known<()>>,
     /// Our user may create schemas in it.

@@ -6,7 +6,7 @@ use crate::pg::statement::fixes::alter_system;
 
 /// Who runs a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provider {
+pub(crate) enum Provider {
     SelfHosted,
     Rds,
     CloudSql,
@@ -19,7 +19,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    pub const ALL: [Provider; 9] = [
+    pub(crate) const ALL: [Provider; 9] = [
         Provider::SelfHosted,
         Provider::Rds,
         Provider::CloudSql,
@@ -31,7 +31,7 @@ impl Provider {
         Provider::Heroku,
     ];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Provider::SelfHosted => "your own server",
             Provider::Rds => "Amazon RDS or Aurora",
@@ -45,12 +45,12 @@ impl Provider {
         }
     }
 
-    pub fn is_managed(self) -> bool {
+    pub(crate) fn is_managed(self) -> bool {
         self != Provider::SelfHosted
     }
 
     /// How a setting of the whole server is changed there.
-    pub fn set(self, name: &str, value: &str) -> String {
+    pub(crate) fn set(self, name: &str, value: &str) -> String {
         let logical = name == "wal_level";
         match self {
             Provider::SelfHosted => format!("{} then restart the server", alter_system(name, value)),
@@ -68,6 +68,9 @@ impl Provider {
                 format!("set the database flag {name} = {value} (the instance restarts)")
             }
             Provider::Azure => format!("set the server parameter {name} = {value}, and restart"),
+            Provider::Aiven if logical => {
+                "Aiven's services have wal_level logical; where one has not, ask its support".to_owned()
+            }
             Provider::Aiven => format!("set pg.{name} = {value} in the service's advanced configuration"),
             Provider::Supabase => {
                 format!("supabase postgres-config update --config {name}={value} (the database restarts)")
@@ -83,7 +86,7 @@ impl Provider {
     }
 
     /// How a role gets REPLICATION there. `grant`: the statement of your own server.
-    pub fn give_replication(self, user: &str, grant: &str) -> String {
+    pub(crate) fn give_replication(self, user: &str, grant: &str) -> String {
         use crate::pg::statement::fixes::grant_role;
         match self {
             Provider::Rds => grant_role("rds_replication", user),
@@ -96,7 +99,7 @@ impl Provider {
     }
 
     /// How an extension is let in there, before CREATE EXTENSION.
-    pub fn allow_extension(self, name: &str) -> String {
+    pub(crate) fn allow_extension(self, name: &str) -> String {
         match self {
             Provider::SelfHosted => {
                 format!("install the files of {name} on the target's machine, for its version of PostgreSQL")
@@ -150,9 +153,9 @@ pub(crate) fn recognise(
         ("cloud_admin", Provider::Neon),
     ];
     let named = |ending: &str| {
-        hosts.iter().any(
-            |h| matches!(&h.host, Host::Tcp { name, .. } if name.to_ascii_lowercase().ends_with(ending)),
-        )
+        hosts
+            .iter()
+            .any(|h| matches!(&h.host, Host::Tcp { name, .. } if name.to_ascii_lowercase().ends_with(ending)))
     };
     let setting = by_setting.iter().find(|(prefix, _)| settings.is_some_and(|s| s.has_prefix(prefix)));
     let host = || by_host.iter().find(|(ending, _)| named(ending));
@@ -181,15 +184,9 @@ mod tests {
         let here = at("db.example.net");
         assert_eq!(recognise(&here, Some(&Settings::default()), None), Provider::SelfHosted);
         assert_eq!(recognise(&here, Some(&settings("rds.extensions")), None), Provider::Rds);
-        assert_eq!(
-            recognise(&here, Some(&settings("cloudsql.logical_decoding")), None),
-            Provider::CloudSql
-        );
+        assert_eq!(recognise(&here, Some(&settings("cloudsql.logical_decoding")), None), Provider::CloudSql);
         assert_eq!(recognise(&here, Some(&settings("azure.extensions")), None), Provider::Azure);
-        assert_eq!(
-            recognise(&at("x.EU-1.rds.amazonaws.com"), None, Some(&role("azuresu"))),
-            Provider::Rds
-        );
+        assert_eq!(recognise(&at("x.EU-1.rds.amazonaws.com"), None, Some(&role("azuresu"))), Provider::Rds);
         assert_eq!(recognise(&at("pg-1.aivencloud.com"), None, None), Provider::Aiven);
         assert_eq!(recognise(&at("ep-x-pooler.eu.aws.neon.tech"), None, None), Provider::Neon);
         assert_eq!(recognise(&at("ec2-1-2.compute-1.amazonaws.com"), None, None), Provider::Heroku);

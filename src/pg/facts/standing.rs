@@ -113,7 +113,7 @@ impl Settings {
 }
 
 /// What is asked for beside the settings of providers.
-const NAMES: [&str; 36] = [
+const NAMES: [&str; 37] = [
     "wal_level",
     "effective_wal_level",
     "max_replication_slots",
@@ -150,6 +150,7 @@ const NAMES: [&str; 36] = [
     "listen_addresses",
     "ssl",
     "TimeZone",
+    "data_directory",
 ];
 
 /// # Errors

@@ -51,10 +51,6 @@ pub fn update_extension(name: &str, version: &str) -> String {
     format!("ALTER EXTENSION {} UPDATE TO {};", Ident(name), Literal(version))
 }
 
-pub fn create_tablespace(name: &str) -> String {
-    format!("CREATE TABLESPACE {} LOCATION '…';", Ident(name))
-}
-
 pub fn drop_slot(name: &str) -> String {
     format!("SELECT pg_catalog.pg_drop_replication_slot({});", Literal(name))
 }
@@ -108,11 +104,6 @@ pub fn refresh_view(view: &TableName) -> String {
 
 pub fn refresh_collation(name: &str) -> String {
     format!("ALTER COLLATION pg_catalog.{} REFRESH VERSION;", Ident(name))
-}
-
-/// What marks a database as not to be written to, undone for the time being.
-pub fn reset_role_setting(role: &str, setting: &str) -> String {
-    format!("ALTER ROLE {} RESET {};", Ident(role), Ident(setting))
 }
 
 #[cfg(test)]
