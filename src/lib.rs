@@ -25,6 +25,13 @@
 //! Read-only questions to servers lie in `assets/sql`, one a file, runnable in psql. Statements that change something are
 //! built in [`pg::statement`] from quoting types, or come from pg_dump's archive ([`pg::archive`]).
 //!
+//! # One engine, any number of faces
+//!
+//! `migrate` starts the engine as a process of its own in a session of its own ([`link::start_detached`]) and follows it by
+//! a socket in the migration's folder, as any further face does ([`link::attach`]). Entries are read from the journal, so
+//! that a face that comes late, is slow or dies makes no difference to the engine; commands go the other way. The engine
+//! stays as long as a database follows, as its guard. With `--foreground` all of this is one process.
+//!
 //! # How a database is moved
 //!
 //! ```text

@@ -1,5 +1,7 @@
 //! The command line, as people type it.
 
+use crate::model::filter::{TablePattern, parse_list};
+use crate::model::plan::IdentityPolicy;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -20,6 +22,8 @@ pub enum Verb {
     Check(Box<CheckArgs>),
     /// Tell all about a check
     Explain(ExplainArgs),
+    /// Join a migration that is under way, and watch it; leaving (Ctrl-C) does not stop it
+    Attach(Box<AttachArgs>),
     /// Close the connection of a continuous migration: wait until in sync, verify, remove what was made for it
     Finish(Box<FinishArgs>),
     /// Discontinue a migration: what was copied stays, what was made for replication is removed
@@ -32,6 +36,21 @@ pub enum Verb {
     List(ListArgs),
     /// Watch a migration between two throw-away servers with a sample shop
     Demo(DemoArgs),
+    /// What a process does that is an engine; started by other verbs
+    #[command(name = crate::link::ENGINE_VERB, hide = true)]
+    EngineProcess,
+}
+
+#[derive(Debug, Args)]
+pub struct AttachArgs {
+    /// The migration, see `pgpassage list`; without it, the one that is under way
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+    /// Only look: the engine takes no command from here
+    #[arg(long)]
+    pub read_only: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
@@ -159,6 +178,12 @@ pub struct MigrateArgs {
     /// Free space on the target's disk, which most servers cannot tell
     #[arg(long, value_name = "BYTES", help_heading = "How")]
     pub target_disk: Option<u64>,
+    /// Leave once the work is begun; it goes on by itself (Ctrl-\ does so later)
+    #[arg(long, conflicts_with_all = ["foreground", "validate"], help_heading = "How")]
+    pub detach: bool,
+    /// Do the work in this very process, which ends when it follows: for containers and service managers
+    #[arg(long, help_heading = "How")]
+    pub foreground: bool,
 
     /// Show the placeholder passwords of new roles in the result
     #[arg(long, help_heading = "Output")]
@@ -220,9 +245,10 @@ pub struct ReplicationArgs {
     /// Close the connection once that is so
     #[arg(long)]
     pub stop_replication: bool,
-    /// What to do about tables of which nothing tells the rows apart
-    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Identity::Refuse)]
-    pub replica_identity: Identity,
+    /// What to do about tables of which nothing tells the rows apart: refuse, index, full, inserts or skip; for one
+    /// table: TABLE=POLICY (repeatable)
+    #[arg(long, value_name = "[TABLE=]POLICY", value_parser = identity)]
+    pub replica_identity: Vec<IdentityArg>,
     /// The source as the target reaches it, where that is another address: postgres:// URI or key=value string
     #[arg(long, value_name = "SOURCE")]
     pub source_for_target: Option<String>,
@@ -231,18 +257,37 @@ pub struct ReplicationArgs {
     pub max_wal_kept: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Identity {
-    /// Do not replicate the database, and say what would help
-    Refuse,
-    /// A unique index that will do; where there is none, refuse
-    Index,
-    /// Such an index, else the whole row; where a type cannot be compared, refuse
-    Full,
-    /// Only new rows follow; copied again when the connection is closed
-    Inserts,
-    /// They do not follow; copied again when the connection is closed
-    Skip,
+/// What is done about tables without an identity: about all, or about those that the name means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityArg {
+    pub table: Option<TablePattern>,
+    pub policy: IdentityPolicy,
+}
+
+/// - refuse: do not replicate the database, and say what would help
+/// - index: by a unique index that will do; where there is none, refuse
+/// - full: by such an index, else by the whole row; where a type cannot be compared, refuse
+/// - inserts: only new rows follow; copied again when the connection is closed
+/// - skip: they do not follow; copied again when the connection is closed
+fn identity(text: &str) -> Result<IdentityArg, String> {
+    let (table, policy) = match text.rsplit_once('=') {
+        Some((table, policy)) => (Some(table), policy),
+        None => (None, text),
+    };
+    let policy = match policy.trim() {
+        "refuse" => IdentityPolicy::Refuse,
+        "index" => IdentityPolicy::Index,
+        "full" => IdentityPolicy::Full,
+        "inserts" => IdentityPolicy::Inserts,
+        "skip" => IdentityPolicy::Skip,
+        other => return Err(format!("\"{other}\" is none of refuse, index, full, inserts, skip")),
+    };
+    let table = match table.map(parse_list).transpose().map_err(|e| e.to_string())? {
+        None => None,
+        Some(one) if one.len() == 1 => one.into_iter().next(),
+        Some(_) => return Err("one table each: TABLE=POLICY, given several times".to_owned()),
+    };
+    Ok(IdentityArg { table, policy })
 }
 
 /// A command for a migration that exists.
@@ -374,7 +419,7 @@ pub fn refuse_replication(args: &MigrateArgs) -> Option<String> {
     let flags = [
         (replication.max_replication_lag.is_some(), "--max-replication-lag"),
         (replication.mangle, "--mangle"),
-        (replication.replica_identity != Identity::Refuse, "--replica-identity"),
+        (!replication.replica_identity.is_empty(), "--replica-identity"),
         (replication.source_for_target.is_some(), "--source-for-target"),
         (replication.max_wal_kept.is_some(), "--max-wal-kept"),
     ];
@@ -408,6 +453,19 @@ mod tests {
         assert_eq!(args.excluded_roles, ["a", "b"]);
         assert_eq!(args.excluded_extensions, ["postgis"]);
         assert_eq!(args.filtered_db, ["x", "y"]);
+    }
+
+    #[test]
+    fn identities_are_chosen_for_all_or_by_table() {
+        let chosen = |words: &[&str]| parse(words).replication.replica_identity;
+        let both = chosen(&["--replica-identity", "full", "--replica-identity", "public.\"A=b\"=skip"]);
+        assert_eq!((&both[0].table, both[0].policy), (&None, IdentityPolicy::Full));
+        assert_eq!(both[1].policy, IdentityPolicy::Skip);
+        assert_eq!(both[1].table.as_ref().unwrap().to_string(), "public.\"A=b\"");
+        for wrong in ["maybe", "t=maybe", "=skip", "a,b=skip"] {
+            let words = ["pgpassage", "migrate", "--replica-identity", wrong];
+            assert!(Cli::try_parse_from(words).is_err(), "{wrong}");
+        }
     }
 
     #[test]

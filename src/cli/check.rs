@@ -4,7 +4,7 @@ use super::args::{CheckArgs, OutputArgs};
 use super::connection::Env;
 use super::exit::Exit;
 use super::findings::{Detail, report};
-use super::follow::follow;
+use super::follow::{Hand, Parting, Until, follow};
 use super::plan::{Prepared, checks, prepare};
 use super::{json, log, out};
 use crate::link::start_local;
@@ -65,8 +65,11 @@ pub(super) async fn judged(
 ) -> Result<(Run, RunOutcome), Failure> {
     let link = start_local(plan, secrets, Stay::UntilItFollows)?;
     let silent = OutputArgs { quiet: true, ..output.clone() };
-    let (run, ended) = follow(link, &silent).await;
-    ended.map(|outcome| (run, outcome))
+    let (run, parting) = follow(link, &silent, Until::Ended, Hand::Holds).await;
+    match parting {
+        Parting::Ended(ended) => ended.map(|outcome| (run, outcome)),
+        Parting::Enough | Parting::Left(_) | Parting::Hurried => Ok((run, RunOutcome::Stopped)),
+    }
 }
 
 fn tell(run: &Run, outcome: RunOutcome, args: &CheckArgs) -> Exit {

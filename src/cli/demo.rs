@@ -3,8 +3,9 @@
 use super::args::DemoArgs;
 use super::connection::{Env, resolve};
 use super::exit::Exit;
-use super::migrate::{Shown, migrate};
+use super::migrate::here;
 use super::out;
+use super::outcome::Shown;
 use super::plan::{random, tool_places};
 use crate::demo::cluster::{Cluster, ClusterError, ClusterOptions, find_server_binaries};
 use crate::demo::shop;
@@ -49,7 +50,8 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
     };
     let exit = match prepare(&args, &stage) {
         Ok((plan, secrets)) => {
-            migrate(plan, secrets, &Shown { output: &args.output, show_passwords: false }).await
+            let shown = Shown::of(&plan, &args.output);
+            here(plan, secrets, &shown).await
         }
         Err(error) => {
             out::complain(&format!("{error:#}"));

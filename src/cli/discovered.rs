@@ -57,7 +57,9 @@ pub(super) async fn told(places: &Places, env: &Env) -> Vec<Told> {
         .map(|(id, migration)| Told {
             remark: remark(&id),
             id,
+            error: None,
             databases: migration.databases.into_values().collect(),
+            obituary: Vec::new(),
         })
         .collect()
 }

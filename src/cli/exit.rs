@@ -18,6 +18,8 @@ pub enum Exit {
     Failed = 4,
     /// Ctrl-C.
     Interrupted = 130,
+    /// The operator left; the migration goes on.
+    Left = 131,
     /// SIGTERM or SIGHUP.
     Terminated = 143,
 }

@@ -1,17 +1,17 @@
-//! Follows a running engine to its end: draws or prints what it tells, and passes signals on to it.
+//! Follows a running engine to its end, or until the face leaves: draws or prints what it tells, and passes signals on.
 
 use super::args::OutputArgs;
 use super::lines::{finding_line, line, text};
 use super::out;
 use super::progress::{Rate, Screen, picture};
+use super::signals::{Asked, Leave, Signals};
 use crate::link::Link;
 use crate::model::command::{Command, StopReason};
-use crate::model::event::{Entry, Event, RunOutcome};
+use crate::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
 use crate::model::failure::Failure;
 use crate::model::run::Run;
 use std::io::IsTerminal;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How often the picture is drawn anew.
 const DRAW: Duration = Duration::from_millis(200);
@@ -52,6 +52,7 @@ impl Face {
                 Event::Started { .. }
                 | Event::ServerSeen { .. }
                 | Event::Stopping { .. }
+                | Event::Keeping
                 | Event::Planned { .. } => {
                     stay.extend(line(run, entry));
                 }
@@ -83,38 +84,52 @@ impl Face {
     }
 }
 
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
+/// When a face goes although the engine works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Not before the engine has ended.
+    Ended,
+    /// When the checks are through and the work is begun.
+    Begun,
+    /// When the engine only guards what follows any more.
+    Guards,
+    /// When the engine has answered a command that was given after this entry, and guards on.
+    Answered { after_seq: u64 },
 }
 
-impl Signals {
-    pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    pub(super) async fn next(&mut self) -> StopReason {
-        tokio::select! {
-            _ = self.interrupt.recv() => StopReason::Operator,
-            _ = self.terminate.recv() => StopReason::Terminated,
-            _ = self.hang_up.recv() => StopReason::Terminated,
-        }
-    }
+/// How face and engine part.
+#[derive(Debug)]
+pub(super) enum Parting {
+    /// The engine has ended, like this.
+    Ended(Result<RunOutcome, Failure>),
+    /// What was waited for has come; the engine works on.
+    Enough,
+    /// The operator left, or his terminal did; the engine works on.
+    Left(Leave),
+    /// The operator does not wait for an engine that was told to stop.
+    Hurried,
 }
 
-/// Returns the state at the end and how it ended.
-pub(super) async fn follow(mut link: Link, output: &OutputArgs) -> (Run, Result<RunOutcome, Failure>) {
+/// What signals mean to the migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hand {
+    /// Whoever interrupts this face stops the migration.
+    Holds,
+    /// It only watches: whoever interrupts it leaves.
+    Watches,
+}
+
+/// Follows until the engine has ended, or one of them leaves. Returns the state by then.
+pub(super) async fn follow(mut link: Link, output: &OutputArgs, until: Until, hand: Hand) -> (Run, Parting) {
     let mut run = Run::default();
     let mut face = Face::new(output);
     let commands = link.commands();
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
-        Err(error) => return (run, Err(Failure::local(format!("signals cannot be handled: {error}")))),
+        Err(error) => {
+            let failure = Failure::local(format!("signals cannot be handled: {error}"));
+            return (run, Parting::Ended(Err(failure)));
+        }
     };
     let mut asked_to_stop = None;
     let mut draw = tokio::time::interval(DRAW);
@@ -128,24 +143,57 @@ pub(super) async fn follow(mut link: Link, output: &OutputArgs) -> (Run, Result<
                         tracing::info!("{text}");
                     }
                     face.entry(&run, &entry);
+                    if until.has_come(&run, &entry) {
+                        face.end();
+                        return (run, Parting::Enough);
+                    }
                 }
                 None => break,
             },
-            because = signals.next() => {
-                if asked_to_stop.is_some() {
+            asked = signals.next() => match meant(asked, hand, &link) {
+                Asked::Leave(leave) => {
+                    face.end();
+                    return (run, Parting::Left(leave));
+                }
+                Asked::Stop(because) if asked_to_stop.is_some() => {
                     // The second time somebody means it: the servers roll back by themselves.
                     face.end();
                     run.stopping.get_or_insert(because);
-                    return (run, Ok(RunOutcome::Stopped));
+                    return (run, Parting::Hurried);
                 }
-                asked_to_stop = Some(because);
-                // An engine that is gone needs no telling.
-                commands.send(Command::Stop { because }).await.ok();
-            }
+                Asked::Stop(because) => {
+                    asked_to_stop = Some(because);
+                    // An engine that is gone needs no telling.
+                    commands.send(Command::Stop { because }).await.ok();
+                }
+            },
             _ = draw.tick() => face.draw(&run, &link),
         }
     }
     face.end();
     drop(commands);
-    (run, link.outcome().await)
+    (run, Parting::Ended(link.outcome().await))
+}
+
+impl Until {
+    fn has_come(self, run: &Run, entry: &Entry) -> bool {
+        let follows = || run.databases.values().any(|d| d.outcome == Some(DatabaseOutcome::Following));
+        match (self, &entry.event) {
+            (Until::Begun, Event::Planned { .. }) | (Until::Guards, Event::Keeping) => true,
+            // Where nothing follows any more, the engine ends.
+            (Until::Answered { after_seq }, Event::Answered { .. }) => entry.seq > after_seq && follows(),
+            _ => false,
+        }
+    }
+}
+
+/// An engine in this process ends with it, so that leaving it is stopping it; one that is only watched is not stopped.
+fn meant(asked: Asked, hand: Hand, link: &Link) -> Asked {
+    match (asked, hand) {
+        (Asked::Leave(Leave::Quit), _) if link.is_here() => Asked::Stop(StopReason::Operator),
+        (Asked::Leave(Leave::LineDied), _) if link.is_here() => Asked::Stop(StopReason::Terminated),
+        (Asked::Stop(StopReason::Operator), Hand::Watches) => Asked::Leave(Leave::Quit),
+        (Asked::Stop(StopReason::Terminated), Hand::Watches) => Asked::Leave(Leave::LineDied),
+        (asked, _) => asked,
+    }
 }

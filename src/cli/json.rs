@@ -103,6 +103,17 @@ pub(super) fn checked(run: &Run, error: Option<&str>) -> Value {
     })
 }
 
+/// As [`document`], of a migration that the face left at work.
+pub(super) fn left(run: &Run, id: &str, show: Option<&PlaceholderKey>) -> Value {
+    let mut document = document(run, id, show, None);
+    document["left"] = true.into();
+    for (name, _) in run.databases.iter().filter(|(_, d)| d.outcome.is_none()) {
+        document["pg_databases"][name]["status"] = "running".into();
+        document["pg_databases"][name]["message"] = "at work".into();
+    }
+    document
+}
+
 /// Where not even an engine could be started.
 pub(super) fn refusal(id: Option<&str>, sentence: &str) -> Value {
     json!({

@@ -1,80 +1,89 @@
-//! `pgpassage list`: the migrations that this machine knows.
+//! `pgpassage list`: the migrations that this machine knows, and which of them somebody works on.
 
 use super::args::ListArgs;
 use super::connection::Env;
+use super::dead::obituary;
 use super::exit::Exit;
 use super::out;
 use super::plan::state_dir;
+use crate::link::{Engine, Known, migrations};
 use crate::model::event::RunOutcome;
 use crate::model::plan::FORMAT;
-use crate::model::run::Run;
 use crate::model::units::printable;
-use crate::store::{Folder, read_journal};
+use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
 
 pub(super) fn show(args: &ListArgs) -> Exit {
-    let env = Env::from_process();
-    let mut all = match state_dir(&env).and_then(|dir| found(&dir)) {
+    let all = match found(&Env::from_process()) {
         Ok(all) => all,
         Err(error) => {
             out::complain(&format!("{error:#}"));
             return Exit::Failed;
         }
     };
-    all.sort_by_key(|(_, run)| std::cmp::Reverse(run.started_ms));
     if args.json {
-        let list: Vec<_> = all.iter().map(|(id, run)| entry(id, run)).collect();
-        out::print(&Value::Array(list).to_string());
+        out::print(&Value::Array(all.iter().map(entry).collect()).to_string());
     } else if all.is_empty() {
         out::print("This machine knows no migration.");
     } else {
-        for (id, run) in &all {
+        for known in &all {
             let address = |server: &Option<crate::model::event::ServerSummary>| {
                 server.as_ref().map_or_else(|| "?".to_owned(), |s| s.address.clone())
             };
-            out::print(&printable(&format!(
-                "{id}  {}  {} -> {}",
-                state(run),
-                address(&run.source),
-                address(&run.target)
-            )));
+            let (source, target) = (address(&known.run.source), address(&known.run.target));
+            let line = format!("{}  {}{}  {source} -> {target}", known.id, state(known), watched(known));
+            out::print(&printable(&line));
+            obituary(known).iter().for_each(|line| out::print(&format!("    {line}")));
         }
     }
     Exit::Done
 }
 
-/// Every migration that has a journal, as it stands by that.
-pub(super) fn found(dir: &std::path::Path) -> anyhow::Result<Vec<(String, Run)>> {
-    let mut all = Vec::new();
-    let Ok(folders) = std::fs::read_dir(dir) else { return Ok(all) };
-    for folder in folders {
-        let folder = Folder::at(&folder?.path());
-        if folder.has_journal()
-            && let Some(id) = folder.path().file_name().and_then(|n| n.to_str())
-        {
-            all.push((id.to_owned(), Run::fold(&read_journal(&folder.journal_path())?)));
-        }
-    }
-    Ok(all)
+/// Every migration that has a journal, as it stands by that; the newest first.
+///
+/// # Errors
+/// When the state directory cannot be read.
+pub(super) fn found(env: &Env) -> Result<Vec<Known>> {
+    migrations(&state_dir(env)?).map_err(|e| anyhow!("{e}"))
 }
 
-fn state(run: &Run) -> &'static str {
-    match run.outcome {
+/// How it stands, in the words of [`status`](super::status) as far as they go.
+fn state(known: &Known) -> &'static str {
+    match known.run.outcome {
         Some(RunOutcome::Done) => "done",
         Some(RunOutcome::Following) => "syncing",
         Some(RunOutcome::Checked) => "checked",
         Some(RunOutcome::Stopped) => "stopped",
         Some(RunOutcome::Refused) => "refused",
         Some(RunOutcome::Partly | RunOutcome::Failed) => "failed",
-        None => "running or dead",
+        None if known.run.keeping => "syncing",
+        None if known.engine == Engine::Gone => "dead",
+        None => "running",
     }
 }
 
-fn entry(id: &str, run: &Run) -> Value {
+/// Whether somebody is there, where that makes a difference.
+fn watched(known: &Known) -> String {
+    match known.engine {
+        Engine::Alive { pid } => format!(" (pid {pid})"),
+        Engine::Gone if state(known) == "syncing" => " (nobody watches over it)".to_owned(),
+        Engine::Gone => String::new(),
+    }
+}
+
+fn entry(known: &Known) -> Value {
+    let run = &known.run;
+    let pid = match known.engine {
+        Engine::Alive { pid } => Some(pid),
+        Engine::Gone => None,
+    };
     json!({
-        "format": FORMAT, "id": id, "name": id, "status": state(run),
+        "format": FORMAT, "id": known.id, "name": known.id, "status": state(known),
         "source": run.source.as_ref().map(|s| s.address.clone()),
         "target": run.target.as_ref().map(|s| s.address.clone()),
         "started": run.started_ms,
+        "engine_pid": pid,
+        "died": known.is_dead(),
+        "damage": known.damage,
     })
 }

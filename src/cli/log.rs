@@ -2,7 +2,7 @@
 
 use super::args::OutputArgs;
 use anyhow::{Context, Result};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use tracing_appender::non_blocking::WorkerGuard;
@@ -21,26 +21,54 @@ pub(super) struct Guards {
 /// # Errors
 /// When a file cannot be opened.
 pub(super) fn start(paths: &[&Path], output: &OutputArgs) -> Result<Guards> {
-    let mut guards = Guards::default();
-    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
-    for path in paths {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-            .with_context(|| format!("cannot write the log {}", path.display()))?;
-        let (writer, guard) = tracing_appender::non_blocking(file);
-        guards._writers.push(guard);
-        layers.push(layer(writer, if output.debug { LevelFilter::DEBUG } else { LevelFilter::INFO }));
-    }
+    let level = if output.debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let (guards, mut layers) = files(paths, level)?;
     if output.verbose || output.debug {
-        layers
-            .push(layer(std::io::stderr, if output.debug { LevelFilter::DEBUG } else { LevelFilter::INFO }));
+        layers.push(layer(std::io::stderr, level));
     }
+    install(layers);
+    Ok(guards)
+}
+
+/// For an engine in its own process, which has files only.
+///
+/// # Errors
+/// When a file cannot be opened.
+pub(super) fn start_in_files(paths: &[&Path], level: LevelFilter) -> Result<Guards> {
+    let (guards, layers) = files(paths, level)?;
+    install(layers);
+    Ok(guards)
+}
+
+/// Whether an engine of the same user will be able to log there.
+///
+/// # Errors
+/// When it will not.
+pub(super) fn try_file(path: &Path) -> Result<()> {
+    open(path).map(drop)
+}
+
+fn open(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.append(true).create(true).mode(0o600).open(path);
+    file.with_context(|| format!("cannot write the log {}", path.display()))
+}
+
+type Layers = Vec<Box<dyn Layer<Registry> + Send + Sync>>;
+
+fn files(paths: &[&Path], level: LevelFilter) -> Result<(Guards, Layers)> {
+    let (mut guards, mut layers): (Guards, Layers) = Default::default();
+    for path in paths {
+        let (writer, guard) = tracing_appender::non_blocking(open(path)?);
+        guards._writers.push(guard);
+        layers.push(layer(writer, level));
+    }
+    Ok((guards, layers))
+}
+
+fn install(layers: Layers) {
     // A second start in one process (tests) keeps the first one's log.
     drop(tracing_subscriber::registry().with(layers).try_init());
-    Ok(guards)
 }
 
 /// Only our own messages: what the libraries log may hold statements, and with them what nobody may read.

@@ -1,23 +1,23 @@
 //! `pgpassage migrate`: moves a server, and reports.
 
-use super::args::{MigrateArgs, OutputArgs};
+use super::args::MigrateArgs;
 use super::connection::Env;
 use super::exit::Exit;
-use super::follow::follow;
+use super::follow::{Hand, Until};
+use super::outcome::Shown;
 use super::plan::{Prepared, prepare};
-use super::{json, log, out, report};
-use crate::link::start_local;
-use crate::model::event::RunOutcome;
-use crate::model::failure::FailureKind;
+use super::{fallback, json, log, out};
+use crate::link::{Detail, Logging, start_detached_logging, start_local};
 use crate::model::plan::Plan;
 use crate::model::secrets::Secrets;
 use crate::model::task::Stay;
 use crate::store::Folder;
+use anyhow::Result;
 use std::path::Path;
 
 pub(super) async fn run(args: MigrateArgs) -> Exit {
     let env = Env::from_process();
-    let Prepared { plan, secrets, warnings } = match prepare(&args, &env) {
+    let Prepared { mut plan, secrets, warnings } = match prepare(&args, &env) {
         Ok(prepared) => prepared,
         Err(error) => {
             let sentence = format!("{error:#}");
@@ -28,77 +28,59 @@ pub(super) async fn run(args: MigrateArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let folder = Folder::at(&plan.home);
-    let log_path = folder.log_path();
-    let mut logs: Vec<&Path> = vec![&log_path];
-    logs.extend(args.log_file.as_deref());
-    let _log = match log::start(&logs, &args.output) {
-        Ok(guards) => guards,
-        Err(error) => {
-            let sentence = format!("{error:#}");
-            if args.output.json {
-                out::print(&json::refusal(Some(&plan.id), &sentence).to_string());
-            }
-            out::complain(&sentence);
-            return Exit::Failed;
-        }
-    };
     if !args.output.quiet {
         warnings.iter().for_each(|warning| out::note(&format!("warning: {warning}")));
     }
-    migrate(plan, secrets, &Shown { output: &args.output, show_passwords: args.show_passwords }).await
+    if fallback::is_to_be_asked(&args)
+        && let Some(exit) = fallback::ask(&mut plan, &secrets, &args.output).await
+    {
+        return exit;
+    }
+    let (id, apart) = (plan.id.clone(), !args.foreground && !args.validate);
+    let started =
+        if apart { start_apart(plan, secrets, &args).await } else { start_here(plan, secrets, &args).await };
+    started.unwrap_or_else(|error| {
+        let sentence = format!("{error:#}");
+        if args.output.json {
+            out::print(&json::refusal(Some(&id), &sentence).to_string());
+        }
+        out::complain(&sentence);
+        Exit::Failed
+    })
 }
 
-/// How the result is shown.
-pub(super) struct Shown<'a> {
-    pub(super) output: &'a OutputArgs,
-    pub(super) show_passwords: bool,
+/// # Errors
+/// When the log cannot be written.
+async fn start_here(plan: Plan, secrets: Secrets, args: &MigrateArgs) -> Result<Exit> {
+    let log_path = Folder::at(&plan.home).log_path();
+    let mut logs: Vec<&Path> = vec![&log_path];
+    logs.extend(args.log_file.as_deref());
+    let _log = log::start(&logs, &args.output)?;
+    let mut shown = Shown::of(&plan, &args.output);
+    shown.key = args.show_passwords.then(|| secrets.placeholder_key.clone());
+    Ok(here(plan, secrets, &shown).await)
 }
 
-/// Runs the engine to its end and prints the result.
-pub(super) async fn migrate(plan: Plan, secrets: Secrets, shown: &Shown<'_>) -> Exit {
-    let id = plan.id.clone();
-    let journal = Folder::at(&plan.home).journal_path().display().to_string();
-    let key = secrets.placeholder_key.clone();
-    let link = match start_local(plan, secrets, Stay::UntilItFollows) {
-        Ok(link) => link,
-        Err(failure) => {
-            if shown.output.json {
-                out::print(&json::refusal(Some(&id), &failure.what).to_string());
-            }
-            out::complain(&failure.to_string());
-            return if failure.kind == FailureKind::Refused { Exit::Blocked } else { Exit::Failed };
-        }
-    };
-    let (state, ended) = follow(link, shown.output).await;
-    if shown.output.json {
-        let show = shown.show_passwords.then_some(&key);
-        out::print(&json::document(&state, &id, show, ended.as_ref().err()).to_string());
-    }
-    let outcome = match ended {
-        Ok(outcome) => outcome,
-        Err(failure) => {
-            out::complain(&failure.to_string());
-            return Exit::Failed;
-        }
-    };
-    if !shown.output.json {
-        let lines = report::report(&state, outcome, &journal);
-        if outcome == RunOutcome::Refused {
-            out::complain(&lines.join("\n"));
-        } else {
-            out::print(&lines.join("\n"));
-            if shown.show_passwords {
-                print_placeholders(&state, &key);
-            }
-        }
-    }
-    Exit::of(outcome, &state)
+/// In a process of its own, which keeps the log; what is shown of it here goes to standard error.
+///
+/// # Errors
+/// When the log cannot be written.
+async fn start_apart(plan: Plan, secrets: Secrets, args: &MigrateArgs) -> Result<Exit> {
+    let further = args.log_file.as_deref().map(std::path::absolute).transpose()?;
+    args.log_file.as_deref().map(log::try_file).transpose()?;
+    let _log = log::start(&[], &args.output)?;
+    let mut shown = Shown::of(&plan, &args.output);
+    shown.key = args.show_passwords.then(|| secrets.placeholder_key.clone());
+    let detail = if args.output.debug { Detail::Debug } else { Detail::Info };
+    let link = start_detached_logging(plan, secrets, Logging { further, detail }).await;
+    let until = if args.detach { Until::Begun } else { Until::Guards };
+    let result = shown.result(link, until, Hand::Holds).await;
+    Ok(result.map_or_else(|exit| exit, |(run, outcome)| Exit::of(outcome, &run)))
 }
 
-fn print_placeholders(state: &crate::model::run::Run, key: &crate::model::secrets::PlaceholderKey) {
-    use crate::model::event::RolePassword;
-    for (name, _) in state.roles.iter().filter(|r| r.1.password == RolePassword::Placeholder) {
-        out::print(&format!("{name}\t{}", key.password_for(name).expose()));
-    }
+/// Runs the engine in this process to its end and prints the result.
+pub(super) async fn here(plan: Plan, secrets: Secrets, shown: &Shown<'_>) -> Exit {
+    let link = start_local(plan, secrets, Stay::UntilItFollows);
+    let result = shown.result(link, Until::Ended, Hand::Holds).await;
+    result.map_or_else(|exit| exit, |(run, outcome)| Exit::of(outcome, &run))
 }

@@ -1,13 +1,17 @@
 //! The face in lines: one file per verb, and the composition of everything below.
 
 pub mod args;
+mod attach;
 mod check;
 mod clean;
 pub mod connection;
+mod dead;
 mod demo;
 mod discovered;
+mod engine;
 pub mod exit;
 mod explain;
+mod fallback;
 mod findings;
 mod follow;
 mod json;
@@ -16,10 +20,12 @@ mod list;
 mod log;
 mod migrate;
 mod out;
+mod outcome;
 mod plan;
 mod progress;
 mod report;
 mod resume;
+mod signals;
 mod status;
 mod watch;
 
@@ -54,12 +60,14 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
             Verb::Migrate(args) => migrate::run(*args).await,
             Verb::Check(args) => check::run(*args).await,
             Verb::Explain(args) => explain::run(&args),
+            Verb::Attach(args) => attach::run(*args).await,
             Verb::Finish(args) => resume::finish(*args).await,
             Verb::Stop(args) => resume::stop(*args).await,
             Verb::Clean(args) => clean::run(*args).await,
             Verb::Status(args) => status::show(*args).await,
             Verb::List(args) => list::show(&args),
             Verb::Demo(args) => demo::run(args).await,
+            Verb::EngineProcess => engine::run().await,
         }
     });
     // A second Ctrl-C does not wait for what still runs.

@@ -1,11 +1,11 @@
 //! From flags to a plan and its secrets. Everything that the environment says is read here, so that the engine need not.
 
-use super::args::{Fallback as FallbackFlag, Identity, Method, MigrateArgs, NotEmpty, refuse_replication};
+use super::args::{Fallback as FallbackFlag, Method, MigrateArgs, NotEmpty, refuse_replication};
 use super::connection::{Env, Resolved, resolve};
 use crate::model::filter::{TablePattern, TableScope, parse_list};
 use crate::model::plan::{
-    ExtensionTables, FORMAT, Fallback, IdentityPolicy, Keep, MethodPolicy, Plan, Policies, ReplicationPlan,
-    Scope, TargetPolicy, ToolPlaces,
+    ExtensionTables, FORMAT, Fallback, Keep, MethodPolicy, Plan, Policies, ReplicationPlan, Scope,
+    TargetPolicy, ToolPlaces,
 };
 use crate::model::secret::Secret;
 use crate::model::secrets::{PlaceholderKey, Secrets};
@@ -93,13 +93,18 @@ fn replication(args: &MigrateArgs, env: &Env, warnings: &mut Vec<String>) -> Res
         None => None,
     };
     Ok(ReplicationPlan {
-        identity: match args.replica_identity {
-            Identity::Refuse => IdentityPolicy::Refuse,
-            Identity::Index => IdentityPolicy::Index,
-            Identity::Full => IdentityPolicy::Full,
-            Identity::Inserts => IdentityPolicy::Inserts,
-            Identity::Skip => IdentityPolicy::Skip,
-        },
+        identity: args
+            .replica_identity
+            .iter()
+            .rev()
+            .find(|chosen| chosen.table.is_none())
+            .map(|chosen| chosen.policy)
+            .unwrap_or_default(),
+        identity_by_table: args
+            .replica_identity
+            .iter()
+            .filter_map(|chosen| Some((chosen.table.clone()?, chosen.policy)))
+            .collect(),
         source_for_target,
         max_lag_bytes: args.max_replication_lag.and_then(|lag| u64::try_from(lag).ok()),
         finish: args.stop_replication,

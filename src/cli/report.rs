@@ -27,6 +27,9 @@ pub(super) fn report(run: &Run, outcome: RunOutcome, journal: &str) -> Vec<Strin
     lines.extend(findings(run));
     lines.push(String::new());
     lines.push(sentence(run, outcome));
+    if run.keeping {
+        lines.push(guarded(run));
+    }
     if outcome == RunOutcome::Stopped {
         lines.extend(left_on_target(run));
     }
@@ -162,6 +165,9 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
     let took = human_ms(run.last_ms.saturating_sub(run.started_ms));
     match outcome {
         RunOutcome::Done => format!("Done in {took}: everything that was asked for is on the target."),
+        RunOutcome::Following if run.keeping => {
+            format!("Everything is there after {took}, and the target follows the source.")
+        }
         RunOutcome::Following => format!(
             "Everything is there after {took}, and the target follows the source. Nobody watches over that until you do:\n  \
              pgpassage status {id}   how far it is; the source keeps its log until the target has it\n  \
@@ -183,6 +189,33 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
         }
         RunOutcome::Refused => "Refused. Nothing was changed.".to_owned(),
     }
+}
+
+/// An engine stays with what follows.
+fn guarded(run: &Run) -> String {
+    format!(
+        "The engine (pid {pid}) stays and watches over what follows:\n  \
+         pgpassage attach {id}   what it has to say\n  \
+         pgpassage status {id}   how far it is; the source keeps its log until the target has it\n  \
+         pgpassage finish {id}   close the connection, once nothing writes to the source any more\n  \
+         pgpassage stop {id}     discontinue; what was copied stays",
+        pid = run.pid,
+        id = run.id
+    )
+}
+
+/// For whoever leaves while the engine is at work.
+pub(super) fn goes_on(run: &Run, id: &str) -> Vec<String> {
+    if run.keeping {
+        return vec![guarded(run)];
+    }
+    let pid = if run.pid == 0 { String::new() } else { format!(" (its engine is process {})", run.pid) };
+    vec![
+        format!("Migration {id} goes on without this window{pid}:"),
+        format!("  pgpassage attach {id}   watch it again"),
+        format!("  pgpassage list{space}     how all migrations stand", space = " ".repeat(id.len())),
+        format!("  pgpassage stop {id}     stop it, and leave nothing of it on the source"),
+    ]
 }
 
 /// Nothing of ours is left that serves replication.

@@ -3,13 +3,13 @@
 use super::args::{FinishArgs, OutputArgs, ResumeArgs, Verify as VerifyFlag};
 use super::connection::{Env, resolve};
 use super::exit::Exit;
-use super::follow::follow;
+use super::follow::{Hand, Until};
+use super::outcome::Shown;
 use super::plan::{random, state_dir};
 use super::{json, log, out, report};
-use crate::link::resume_local;
+use crate::link::{Known, run_task};
 use crate::model::endpoint::Endpoint;
 use crate::model::event::RunOutcome;
-use crate::model::failure::FailureKind;
 use crate::model::passwords::Passwords;
 use crate::model::plan::Plan;
 use crate::model::secrets::{PlaceholderKey, Secrets};
@@ -103,32 +103,14 @@ async fn run(args: &ResumeArgs, task: Task) -> Exit {
 }
 
 async fn work(plan: Plan, secrets: Secrets, task: Task, output: &OutputArgs) -> Exit {
-    let id = plan.id.clone();
-    let journal = Folder::at(&plan.home).journal_path().display().to_string();
-    let link = match resume_local(plan, secrets, task) {
-        Ok(link) => link,
-        Err(failure) => {
-            if output.json {
-                out::print(&json::refusal(Some(&id), &failure.what).to_string());
-            }
-            out::complain(&failure.to_string());
-            return if failure.kind == FailureKind::Refused { Exit::Blocked } else { Exit::Failed };
-        }
+    let shown = Shown::of(&plan, output);
+    // Where an engine guards, its answer to this command comes after what the journal holds now.
+    let after_seq = Known::read(&plan.home).map_or(0, |known| known.run.seq);
+    let link = run_task(plan, secrets, task).await;
+    let (state, outcome) = match shown.result(link, Until::Answered { after_seq }, Hand::Holds).await {
+        Ok(result) => result,
+        Err(exit) => return exit,
     };
-    let (state, ended) = follow(link, output).await;
-    if output.json {
-        out::print(&json::document(&state, &id, None, ended.as_ref().err()).to_string());
-    }
-    let outcome = match ended {
-        Ok(outcome) => outcome,
-        Err(failure) => {
-            out::complain(&failure.to_string());
-            return Exit::Failed;
-        }
-    };
-    if !output.json {
-        out::print(&report::report(&state, outcome, &journal).join("\n"));
-    }
     match (task, outcome) {
         // It was to be closed, and is not.
         (Task::Finish(_), RunOutcome::Following) => Exit::Failed,

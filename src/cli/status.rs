@@ -2,18 +2,16 @@
 
 use super::args::{OutputArgs, ResumeArgs, StatusArgs};
 use super::connection::Env;
+use super::dead::obituary;
 use super::exit::Exit;
 use super::list::found;
-use super::plan::state_dir;
 use super::resume::{is_known, known};
 use super::{discovered, out, watch};
-use crate::link::status;
+use crate::link::{Known, status};
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::plan::{FORMAT, Method};
-use crate::model::run::Run;
 use crate::model::status::DatabaseStatus;
 use crate::model::units::{human_bytes, human_ms, printable, readable};
-use crate::store::{Folder, read_journal};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
@@ -34,7 +32,11 @@ pub(super) struct Told {
     pub(super) id: String,
     /// Where it is from, if not from here.
     pub(super) remark: Option<String>,
+    /// What is wrong with all of it.
+    pub(super) error: Option<String>,
     pub(super) databases: Vec<DatabaseStatus>,
+    /// What is left of an engine that died, and what to do.
+    pub(super) obituary: Vec<String>,
 }
 
 enum Asked {
@@ -64,9 +66,9 @@ async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
         (None, Some(places)) => Ok(Asked::Of(discovered::told(&places, env).await)),
         (None, None) => {
             let mut all = Vec::new();
-            for (id, run) in found(&state_dir(env)?)? {
-                if matches!(run.outcome, None | Some(RunOutcome::Following)) {
-                    all.push(one(&of_known(&id), env).await?);
+            for known in found(env)? {
+                if matches!(known.run.outcome, None | Some(RunOutcome::Following)) {
+                    all.push(one(&of_known(&known.id), env).await?);
                 }
             }
             Ok(Asked::Of(all))
@@ -76,16 +78,27 @@ async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
 
 async fn one(args: &ResumeArgs, env: &Env) -> Result<Told> {
     let (plan, secrets) = known(args, env)?;
-    let run = Run::fold(&read_journal(&Folder::at(&plan.home).journal_path())?);
-    let databases = status(&plan, &secrets, &run).await;
-    Ok(Told { id: plan.id, remark: None, databases })
+    let Some(known) = Known::read(&plan.home) else { bail!("the journal of {} is gone", plan.id) };
+    if let Some(why) = &known.damage {
+        bail!("{why}");
+    }
+    let mut databases = status(&plan, &secrets, &known.run).await;
+    if known.is_dead() {
+        let died = || Some("its engine died before it was worked through".to_owned());
+        databases.iter_mut().filter(|d| d.outcome.is_none()).for_each(|d| d.error = died());
+    }
+    let obituary = obituary(&known);
+    let remark = (!obituary.is_empty()).then(|| "its engine died".to_owned());
+    let refused = known.run.refused.as_ref().map(ToString::to_string);
+    let error = if databases.is_empty() { refused.or_else(|| obituary.first().cloned()) } else { refused };
+    Ok(Told { id: plan.id, remark, error, databases, obituary })
 }
 
 fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
     match (migrations, output.json) {
-        ([one], true) => out::print(&document(&one.id, &one.databases).to_string()),
+        ([one], true) => out::print(&document(one).to_string()),
         (several, true) => {
-            let all: Vec<_> = several.iter().map(|m| document(&m.id, &m.databases)).collect();
+            let all: Vec<_> = several.iter().map(document).collect();
             out::print(&json!({ "format": FORMAT, "migrations": all }).to_string());
         }
         ([], false) => {
@@ -93,11 +106,13 @@ fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
         }
         (several, false) => {
             for told in several {
-                out::print(&lines(&told.id, told.remark.as_deref(), &told.databases).join("\n"));
+                out::print(&lines(told).join("\n"));
+                told.obituary.iter().for_each(|line| out::print(line));
             }
         }
     }
-    let failed = migrations.iter().flat_map(|m| &m.databases).any(|d| word(d) == "failed");
+    let failed =
+        migrations.iter().any(|m| m.error.is_some() || m.databases.iter().any(|d| word(d) == "failed"));
     if failed { Exit::Failed } else { Exit::Done }
 }
 
@@ -119,38 +134,47 @@ fn method(method: Method) -> &'static str {
     }
 }
 
-pub(super) fn document(id: &str, databases: &[DatabaseStatus]) -> Value {
+pub(super) fn document(told: &Told) -> Value {
+    let databases = &told.databases;
     let detail: Vec<_> = databases
         .iter()
         .map(|d| {
             json!({
                 "dbname": d.database, "error": d.error, "method": method(d.method), "status": word(d),
                 "lag_bytes": d.lag_bytes, "lag_ms": d.lag_ms, "wal_kept_bytes": d.kept_bytes,
-                "tables_ready": d.tables_ready, "tables_not_ready": d.tables_not_ready,
+                "tables_ready": d.tables_ready, "tables_not_ready": d.tables_not_ready, "asked_at_ms": (d.at_ms > 0).then_some(d.at_ms),
             })
         })
         .collect();
     let whole = ["failed", "running", "syncing", "done"];
-    let status = whole.into_iter().find(|w| databases.iter().any(|d| word(d) == *w)).unwrap_or("done");
+    let of_databases = whole.into_iter().find(|w| databases.iter().any(|d| word(d) == *w));
+    // Where there is no database yet, nothing is done.
+    let status = if told.error.is_some() { "failed" } else { of_databases.unwrap_or("running") };
     let methods: Vec<_> = databases.iter().map(|d| method(d.method)).collect();
     let same = methods.windows(2).all(|pair| pair[0] == pair[1]);
-    let error = databases.iter().find_map(|d| d.error.clone());
-    json!({
+    let error = told.error.clone().or_else(|| databases.iter().find_map(|d| d.error.clone()));
+    let mut document = json!({
         "format": FORMAT,
-        "id": id,
+        "id": told.id,
         "migration": {
             "error": error,
             "method": if same { methods.first().copied().unwrap_or("") } else { "" },
             "status": status,
         },
         "migration_detail": detail,
-    })
+    });
+    if !told.obituary.is_empty() {
+        document["died"] = json!(told.obituary);
+    }
+    document
 }
 
-pub(super) fn lines(id: &str, remark: Option<&str>, databases: &[DatabaseStatus]) -> Vec<String> {
-    let remark = remark.map(|r| format!(" ({r})")).unwrap_or_default();
-    let mut lines = vec![format!("migration {id}{remark}")];
-    for d in databases {
+pub(super) fn lines(told: &Told) -> Vec<String> {
+    let remark = told.remark.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+    let error = told.error.as_ref().filter(|_| told.obituary.is_empty());
+    let error = error.map(|e| format!(": {}", printable(e))).unwrap_or_default();
+    let mut lines = vec![format!("migration {}{remark}{error}", told.id)];
+    for d in &told.databases {
         let mut parts = vec![word(d).to_owned()];
         if d.outcome == Some(DatabaseOutcome::Following) {
             let lag = d.lag_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);

@@ -3,13 +3,13 @@
 use super::args::{OutputArgs, ResumeArgs};
 use super::connection::Env;
 use super::exit::Exit;
-use super::follow::Signals;
 use super::lines::finding_line;
 use super::progress::Screen;
 use super::resume::known;
-use super::status::{document, lines};
+use super::signals::Signals;
+use super::status::{Told, document, lines};
 use super::{log, out};
-use crate::link::{Link, resume_local, status};
+use crate::link::{Engine, Known, Link, run_task, status};
 use crate::model::command::Command;
 use crate::model::event::{DatabaseOutcome, Event, RunOutcome};
 use crate::model::failure::{Failure, FailureKind};
@@ -46,12 +46,19 @@ impl Face {
     }
 
     fn tell(&mut self, databases: &[DatabaseStatus], news: &mut Vec<String>) {
-        let now = lines(&self.id, None, databases);
+        let told = Told {
+            id: self.id.clone(),
+            remark: None,
+            error: None,
+            databases: databases.to_vec(),
+            obituary: Vec::new(),
+        };
+        let now = lines(&told);
         match &mut self.screen {
             Some(screen) => screen.draw(news, &now),
             None if self.json => {
                 news.iter().for_each(|line| out::note(line));
-                out::print(&document(&self.id, databases).to_string());
+                out::print(&document(&told).to_string());
             }
             None => {
                 news.iter().for_each(|line| out::note(line));
@@ -71,8 +78,16 @@ pub(super) async fn run(args: &ResumeArgs, env: &Env) -> Result<Exit> {
     let _log = log::start(&logs, &args.output).ok();
     let mut face = Face::new(&plan.id, &args.output);
     let signals = Signals::new()?;
-    match resume_local(plan.clone(), secrets.clone(), Task::Watch) {
-        Ok(link) => Ok(guard(link, &mut face, signals).await),
+    let known = Known::read(&plan.home);
+    // One that is at work has a face of its own; how far it is, is asked of the servers.
+    let at_work = known.as_ref().is_some_and(|k| k.engine != Engine::Gone && !k.run.keeping);
+    let link = if at_work {
+        Err(Failure::refused("an engine is at work on it"))
+    } else {
+        run_task(plan.clone(), secrets.clone(), Task::Watch).await
+    };
+    match link {
+        Ok(link) => Ok(guard(link, known.map_or(0, |k| k.run.seq), &mut face, signals).await),
         // Another engine holds the migration: whatever it does, looking is allowed.
         Err(failure) if failure.kind == FailureKind::Refused => {
             out::note(&format!("pgpassage: {failure}; it is only looked at"));
@@ -85,19 +100,18 @@ pub(super) async fn run(args: &ResumeArgs, env: &Env) -> Result<Exit> {
     }
 }
 
-async fn guard(mut link: Link, face: &mut Face, mut signals: Signals) -> Exit {
+/// Tells how things stand, and what happens after `known_seq`. The guard is an engine here, or one that was there.
+async fn guard(mut link: Link, known_seq: u64, face: &mut Face, mut signals: Signals) -> Exit {
     let (mut run, mut news) = (Run::default(), Vec::new());
     let commands = link.commands();
-    let mut resumed = false;
     let mut tick = tokio::time::interval(face.interval());
     loop {
         tokio::select! {
             entry = link.next_entry() => match entry {
                 Some(entry) => {
                     run.apply(&entry);
-                    resumed |= matches!(entry.event, Event::Resumed { .. });
                     if let Event::Finding { finding } = &entry.event
-                        && resumed
+                        && entry.seq > known_seq
                     {
                         news.extend(finding_line(finding));
                     }
@@ -105,6 +119,9 @@ async fn guard(mut link: Link, face: &mut Face, mut signals: Signals) -> Exit {
                 None => break,
             },
             _ = signals.next() => {
+                if !link.is_here() {
+                    return Exit::Done;
+                }
                 commands.send(Command::Leave).await.ok();
                 break;
             }
@@ -136,12 +153,13 @@ fn ended(run: &Run, outcome: Result<RunOutcome, Failure>) -> Exit {
             Exit::Blocked
         }
         Ok(_) if run.databases.values().any(|d| d.outcome == Some(DatabaseOutcome::Following)) => Exit::Done,
-        Ok(_) => {
+        Ok(outcome) => {
             out::note("Nothing follows any more.");
             for (name, database) in &run.databases {
                 out::note(&format!("  {}: {}", crate::model::units::readable(name), database.message));
             }
-            Exit::Failed
+            // Closed in good order by a command from elsewhere, or lost.
+            if outcome == RunOutcome::Done { Exit::Done } else { Exit::Failed }
         }
     }
 }

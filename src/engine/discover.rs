@@ -2,6 +2,7 @@
 //! its folder. Looking changes nothing on either server.
 
 use super::checks::first_session;
+use super::replicate::remove::drop_theirs_or_ours;
 use super::replicate::subscribe::readiness;
 use super::sessions::settings;
 use crate::model::discovery::{Discovered, Discovery, Place};
@@ -15,7 +16,6 @@ use crate::pg::error::Error;
 use crate::pg::facts::databases;
 use crate::pg::facts::replication::objects::{publications, slots, subscriptions};
 use crate::pg::facts::replication::progress::of_slot;
-use crate::pg::statement::replication::subscription::{disable, drop as drop_subscription, forget_slot};
 use crate::pg::statement::replication::{drop_publication, drop_slot};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -84,7 +84,11 @@ async fn remove(server: &Server, object: &ServerObject) -> Result<(), Failure> {
     let session = server.connect(&database, &settings(object.side, OLDEST)).await?;
     let statements = match object.kind {
         ObjectKind::Subscription => {
-            vec![disable(&object.name), forget_slot(&object.name), drop_subscription(&object.name)]
+            let all = subscriptions(&session, &object.name).await?;
+            let Some(found) = all.iter().find(|s| s.name == object.name && s.database == database) else {
+                return Ok(());
+            };
+            return Ok(drop_theirs_or_ours(&session, found).await?);
         }
         // An active one is refused by the server, and rightly: somebody reads from it.
         ObjectKind::Slot => vec![drop_slot(&object.name)],

@@ -1,5 +1,6 @@
 //! How a migration stands, asked of both servers. Changes nothing on either.
 
+use super::emit::now_ms;
 use super::replicate::names_for;
 use super::replicate::subscribe::readiness;
 use super::sessions::settings;
@@ -55,6 +56,7 @@ async fn ask(
             if progress.health.is_lost() {
                 status.error = Some("the source has given up the replication slot: start over".to_owned());
             }
+            status.at_ms = now_ms();
             status.lag_bytes = progress.lag_bytes;
             status.lag_ms = progress.sender.as_ref().and_then(|s| s.replay_lag_ms);
             status.kept_bytes = progress.retained_bytes;

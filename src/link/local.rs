@@ -1,28 +1,57 @@
 //! An engine in this very process.
 
 use super::Link;
-use crate::engine;
+use super::place::Socket;
+use super::serve::host;
+use crate::engine::{self, Handle};
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
 use crate::model::secrets::Secrets;
 use crate::model::task::{Stay, Task};
-
-/// Starts an engine here for a later command on a migration that exists.
-///
-/// # Errors
-/// As [`start_local`].
-pub fn resume_local(plan: Plan, secrets: Secrets, task: Task) -> Result<Link, Failure> {
-    Ok(link(engine::resume(plan, secrets, task)?))
-}
-
-fn link(handle: engine::Handle) -> Link {
-    Link { entries: handle.entries, gauges: handle.gauges, commands: handle.commands, ended: handle.ended }
-}
+use crate::store::Folder;
 
 /// Starts an engine here. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// When the migration's folder cannot be used, or another engine works on it.
 pub fn start_local(plan: Plan, secrets: Secrets, stay: Stay) -> Result<Link, Failure> {
-    Ok(link(engine::start(plan, secrets, stay)?))
+    let folder = Folder::at(&plan.home);
+    hosted(folder, || engine::start(plan, secrets, stay))
+}
+
+/// Starts an engine here for a later command on a migration that exists.
+///
+/// # Errors
+/// As [`start_local`].
+pub fn resume_local(plan: Plan, secrets: Secrets, task: Task) -> Result<Link, Failure> {
+    let folder = Folder::at(&plan.home);
+    hosted(folder, || engine::resume(plan, secrets, task))
+}
+
+/// Other faces may join; where the disk takes no socket, this one is enough.
+fn hosted(folder: Folder, start: impl FnOnce() -> Result<Handle, Failure>) -> Result<Link, Failure> {
+    let socket = Socket::bind(&folder);
+    let handle = start()?;
+    let published = socket.and_then(|socket| socket.publish().map(|()| socket));
+    if let Err(error) = &published {
+        tracing::warn!("no other window can join: {}: {error}", folder.socket_path().display());
+    }
+    Ok(host(handle, folder, published.ok()))
+}
+
+/// As [`start_local`], for an engine that nobody could watch or stop without a socket.
+///
+/// # Errors
+/// As [`start_local`], and where the disk takes no socket.
+pub(super) fn start_reachable(plan: Plan, secrets: Secrets, stay: Stay) -> Result<Link, Failure> {
+    let folder = Folder::at(&plan.home);
+    let refused = |error: std::io::Error| {
+        Failure::local(format!("no window could join: {}: {error}", folder.socket_path().display()))
+            .advise("put the state folder (XDG_STATE_HOME) on a local disk, or use --foreground")
+    };
+    let socket = Socket::bind(&folder).map_err(refused)?;
+    let handle = engine::start(plan, secrets, stay)?;
+    // In a folder that has taken this very file under another name.
+    socket.publish().map_err(refused)?;
+    Ok(host(handle, folder, Some(socket)))
 }

@@ -1,9 +1,28 @@
 //! The wire between a face and an engine. Every face talks to the engine through a [`Link`], wherever it runs.
+//!
+//! An engine lives in this process ([`start_local`]) or in one of its own ([`start_detached`]), and either way listens on a socket in the
+//! migration's folder, so that other faces can join ([`attach`], [`look`]).
 
+mod detach;
+mod face;
+mod frame;
+mod handover;
+mod known;
 mod local;
+mod place;
+mod serve;
+mod task;
+#[cfg(test)]
+mod tests;
 
 pub use crate::engine::{discover, remove_discovered, status};
+pub use detach::{ENGINE_VERB, become_engine, begin, report, start_detached, start_detached_logging};
+pub use face::{attach, attach_as, look};
+pub use frame::Rights;
+pub use handover::{Detail, Logging, Order};
+pub use known::{Engine, Known, migrations};
 pub use local::{resume_local, start_local};
+pub use task::run_task;
 
 use crate::model::command::Command;
 use crate::model::event::{Entry, RunOutcome};
@@ -12,19 +31,35 @@ use crate::model::gauges::Gauges;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-/// A face's end of the wire.
+/// A face's end of the wire. Dropping it leaves an engine that lives elsewhere as it is.
 #[derive(Debug)]
 pub struct Link {
-    entries: mpsc::UnboundedReceiver<Entry>,
+    entries: Entries,
     gauges: watch::Receiver<Gauges>,
     commands: mpsc::Sender<Command>,
     ended: JoinHandle<Result<RunOutcome, Failure>>,
 }
 
+#[derive(Debug)]
+enum Entries {
+    /// From an engine in this process, which never waits.
+    Here(mpsc::UnboundedReceiver<Entry>),
+    /// By the socket; what is not read waits in the journal.
+    There(mpsc::Receiver<Entry>),
+}
+
 impl Link {
-    /// The next entry; `None` once the engine has ended and everything has been read.
+    /// The next entry; `None` once the engine has ended and everything has been read. May be dropped and asked again.
     pub async fn next_entry(&mut self) -> Option<Entry> {
-        self.entries.recv().await
+        match &mut self.entries {
+            Entries::Here(entries) => entries.recv().await,
+            Entries::There(entries) => entries.recv().await,
+        }
+    }
+
+    /// Whether the engine is in this process, and ends with it.
+    pub fn is_here(&self) -> bool {
+        matches!(self.entries, Entries::Here(_))
     }
 
     /// The latest values. Cheap; may be asked at any time.
@@ -32,7 +67,7 @@ impl Link {
         self.gauges.borrow().clone()
     }
 
-    /// Where commands go; a face may hold it apart from the link.
+    /// Where commands go; a face may hold it apart from the link. Of a face that only looks, it is closed.
     pub fn commands(&self) -> mpsc::Sender<Command> {
         self.commands.clone()
     }
@@ -43,9 +78,10 @@ impl Link {
     /// When the engine could not keep its journal, or died.
     pub async fn outcome(self) -> Result<RunOutcome, Failure> {
         drop(self.commands);
-        match self.ended.await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Failure::local("the engine died; its log says where")),
-        }
+        self.ended.await.unwrap_or_else(|_| Err(died()))
     }
+}
+
+fn died() -> Failure {
+    Failure::local("the engine died; its log says where")
 }

@@ -16,7 +16,8 @@ pub struct TablePattern {
 }
 
 impl TablePattern {
-    fn matches(&self, database: &str, table: &TableName) -> bool {
+    /// Whether this table of that database is meant.
+    pub fn matches(&self, database: &str, table: &TableName) -> bool {
         self.applies_to(database)
             && self.schema.as_ref().is_none_or(|s| *s == table.schema)
             && self.table == table.name

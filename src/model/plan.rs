@@ -1,7 +1,8 @@
 //! What was asked: the two servers, what is to be moved, and how. No secrets, so it may lie on disk.
 
 use super::endpoint::Endpoint;
-use super::filter::TableScope;
+use super::filter::{TablePattern, TableScope};
+use super::units::TableName;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -138,6 +139,9 @@ pub enum IdentityPolicy {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReplicationPlan {
     pub identity: IdentityPolicy,
+    /// The same for tables by name; of several that mean a table the last one counts.
+    #[serde(default)]
+    pub identity_by_table: Vec<(TablePattern, IdentityPolicy)>,
     /// The source as the target reaches it, where that is another address than ours. No secrets.
     #[serde(default)]
     pub source_for_target: Option<Endpoint>,
@@ -153,6 +157,14 @@ pub struct ReplicationPlan {
     /// Databases' names do not appear in the names of our objects.
     #[serde(default)]
     pub mangle: bool,
+}
+
+impl ReplicationPlan {
+    /// What is done about this table, where nothing tells its rows apart.
+    pub fn identity_for(&self, database: &str, table: &TableName) -> IdentityPolicy {
+        let named = self.identity_by_table.iter().rev().find(|(pattern, _)| pattern.matches(database, table));
+        named.map_or(self.identity, |(_, policy)| *policy)
+    }
 }
 
 /// What to do where the target holds something already.

@@ -41,6 +41,8 @@ pub struct Run {
     pub outcome: Option<RunOutcome>,
     /// What comes after the last database, roles' settings, was worked through.
     pub settings_ended: bool,
+    /// The engine has nothing to do any more but to guard what follows.
+    pub keeping: bool,
     pub ledger: BTreeMap<String, LedgerLine>,
 }
 
@@ -102,6 +104,7 @@ impl Run {
         match &entry.event {
             Event::Resumed { pid, .. } => {
                 self.pid = *pid;
+                self.keeping = false;
                 self.outcome = None;
                 self.stopping = None;
                 self.refused = None;
@@ -132,7 +135,11 @@ impl Run {
                 self.roles.insert(role.clone(), settled);
             }
             Event::Stopping { because } => self.stopping = Some(*because),
-            Event::Ended { outcome } => self.outcome = Some(*outcome),
+            Event::Keeping => self.keeping = true,
+            Event::Ended { outcome } => {
+                self.keeping = false;
+                self.outcome = Some(*outcome);
+            }
             event => self.apply_to_database(entry.at_ms, event),
         }
     }

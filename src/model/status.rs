@@ -23,6 +23,9 @@ pub struct DatabaseStatus {
     pub safe_bytes: Option<u64>,
     pub tables_ready: u64,
     pub tables_not_ready: u64,
+    /// When the source was asked, in Unix milliseconds; 0 where it was not.
+    #[serde(default)]
+    pub at_ms: u64,
 }
 
 impl Default for DatabaseStatus {
@@ -39,6 +42,7 @@ impl Default for DatabaseStatus {
             safe_bytes: None,
             tables_ready: 0,
             tables_not_ready: 0,
+            at_ms: 0,
         }
     }
 }

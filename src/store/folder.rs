@@ -3,12 +3,16 @@
 use super::StoreError;
 use crate::model::plan::Plan;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Ids become part of names of slots and publications, where a-z, 0-9 and _ are legal and 63 bytes are all there is.
 const MAX_ID: usize = 20;
+/// How often a lock that is taken is tried again, and after how long.
+const LOOKS: u32 = 4;
+const LOOK: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Clone)]
 pub struct Folder {
@@ -49,11 +53,50 @@ impl Folder {
         self.path.join("log")
     }
 
+    /// Where the engine that works on this migration listens.
+    pub fn socket_path(&self) -> PathBuf {
+        self.path.join("socket")
+    }
+
+    /// The pid of the engine that holds the lock, if one does; 0 while it has not written it down yet.
+    ///
+    /// # Errors
+    /// When the lock file cannot be read.
+    pub fn holder(&self) -> Result<Option<u32>, StoreError> {
+        let path = self.path.join("lock");
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::Io { path, error }),
+        };
+        // Shared, so that those who look do not take one another for an engine; given back at once.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                file.read_to_string(&mut pid).map_err(StoreError::io(&path))?;
+                Ok(Some(pid.trim().parse().unwrap_or(0)))
+            }
+            Err(TryLockError::Error(error)) => Err(StoreError::Io { path, error }),
+        }
+    }
+
     /// Takes the lock, or says who has it.
     ///
     /// # Errors
     /// [`StoreError::Busy`] with the other engine's pid.
     pub fn lock(&self) -> Result<Locked, StoreError> {
+        // Somebody who only looks (see `holder`) has it for a moment.
+        for _ in 0..LOOKS {
+            match self.try_lock() {
+                Err(StoreError::Busy { .. }) => std::thread::sleep(LOOK),
+                other => return other,
+            }
+        }
+        self.try_lock()
+    }
+
+    fn try_lock(&self) -> Result<Locked, StoreError> {
         let path = self.path.join("lock");
         let mut file = OpenOptions::new()
             .read(true)
@@ -137,8 +180,31 @@ mod tests {
             Err(StoreError::Busy { pid }) => assert_eq!(pid, std::process::id().to_string()),
             other => panic!("expected Busy, got {other:?}"),
         }
+        assert_eq!(folder.holder().unwrap(), Some(std::process::id()));
         drop(held);
+        assert_eq!(folder.holder().unwrap(), None);
         folder.lock().unwrap();
+    }
+
+    #[test]
+    fn who_only_looks_is_in_nobodys_way() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = Folder::create(state.path(), "abc").unwrap();
+        assert_eq!(folder.holder().unwrap(), None);
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                        folder.holder().unwrap();
+                        std::thread::sleep(Duration::from_micros(100));
+                    }
+                });
+            }
+            let taken = (0..50).map(|_| folder.lock().map(drop)).collect::<Result<Vec<_>, _>>();
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            taken.unwrap();
+        });
     }
 
     #[test]

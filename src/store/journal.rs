@@ -31,7 +31,8 @@ impl Journal {
             .mode(0o600)
             .open(path)
             .map_err(StoreError::io(path))?;
-        let (entries, good_bytes) = read(&file, path)?;
+        let mut entries = Vec::new();
+        let good_bytes = read(&file, path, &mut entries)?;
         file.set_len(good_bytes).map_err(StoreError::io(path))?;
         file.seek(SeekFrom::End(0)).map_err(StoreError::io(path))?;
         Ok((Journal { file, path: path.to_owned() }, entries))
@@ -58,21 +59,30 @@ impl Journal {
 /// # Errors
 /// When it cannot be read, or is damaged before its last line.
 pub fn read_journal(path: &Path) -> Result<Vec<Entry>, StoreError> {
-    let file = File::open(path).map_err(StoreError::io(path))?;
-    read(&file, path).map(|(entries, _)| entries)
+    match salvage_journal(path) {
+        (entries, None) => Ok(entries),
+        (_, Some(error)) => Err(error),
+    }
 }
 
-/// The entries, and the length of the part of the file that they make up.
-fn read(file: &File, path: &Path) -> Result<(Vec<Entry>, u64), StoreError> {
-    let mut reader = BufReader::new(file);
+/// The entries up to where a journal can be read, and why not beyond that.
+pub fn salvage_journal(path: &Path) -> (Vec<Entry>, Option<StoreError>) {
     let mut entries = Vec::new();
+    let file = File::open(path).map_err(StoreError::io(path));
+    let error = file.and_then(|file| read(&file, path, &mut entries)).err();
+    (entries, error)
+}
+
+/// Collects the entries and returns the length of the part of the file that they make up.
+fn read(file: &File, path: &Path, entries: &mut Vec<Entry>) -> Result<u64, StoreError> {
+    let mut reader = BufReader::new(file);
     let mut good_bytes = 0;
     let mut line = Vec::new();
     loop {
         line.clear();
         let length = reader.read_until(b'\n', &mut line).map_err(StoreError::io(path))?;
         if length == 0 || line.last() != Some(&b'\n') {
-            return Ok((entries, good_bytes));
+            return Ok(good_bytes);
         }
         match serde_json::from_slice::<Entry>(&line) {
             Ok(entry) => entries.push(entry),
@@ -80,7 +90,7 @@ fn read(file: &File, path: &Path) -> Result<(Vec<Entry>, u64), StoreError> {
                 // Blocks of one write may reach the disk in any order: a broken last line can end in a newline.
                 let mut rest = Vec::new();
                 if reader.read_until(b'\n', &mut rest).map_err(StoreError::io(path))? == 0 {
-                    return Ok((entries, good_bytes));
+                    return Ok(good_bytes);
                 }
                 let line = entries.len() as u64 + 1;
                 return Err(StoreError::Damaged { path: path.to_owned(), line, why: error.to_string() });

@@ -1,12 +1,15 @@
 //! The disk: one private folder per migration with its plan, its journal and its lock.
 //!
-//! `<state>/pgpassage/<id>/` (0700): `plan.json` (no secrets), `journal` (one entry a line), `log`, `lock`.
+//! `<state>/pgpassage/<id>/` (0700): `plan.json` (no secrets), `journal` (one entry a line), `log`, `lock`,
+//! and while an engine listens its `socket`.
 
 mod folder;
 mod journal;
+mod tail;
 
 pub use folder::{Folder, Locked, new_id};
-pub use journal::{Journal, read_journal};
+pub use journal::{Journal, read_journal, salvage_journal};
+pub use tail::Tail;
 
 use std::io;
 use std::path::PathBuf;

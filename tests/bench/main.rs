@@ -1,5 +1,6 @@
 //! How long a migration takes, side by side with the tools that are there. `make bench`, or
-//! `cargo bench -- wide mixed --rounds 3`.
+//! `cargo bench -- wide mixed --rounds 3`; with the word `follow` the time until the target follows, side by side with the
+//! servers' own initial copy.
 //!
 //! Each tool in turn moves the same database into an empty one, alternating, so that whatever else the machine does
 //! hits all alike; the median of the rounds counts. Servers run with fsync off: what is measured is work, not disks.
@@ -56,6 +57,12 @@ const TOOLS: [Tool; 4] = [
     Tool { name: "pgcopydb clone", run: pgcopydb },
 ];
 
+/// Ways to have the database followed; the reference is the second of them too.
+const FOLLOWERS: [Tool; 2] = [
+    Tool { name: "pgpassage, until it follows", run: ours_following },
+    Tool { name: "CREATE SUBSCRIPTION, copy_data = true", run: subscription },
+];
+
 /// What a run took.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
@@ -81,12 +88,14 @@ fn main() {
         let named: Vec<_> = DATA_SETS.iter().filter(|s| arguments.iter().any(|a| a == s.name)).collect();
         named.is_empty() || named.iter().any(|s| s.name == set.name)
     };
+    let follow = arguments.iter().any(|a| a == "follow");
     for set in DATA_SETS.iter().filter(chosen) {
-        measure(set, rounds.unwrap_or(3));
+        let tools = if follow { &FOLLOWERS[..] } else { &TOOLS[..set.tools] };
+        measure(set, tools, rounds.unwrap_or(3));
     }
 }
 
-fn measure(set: &DataSet, rounds: usize) {
+fn measure(set: &DataSet, tools: &[Tool], rounds: usize) {
     let bin = find_server_binaries(None, None).unwrap();
     let start = || {
         let options = ClusterOptions::new(&bin)
@@ -105,10 +114,10 @@ fn measure(set: &DataSet, rounds: usize) {
     let size =
         bench.source.psql("postgres", &format!("SELECT pg_size_pretty(pg_database_size('{DATABASE}'))"));
     println!("\n{}: {}, {}", set.name, set.what, size.unwrap().trim());
-    let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); TOOLS.len()];
+    let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); tools.len()];
     let mut runs = 0;
     for _ in 0..rounds {
-        for (tool, costs) in TOOLS.iter().zip(&mut costs).take(set.tools) {
+        for (tool, costs) in tools.iter().zip(&mut costs) {
             bench.target.psql("postgres", "CHECKPOINT").unwrap();
             // What the one before has written must not be written out during the next one's time.
             timed(&mut shell("sync"));
@@ -122,17 +131,17 @@ fn measure(set: &DataSet, rounds: usize) {
             }
         }
     }
-    report(&mut costs);
+    report(tools, &mut costs);
 }
 
-fn report(costs: &mut [Vec<Cost>]) {
+fn report(tools: &[Tool], costs: &mut [Vec<Cost>]) {
     let mut medians = Vec::new();
     for costs in costs {
         costs.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
         medians.push(costs.get(costs.len() / 2).copied());
     }
     let reference = medians[1].map(|cost| cost.seconds);
-    for (tool, median) in TOOLS.iter().zip(&medians) {
+    for (tool, median) in tools.iter().zip(&medians) {
         match (median, reference) {
             (Some(cost), Some(reference)) => {
                 println!("  {:<34} {:>7.1} s   {:.2}", tool.name, cost.seconds, cost.seconds / reference);
@@ -211,10 +220,45 @@ fn memory_mb(pid: u32) -> Option<f64> {
 fn ours(bench: &Bench) -> Option<Cost> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pgpassage"));
     command
-        .args(["migrate", "--quiet", "--database", DATABASE])
+        .args(["migrate", "--quiet", "--database", DATABASE, "--force-method", "dump"])
         .args(["-s", &bench.source.uri("postgres"), "-t", &bench.target.uri("postgres")])
         .env("XDG_STATE_HOME", bench.scratch.path());
     Some(watched(bench, &mut command))
+}
+
+/// The time of `migrate`; the connection is given up afterwards, outside of it.
+fn ours_following(bench: &Bench) -> Option<Cost> {
+    let id =
+        format!("r{}", bench.target.psql("postgres", "SELECT count(*) FROM pg_database").unwrap().trim());
+    let (source, target) = (bench.source.uri("postgres"), bench.target.uri("postgres"));
+    let program = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pgpassage"));
+        command.args(words).args(["-s", &source, "-t", &target]).env("XDG_STATE_HOME", bench.scratch.path());
+        command
+    };
+    let how = ["--force-method", "replication", "--replica-identity", "full", "--migration-id", &id];
+    let words = [["migrate", "--quiet", "--database", DATABASE].as_slice(), &how].concat();
+    let cost = watched(bench, &mut program(&words));
+    timed(&mut program(&["stop", &id]));
+    Some(cost)
+}
+
+/// The servers' own way: the schema with its indexes first, then every table by the subscription's workers.
+fn subscription(bench: &Bench) -> Option<Cost> {
+    let (bin, source, target) = (bench.bin.display(), bench.source.uri(DATABASE), bench.target.uri(DATABASE));
+    bench.source.psql(DATABASE, "CREATE PUBLICATION plain FOR ALL TABLES").unwrap();
+    let ready = "SELECT count(*) > 0 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel";
+    let script = format!(
+        "{bin}/psql -q '{}' -c 'CREATE DATABASE {DATABASE}'; \
+         {bin}/pg_dump -s --no-publications '{source}' | {bin}/psql -q '{target}' > /dev/null; \
+         {bin}/psql -q '{target}' -c \"CREATE SUBSCRIPTION plain CONNECTION '{source}' PUBLICATION plain\"; \
+         until [ \"$({bin}/psql -Atq '{target}' -c \"{ready}\")\" = t ]; do sleep 0.1; done",
+        bench.target.uri("postgres")
+    );
+    let cost = timed(&mut shell(&script));
+    bench.target.psql(DATABASE, "DROP SUBSCRIPTION plain").unwrap();
+    bench.source.psql(DATABASE, "DROP PUBLICATION plain").unwrap();
+    Some(cost)
 }
 
 fn shell(script: &str) -> Command {

@@ -149,8 +149,7 @@ fn mistakes_on_the_command_line_end_with_2_and_leave_nothing() {
     let shared = format!("--role-passwords={}", file.display());
     let only_continuous = |flag: &str| {
         format!(
-            "{flag} is for continuous migration: add --force-method replication; without it the migration is a \
-             one-time snapshot (--force-method dump)"
+            "{flag} is for continuous migration, and --force-method dump is a one-time snapshot: leave out one of them"
         )
     };
     let both = ["-s", source.as_str(), "-t", target.as_str()];
@@ -408,8 +407,10 @@ fn a_second_engine_is_told_the_firsts_pid() {
     crate::common::eventually(&pair.source, "shop", waits, "1");
 
     let ran = pair.program(&arguments);
+    let pid = pair.program(&["list", "--json"]).json[0]["engine_pid"].as_u64().unwrap();
+    assert_ne!(pid, u64::from(first.id()));
     let sentence =
-        format!("another engine works on this migration (pid {}); wait for it or stop it first", first.id());
+        format!("another engine works on this migration (pid {pid}); wait for it or stop it first");
     assert_refused(&ran, 1, &sentence);
     assert_eq!(ran.json["id"], "mine");
 

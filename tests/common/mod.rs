@@ -3,6 +3,8 @@
 pub(crate) mod compare;
 
 use pgpassage::demo::cluster::{Cluster, ClusterOptions, find_server_binaries};
+use pgpassage::link::{Engine, migrations};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -79,7 +81,7 @@ impl Pair {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     collect(&path, text);
-                } else {
+                } else if path.is_file() {
                     text.push_str(&String::from_utf8_lossy(&std::fs::read(&path).unwrap()));
                 }
             }
@@ -95,6 +97,26 @@ impl Pair {
 
     pub(crate) fn compare_database(&self, database: &str) -> Vec<compare::Difference> {
         compare::compare_database(&conn(&self.source), &conn(&self.target), database)
+    }
+}
+
+/// An engine outlives who started it, and would go on looking for servers that are gone.
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.kill_engines();
+    }
+}
+
+impl Pair {
+    pub(crate) fn kill_engines(&self) {
+        for known in migrations(&self.state.path().join("pgpassage")).unwrap_or_default() {
+            if let Engine::Alive { pid } = known.engine
+                && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
+            {
+                // It may have ended meanwhile.
+                kill_process(pid, Signal::KILL).ok();
+            }
+        }
     }
 }
 

@@ -6,12 +6,12 @@ use crate::pair;
 use crate::traffic::{Load, Traffic};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
 
-fn replicate(pair: &Pair, further: &[&str]) -> Ran {
+pub(crate) fn replicate(pair: &Pair, further: &[&str]) -> Ran {
     let arguments = ["--force-method", "replication", "--database", "postgres", "--migration-id", "follow"];
     pair.migrate(&[&arguments, further].concat())
 }
 
-fn later(pair: &Pair, verb: &str, further: &[&str]) -> Ran {
+pub(crate) fn later(pair: &Pair, verb: &str, further: &[&str]) -> Ran {
     let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
     pair.program(&[&[verb, "follow", "-s", &source, "-t", &target, "--json"], further].concat())
 }
@@ -126,7 +126,7 @@ fn stop_leaves_the_copy_and_nothing_else() {
 }
 
 /// A table whose rows take their time on the target.
-fn make_slow(pair: &Pair) {
+pub(crate) fn make_slow(pair: &Pair) {
     let sql = "CREATE FUNCTION wait(i int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN \
                IF (pg_catalog.pg_stat_file('slow', true)).size IS NOT NULL THEN PERFORM pg_catalog.pg_sleep(0.05); END IF; \
                RETURN true; END $$; \
@@ -229,6 +229,7 @@ fn clean_removes_what_a_killed_run_left() {
         "--migration-id",
         "follow",
         "--json",
+        "--foreground",
     ];
     let mut child = pair.start(&arguments, &[]);
     let copying =

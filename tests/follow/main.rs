@@ -22,8 +22,11 @@ mod traffic;
 mod aiven;
 mod catalogs;
 mod engine;
+mod guards;
+mod kills;
 mod load;
 mod network;
+mod rights;
 
 use common::{Pair, server_binaries};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};

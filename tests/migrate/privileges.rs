@@ -60,7 +60,8 @@ fn what_may_not_be_read_is_named() {
         .unwrap();
     // It is said before anything is begun; whoever leaves that check out meets it on the way.
     let ran = migrate_as(&pair, "mover", "postgres");
-    let refused = "database shop: the source's user may not read 1 object, sequence s.orders_id_seq among them";
+    let refused =
+        "database shop: the source's user may not read 1 object, sequence s.orders_id_seq among them";
     assert_eq!((ran.code, ran.error()), (1, refused));
     let migrate_as = |pair: &Pair, source: &str, target: &str| {
         let (source, target) =

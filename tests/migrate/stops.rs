@@ -37,13 +37,17 @@ fn assert_left_alone(cluster: &Cluster, within: Duration) {
 
 /// A migration of the database `held` that waits in its COPY.
 fn in_mid_copy(pair: &Pair) -> (Gate, Child) {
+    in_mid_copy_with(pair, &[])
+}
+
+fn in_mid_copy_with(pair: &Pair, further: &[&str]) -> (Gate, Child) {
     let there = ask(&pair.source, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'held'");
     if there == "0" {
         make_gated(&pair.source, "held");
     }
     ask(&pair.target, "postgres", "DROP DATABASE IF EXISTS held");
     let gate = Gate::close(&pair.target);
-    let child = start(pair, &["--database", "held"]);
+    let child = start(pair, &[&["--database", "held"], further].concat());
     wait_for_copy(&pair.target);
     (gate, child)
 }
@@ -172,7 +176,7 @@ fn a_second_ctrl_c_does_not_wait_for_a_server_that_hangs() {
 #[test]
 fn kill_minus_nine_leaves_no_session_and_a_journal_that_loads() {
     let pair = Pair::new();
-    let (gate, child) = in_mid_copy(&pair);
+    let (gate, child) = in_mid_copy_with(&pair, &["--foreground"]);
     signal(&child, Signal::KILL);
     assert_eq!(finish(child).code, 137);
     assert_left_alone(&pair.source, Duration::from_secs(5));

@@ -48,7 +48,7 @@ impl Asking<'_> {
 
     async fn database(&self, mut candidate: Candidate) -> Wanted {
         if let Some(failure) = candidate.blocked.clone() {
-            return Wanted { candidate, source: Err(failure), target: None };
+            return Wanted { candidate, source: Err(failure), target: None, subscribes: Ok(()) };
         }
         let there = candidate.on_target.as_ref().map(|database| database.name.clone());
         let (source, target) = tokio::join!(self.on_source(&mut candidate), async {
@@ -57,7 +57,7 @@ impl Asking<'_> {
                 None => None,
             }
         });
-        Wanted { candidate, source, target }
+        Wanted { candidate, source, target, subscribes: Ok(()) }
     }
 
     /// # Errors
@@ -96,8 +96,10 @@ impl Asking<'_> {
     async fn for_replication(&self, s: &Session, name: &str, found: &mut InDatabase) {
         let version = self.source.facts.version;
         let tables = known(s, survey::tables(s, self.plan)).await;
-        let judged = tables.clone().map(|tables| survey::judge(tables, self.plan, name, version).map(drop));
-        found.survey = Some(judged);
+        found.survey = Some(match tables.clone() {
+            Ok(tables) => known(s, survey::survey_of(s, tables, self.plan, (name, version))).await,
+            Err(missing) => Err(missing),
+        });
         found.tables = Some(tables);
         if self.depth == Depth::Blockers {
             return;

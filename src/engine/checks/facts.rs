@@ -2,6 +2,8 @@
 
 use super::provider::Provider;
 use crate::engine::database::Candidate;
+use crate::engine::replicate::means::Subscriber;
+use crate::engine::replicate::survey::Survey;
 use crate::model::endpoint::HostSpec;
 use crate::model::failure::Failure;
 use crate::model::units::{ServerVersion, Side, TableName};
@@ -110,6 +112,8 @@ pub(crate) struct Wanted {
     pub(crate) source: Result<InDatabase, Failure>,
     /// What the database of this name on the target holds, where there is one.
     pub(crate) target: Option<Result<InDatabase, Failure>>,
+    /// Whether a subscription can be made in it, where that depends on the database.
+    pub(crate) subscribes: Result<(), Failure>,
 }
 
 impl Wanted {
@@ -146,7 +150,7 @@ pub(crate) struct InDatabase {
     /// Our user may create schemas in it.
     pub(crate) creates: Option<Known<bool>>,
     /// Why it cannot be followed, as the migration itself judges.
-    pub(crate) survey: Option<Known<Result<(), Failure>>>,
+    pub(crate) survey: Option<Known<Result<Survey, Failure>>>,
 }
 
 impl InDatabase {
@@ -175,7 +179,7 @@ pub(crate) struct Probes {
     pub(crate) slot: SlotProbe,
     /// Whether both servers can replicate at all, as the migration itself judges; this dials the source from the target
     /// where the target's log can be kept free of the password.
-    pub(crate) means: Result<(), Failure>,
+    pub(crate) means: Result<Subscriber, Failure>,
     /// Log that the source writes.
     pub(crate) wal_bytes_per_s: Known<u64>,
     /// Bytes free for the target's data, where that can be told.

@@ -7,7 +7,7 @@ use super::tell::{Told, tell, tell_unreachable};
 use super::{judge, probe, verdict};
 use crate::engine::database::Candidate;
 use crate::engine::emit::Emitter;
-use crate::engine::replicate::means;
+use crate::engine::replicate::means::{self, Subscriber};
 use crate::engine::sessions::base;
 use crate::model::endpoint::Endpoint;
 use crate::model::event::{Event, ServerSummary};
@@ -124,13 +124,38 @@ async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Fact
         tool: tool.map_err(|e| e.to_string()),
         databases,
         left_out,
-        probes: Probes { slot: tried.0, means: Ok(()), wal_bytes_per_s: tried.1, target_free_bytes: free },
+        probes: Probes {
+            slot: tried.0,
+            means: Ok(Subscriber::OurUser),
+            wal_bytes_per_s: tried.1,
+            target_free_bytes: free,
+        },
     };
     if continuous {
         let wanted = u32::try_from(facts.count()).unwrap_or(u32::MAX);
         facts.probes.means = means::judge(plan, source, target, wanted).await;
+        if matches!(facts.probes.means, Ok(Subscriber::Extension)) {
+            by_extension(target, &mut facts.databases).await;
+        }
     }
     Ok(facts)
+}
+
+/// Whether aiven_extras can subscribe, which each database has to have for itself.
+async fn by_extension(target: &Reached, databases: &mut [Wanted]) {
+    for wanted in databases.iter_mut().filter(|w| w.source.is_ok()) {
+        let asked = means::extension_subscribes(target, &wanted.candidate.facts.name).await;
+        let survey =
+            wanted.source.as_ref().ok().and_then(|s| s.survey.as_ref()?.as_ref().ok()?.as_ref().ok());
+        wanted.subscribes = match asked {
+            Ok(Ok(())) if survey.is_some_and(|survey| !survey.inserts.is_empty()) => Err(Failure::refused(
+                "tables of which only new rows are published need a second publication, and aiven_extras subscribes to one",
+            )
+            .advise("choose --replica-identity skip for them")),
+            Ok(judged) => judged,
+            Err(failure) => Err(failure),
+        };
+    }
 }
 
 fn data_directory(target: &SideFacts) -> Option<&str> {
@@ -205,12 +230,16 @@ pub(crate) async fn first_session(server: &Server) -> Result<(Session, String), 
 ///
 /// # Errors
 /// Where the migration is not to start then.
-fn replicable(plan: &Plan, means: Result<(), Failure>, databases: &mut [Wanted]) -> Result<(), Failure> {
+fn replicable(
+    plan: &Plan,
+    means: Result<Subscriber, Failure>,
+    databases: &mut [Wanted],
+) -> Result<(), Failure> {
     if let (MethodPolicy::Replication, Err(failure)) = (plan.method, &means) {
         return Err(failure.clone().while_doing(judge::NOT_CONTINUOUS));
     }
     for wanted in databases.iter_mut().filter(|w| w.candidate.blocked.is_none()) {
-        let judged = means.clone().and_then(|()| followable(wanted));
+        let judged = means.clone().and_then(|_| followable(wanted));
         if let Err(failure) = judged {
             judge::not_continuous(plan, &mut wanted.candidate, failure)?;
         }
@@ -227,8 +256,8 @@ pub(super) fn followable(wanted: &Wanted) -> Result<(), Failure> {
     }
     let survey = wanted.source.as_ref().map_err(Clone::clone)?.survey.as_ref();
     match survey {
-        Some(Ok(judged)) => judged.clone(),
+        Some(Ok(Ok(_))) | None => wanted.subscribes.clone(),
+        Some(Ok(Err(failure))) => Err(failure.clone()),
         Some(Err(missing)) => Err(Failure::new(FailureKind::Server, missing.clone())),
-        None => Ok(()),
     }
 }

@@ -40,11 +40,15 @@ impl Positions {
         if position > confirmed {
             return None;
         }
-        if self.seen.len() == 1 {
+        let Some((next_ms, next)) = self.seen.get(1).copied() else {
             // It has all that there is.
             return Some(0);
-        }
-        Some(now_ms.saturating_sub(at_ms))
+        };
+        // Between two looks the source has written evenly, as far as anybody knows.
+        let share = u128::from(confirmed.bytes_since(position)) * u128::from(next_ms.saturating_sub(at_ms));
+        let into_ms = share / u128::from(next.bytes_since(position).max(1));
+        let then_ms = at_ms + u64::try_from(into_ms).unwrap_or(0);
+        Some(now_ms.saturating_sub(then_ms))
     }
 }
 
@@ -61,7 +65,7 @@ mod tests {
         }
         assert_eq!(positions.lag_ms(4_000, Lsn(9)), None, "it was there before we looked");
         assert_eq!(positions.lag_ms(4_000, Lsn(10)), Some(2_000));
-        assert_eq!(positions.lag_ms(4_500, Lsn(25)), Some(1_500));
+        assert_eq!(positions.lag_ms(4_500, Lsn(25)), Some(1_000), "half way between two looks");
         assert_eq!(positions.lag_ms(5_000, Lsn(30)), Some(0));
         assert_eq!(positions.lag_ms(9_000, Lsn(30)), Some(0));
     }

@@ -141,6 +141,7 @@ impl Watched {
         self.gone_looks = 0;
         let now = now_ms();
         self.positions.note(now, progress.position);
+        status.at_ms = now;
         status.lag_bytes = progress.lag_bytes;
         let slept = progress.sender.as_ref().and_then(|s| s.replay_lag_ms);
         status.lag_ms = progress.confirmed_flush_lsn.and_then(|at| self.positions.lag_ms(now, at)).or(slept);

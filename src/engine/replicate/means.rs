@@ -6,8 +6,16 @@ use crate::engine::sessions::{keep_out_of_log, settings};
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
 use crate::model::units::Side;
-use crate::pg::facts::replication::server::{ReplicationFacts, gather};
+use crate::pg::facts::replication::server::{ReplicationFacts, aiven_extras, gather};
 use crate::pg::statement::replication::subscription::probe;
+
+/// Who makes subscriptions on the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subscriber {
+    OurUser,
+    /// aiven_extras, where the target's database has it.
+    Extension,
+}
 
 /// Why these two servers cannot replicate so many databases, if they cannot.
 ///
@@ -18,18 +26,49 @@ pub(crate) async fn judge(
     source: &Reached,
     target: &Reached,
     wanted: u32,
-) -> Result<(), Failure> {
+) -> Result<Subscriber, Failure> {
     let from = ask(source, Side::Source).await?;
     let to = ask(target, Side::Target).await?;
     judge_source(source, &from, wanted)?;
-    judge_target(target, &to, wanted)?;
+    judge_target(&to, wanted)?;
     if to.rights.superuser {
-        reach(plan, source, target).await
+        reach(plan, source, target).await?;
     } else {
         // A statement that fails goes into the target's log, and this one holds the source's password: who may not keep it
         // out of there does not try.
-        conninfo(plan, (&source.server, &target.server), &source.home, target.facts.version).map(drop)
+        conninfo(plan, (&source.server, &target.server), &source.home, target.facts.version)?;
     }
+    let itself = to.rights.superuser || to.rights.create_subscription;
+    Ok(if itself { Subscriber::OurUser } else { Subscriber::Extension })
+}
+
+/// Whether the extension can subscribe in the target's database of this name.
+///
+/// # Errors
+/// Outside: the target cannot be asked. Inside: why not.
+pub(crate) async fn extension_subscribes(
+    target: &Reached,
+    database: &str,
+) -> Result<Result<(), Failure>, Failure> {
+    let refused = || {
+        let way = if target.facts.version.at_least(16) {
+            format!(
+                "on the target: GRANT pg_create_subscription TO {}, or install aiven_extras in the database",
+                target.facts.user
+            )
+        } else {
+            "install aiven_extras in the target's database; without it only a superuser may subscribe before 16".to_owned()
+        };
+        Failure::refused(format!("{} may not subscribe on the target", target.facts.user)).advise(way)
+    };
+    if !target.databases.iter().any(|d| d.name == database) {
+        return Ok(Err(refused()));
+    }
+    let session = target.server.connect(database, &settings(Side::Target, target.facts.version)).await?;
+    Ok(match aiven_extras(&session).await? {
+        Some(extras) if extras.subscribes() => Ok(()),
+        _ => Err(refused()),
+    })
 }
 
 async fn ask(reached: &Reached, side: Side) -> Result<ReplicationFacts, Failure> {
@@ -65,18 +104,8 @@ fn judge_source(source: &Reached, facts: &ReplicationFacts, wanted: u32) -> Resu
     Ok(())
 }
 
-fn judge_target(target: &Reached, facts: &ReplicationFacts, wanted: u32) -> Result<(), Failure> {
+fn judge_target(facts: &ReplicationFacts, wanted: u32) -> Result<(), Failure> {
     let wanted = i32::try_from(wanted).unwrap_or(i32::MAX);
-    if !facts.rights.superuser && !facts.rights.create_subscription {
-        let advice = if target.facts.version.at_least(16) {
-            format!("on the target: GRANT pg_create_subscription TO {}", target.facts.user)
-        } else {
-            "before 16 only a superuser may subscribe".to_owned()
-        };
-        return Err(
-            Failure::refused(format!("{} may not subscribe on the target", target.facts.user)).advise(advice)
-        );
-    }
     let supplies =
         [("max_logical_replication_workers", facts.logical_workers), ("replication origins", facts.origins)];
     for (what, supply) in supplies {

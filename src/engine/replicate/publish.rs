@@ -1,6 +1,6 @@
 //! On the source, before the snapshot: replica identities, then the publications.
 
-use super::survey::{IdentityChange, Survey, identity, survey};
+use super::survey::{IdentityChange, Publisher, Survey, identity, survey};
 use super::{names_for, object};
 use crate::engine::context::execute;
 use crate::engine::database::Db;
@@ -11,7 +11,9 @@ use crate::model::names::{ObjectKind, ObjectNames};
 use crate::model::units::count_of;
 use crate::pg::connect::Session;
 use crate::pg::facts::replication::objects::publications;
-use crate::pg::statement::replication::{Published, create_publication, lock_timeout, replica_identity};
+use crate::pg::statement::replication::{
+    Published, aiven, create_publication, lock_timeout, replica_identity,
+};
 use std::time::Duration;
 
 /// Changing an identity locks the table exclusively, and everybody queues behind us: not for long, but again.
@@ -89,8 +91,17 @@ async fn publish(db: &Db, session: &Session, names: &ObjectNames, survey: &Surve
             return Err(Failure::refused(format!("the source has a publication {} already", object.name))
                 .advise("another migration of this name may be under way; choose another --migration-id"));
         }
-        let named: Vec<_> = tables.iter().map(super::survey::Published::named).collect();
-        let statements = create_publication(&object.name, &named, published, db.cx.source_facts.version);
+        let version = db.cx.source_facts.version;
+        let statements = match survey.publisher {
+            Publisher::OurUser => {
+                let named: Vec<_> = tables.iter().map(super::survey::Published::named).collect();
+                create_publication(&object.name, &named, published, version)
+            }
+            Publisher::Extension => {
+                let named: Vec<_> = tables.iter().map(|t| &t.name).collect();
+                aiven::create_publication(&object.name, &named, published, version)
+            }
+        };
         db.cx.emit.record(Event::Making { object: object.clone() });
         let made = execute(&db.cancel, session, &statements.join(";\n")).await;
         match made {

@@ -10,8 +10,12 @@ use crate::model::failure::Failure;
 use crate::model::run::{LedgerState, Run};
 use crate::model::units::{Side, TableName};
 use crate::pg::connect::{Server, Session};
-use crate::pg::error::Error;
-use crate::pg::facts::replication::objects::{SlotFacts, publications, slots, subscriptions};
+use crate::pg::error::{Error, ErrorKind};
+use crate::pg::facts::replication::objects::{
+    SlotFacts, SubscriptionFacts, publications, slots, subscriptions,
+};
+use crate::pg::facts::replication::server::aiven_extras;
+use crate::pg::statement::replication::aiven;
 use crate::pg::statement::replication::subscription::{disable, drop as drop_subscription, forget_slot};
 use crate::pg::statement::replication::{
     END_WALSENDER, drop_publication, drop_slot, lock_timeout, replica_identity,
@@ -53,7 +57,7 @@ pub(crate) async fn remove(cx: &Cx, database: &str, what: What) -> bool {
         return true;
     }
     // The reader before what it reads from.
-    let target = timeout(TIME_LIMIT, on_target(cx, database, &objects)).await;
+    let target = timeout(TIME_LIMIT, on_target(cx, database, &objects, &identities)).await;
     report(cx, database, Side::Target, &target.unwrap_or_else(|_| Err(too_slow())));
     let source = timeout(TIME_LIMIT, on_source(cx, database, &objects, &identities)).await;
     report(cx, database, Side::Source, &source.unwrap_or_else(|_| Err(too_slow())));
@@ -111,20 +115,46 @@ async fn session(cx: &Cx, server: &Server, side: Side, database: &str) -> Result
 }
 
 /// Without the slot's help: the subscription lets go of it first, so that the source need not be reached from there.
-async fn on_target(cx: &Cx, database: &str, objects: &[ServerObject]) -> Result<(), Failure> {
+async fn on_target(
+    cx: &Cx,
+    database: &str,
+    objects: &[ServerObject],
+    identities: &BTreeMap<TableName, TableIdentity>,
+) -> Result<(), Failure> {
     let mine: Vec<_> = objects.iter().filter(|o| o.kind == ObjectKind::Subscription).collect();
-    if mine.is_empty() {
+    if mine.is_empty() && identities.is_empty() {
         return Ok(());
     }
-    let session = session(cx, &cx.target, Side::Target, database).await?;
+    let session = match session(cx, &cx.target, Side::Target, database).await {
+        // It was not made yet, or is gone: so is what was in it.
+        Err(error) if error.kind == ErrorKind::NoDatabase => {
+            mine.into_iter().for_each(|object| cx.emit.record(Event::Removed { object: object.clone() }));
+            return Ok(());
+        }
+        session => session?,
+    };
     for object in mine {
         let there = subscriptions(&session, &object.name).await?;
-        if there.iter().any(|s| s.name == object.name && s.database == database) {
-            for sql in [disable(&object.name), forget_slot(&object.name), drop_subscription(&object.name)] {
-                session.batch(&sql).await?;
-            }
+        if let Some(found) = there.iter().find(|s| s.name == object.name && s.database == database) {
+            drop_theirs_or_ours(&session, found).await?;
         }
         cx.emit.record(Event::Removed { object: object.clone() });
+    }
+    // The schema was read while they were changed, and a table of the target looks them up by what it was given then.
+    for (table, before) in identities {
+        restore(&session, table, before).await?;
+    }
+    Ok(())
+}
+
+/// A subscription that aiven_extras made is a superuser's, and dropped through it.
+pub(crate) async fn drop_theirs_or_ours(session: &Session, found: &SubscriptionFacts) -> Result<(), Error> {
+    let name = &found.name;
+    if !found.owned && aiven_extras(session).await?.is_some_and(|extras| extras.subscribes()) {
+        return session.batch(&aiven::drop_subscription(name, aiven::WithSlot::Keep)).await;
+    }
+    for sql in [disable(name), forget_slot(name), drop_subscription(name)] {
+        session.batch(&sql).await?;
     }
     Ok(())
 }

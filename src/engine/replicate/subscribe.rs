@@ -16,7 +16,9 @@ use crate::model::units::{ServerVersion, count_of};
 use crate::pg::connect::{Server, Session};
 use crate::pg::error::Error;
 use crate::pg::facts::replication::objects::{TableState, subscriptions, table_states};
+use crate::pg::facts::replication::server;
 use crate::pg::facts::server::logs_statements;
+use crate::pg::statement::replication::aiven;
 use crate::pg::statement::replication::subscription::{
     ApplyAs, Begins, NewSubscription, OnError, SynchronousCommit, Values,
 };
@@ -99,8 +101,15 @@ pub(crate) async fn subscribe(db: &Db, link: &Link) -> Result<(), Failure> {
         source: cx.source_facts.version,
         target: version,
     };
+    let asking = server::gather(&session);
+    let rights = db.guarded(session.canceller(), asking).await?.rights;
+    let statement = if rights.superuser || rights.create_subscription {
+        subscription.create()
+    } else {
+        aiven::create_subscription(&object.name, &way.text, names.first().copied().unwrap_or_default(), &slot)
+    };
     cx.emit.record(Event::Making { object: object.clone() });
-    match execute(&db.cancel, &session, subscription.create().expose()).await {
+    match execute(&db.cancel, &session, statement.expose()).await {
         Ok(()) => {
             cx.emit.record(Event::Made { object });
             Ok(())

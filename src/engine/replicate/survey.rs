@@ -6,6 +6,7 @@ use crate::model::plan::{ExtensionTables, IdentityPolicy, Plan};
 use crate::model::units::{ServerVersion, TableName, count_of};
 use crate::pg::connect::Session;
 use crate::pg::error::Error;
+use crate::pg::facts::replication::server::{self, aiven_extras};
 use crate::pg::facts::replication::tables::{CandidateKind, IdentitySetting, PublishCandidate, candidates};
 use crate::pg::facts::tables::{Belongs, gather};
 use crate::pg::statement::replication::{NamedTable, ReplicaIdentity, TableForm, replica_identity};
@@ -35,9 +36,21 @@ pub(crate) struct IdentityChange {
     pub(crate) after: TableIdentity,
 }
 
+/// Who makes publications.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Publisher {
+    #[default]
+    OurUser,
+    /// aiven_extras, for a user that does not own the tables.
+    Extension,
+}
+
 /// What is to be published of a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Survey {
+    pub(crate) publisher: Publisher,
+    /// Tables that are not our user's, and whose they are.
+    foreign: Vec<(TableName, String)>,
     pub(crate) everything: Vec<Published>,
     /// Only their new rows.
     pub(crate) inserts: Vec<Published>,
@@ -63,7 +76,7 @@ pub(crate) async fn survey(
     database: &str,
     version: ServerVersion,
 ) -> Result<Result<Survey, Failure>, Error> {
-    Ok(judge(tables(session, plan).await?, plan, database, version))
+    survey_of(session, tables(session, plan).await?, plan, (database, version)).await
 }
 
 /// The tables that there are to publish.
@@ -82,9 +95,57 @@ pub(crate) async fn tables(session: &Session, plan: &Plan) -> Result<Vec<Publish
     Ok(all.into_iter().filter(|t| t.extension.is_none() || configuration.contains(&t.oid)).collect())
 }
 
+/// What becomes of these tables.
+///
+/// # Errors
+/// As [`survey`].
+pub(crate) async fn survey_of(
+    session: &Session,
+    tables: Vec<PublishCandidate>,
+    plan: &Plan,
+    (database, version): (&str, ServerVersion),
+) -> Result<Result<Survey, Failure>, Error> {
+    let survey = match judge(tables, plan, database, version) {
+        Ok(survey) => survey,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let rights = server::gather(session).await?.rights;
+    if survey.foreign.is_empty() && (rights.superuser || rights.create_in_database) {
+        return Ok(Ok(survey));
+    }
+    let extension = aiven_extras(session).await?.is_some_and(|extras| extras.publishes());
+    let publisher = if extension { Publisher::Extension } else { Publisher::OurUser };
+    Ok(published_by(survey, publisher))
+}
+
+/// Whether the tables can be published that our user may not publish itself.
+fn published_by(mut survey: Survey, publisher: Publisher) -> Result<Survey, Failure> {
+    if publisher == Publisher::Extension {
+        let changed =
+            survey.identities.iter().find(|change| survey.foreign.iter().any(|f| f.0 == change.table));
+        if let Some(change) = changed {
+            return Err(Failure::refused(format!(
+                "the replica identity of {} has to be changed, and only its owner may do that",
+                change.table
+            ))
+            .advise("let its owner do so, or choose --replica-identity skip"));
+        }
+        survey.publisher = publisher;
+        return Ok(survey);
+    }
+    let Some((table, owner)) = survey.foreign.first() else {
+        return Err(Failure::refused("the migration's user may not create a publication in this database")
+            .advise("on the source: give it CREATE on the database, or install aiven_extras there"));
+    };
+    Err(Failure::refused(format!("table {table} belongs to {owner}, and only its owner may publish it"))
+        .advise(format!(
+            "grant the role {owner} to the migration's user, install aiven_extras, or use a superuser"
+        )))
+}
+
 /// # Errors
 /// Why the database cannot be replicated, with the statements that help.
-pub(crate) fn judge(
+fn judge(
     candidates: Vec<PublishCandidate>,
     plan: &Plan,
     database: &str,
@@ -97,24 +158,21 @@ pub(crate) fn judge(
         scope.selects(database, &names)
     };
     let (wanted, left): (Vec<_>, Vec<_>) = candidates.into_iter().partition(selected);
-    if by_root
-        && let Some(cut) = left
-            .iter()
-            .find(|t| t.kind == CandidateKind::Partition && wanted.iter().any(|w| w.root == t.root))
+    // Published by its root a tree travels as a whole; and what a partitioned table in the middle of a tree says of its
+    // partitions is not known of them here.
+    let of_wanted_tree = |t: &PublishCandidate| {
+        wanted.iter().any(|w| t.root.is_some() && (w.root == t.root || Some(&w.name) == t.root.as_ref()))
+    };
+    if let Some(cut) =
+        left.iter().find(|t| (by_root || t.kind == CandidateKind::Partitioned) && of_wanted_tree(t))
     {
         return Err(Failure::refused(format!(
             "only a part of the partitions of {} is to be moved",
             cut.name
         )));
     }
-    if let Some(theirs) = wanted.iter().find(|t| !t.owned) {
-        return Err(Failure::refused(format!(
-            "table {} belongs to {}, and only its owner may publish it",
-            theirs.name, theirs.owner
-        ))
-        .advise(format!("grant the role {} to the migration's user, or use a superuser", theirs.owner)));
-    }
-    let mut survey = Survey::default();
+    let foreign = wanted.iter().filter(|t| !t.owned).map(|t| (t.name.clone(), t.owner.clone())).collect();
+    let mut survey = Survey { foreign, ..Survey::default() };
     let mut refused: Vec<(TableName, String)> = Vec::new();
     let mut remedies: HashMap<TableName, Remedy> = HashMap::new();
     for table in wanted.iter().filter(|t| !t.identity_is_usable()) {
@@ -122,7 +180,7 @@ pub(crate) fn judge(
         if table.kind == CandidateKind::Partitioned && !by_root {
             continue;
         }
-        match remedy(table, plan.replication.identity) {
+        match remedy(table, plan.replication.identity_for(database, &table.name)) {
             Ok(remedy) => drop(remedies.insert(table.name.clone(), remedy)),
             Err(fix) => refused.push((table.name.clone(), fix)),
         }

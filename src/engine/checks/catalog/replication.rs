@@ -2,7 +2,6 @@
 
 use super::{Check, Fix, Judge, Judged, Only, PLAIN, Unjudged, blocker, info, statements, warning};
 use crate::engine::checks::facts::{Facts, SlotProbe};
-use crate::engine::checks::provider::Provider;
 use crate::model::check::Finding;
 use crate::model::plan::Plan;
 use crate::model::units::{Side, count_of, human_bytes, human_ms, printable, readable};
@@ -12,7 +11,7 @@ use crate::pg::statement::fixes;
 
 const CONTINUOUS: Check = Check { only: Only::Continuous, ..PLAIN };
 
-pub(super) const CHECKS: [Check; 17] = [
+pub(super) const CHECKS: [Check; 16] = [
     Check {
         id: "wal-level",
         title: "wal_level",
@@ -147,20 +146,6 @@ pub(super) const CHECKS: [Check; 17] = [
         why: "our slot waits for standbys, or large transactions go through files",
         fix: Fix::Same("look at the settings that are named"),
         judge: Judge::Servers(decoding),
-        ..CONTINUOUS
-    },
-    Check {
-        id: "subscription-right",
-        title: "Target's user may subscribe",
-        what: "Whether the target's user may make subscriptions: superuser, pg_create_subscription (16), or aiven_extras.",
-        why: "the target follows by a subscription for each database",
-        fix: Fix::On(Side::Target, |provider| match provider {
-            Provider::Aiven => format!("{} in each database", fixes::create_extension("aiven_extras")),
-            Provider::Supabase => "subscriptions can be made there from PostgreSQL 17 on".to_owned(),
-            Provider::Heroku => "no subscriptions can be made on Heroku; move by a snapshot".to_owned(),
-            _ => "use a superuser, or from 16 on give it pg_create_subscription".to_owned(),
-        }),
-        judge: Judge::Servers(subscription_right),
         ..CONTINUOUS
     },
     Check {
@@ -428,21 +413,6 @@ fn decoding(facts: &Facts, _: &Plan) -> Judged {
     Ok(found)
 }
 
-fn subscription_right(facts: &Facts, _: &Plan) -> Judged {
-    let rights = facts.target.replication.as_ref().map_err(Clone::clone)?.rights;
-    let by_extension = facts.target.extensions.as_ref().is_ok_and(|all| all.contains_key("aiven_extras"));
-    if rights.superuser || rights.create_subscription || by_extension || facts.probes.means.is_ok() {
-        return super::well();
-    }
-    let user = facts.user(Side::Target);
-    let finding = blocker(format!("{} may not subscribe on the target", readable(user)));
-    Ok(vec![if facts.to().at_least(16) && facts.target.provider == Provider::SelfHosted {
-        finding.fix(format!("on the target: {}", fixes::grant_role("pg_create_subscription", user)))
-    } else {
-        finding
-    }])
-}
-
 fn workers(facts: &Facts, _: &Plan) -> Judged {
     let target = facts.target.replication.as_ref().map_err(Clone::clone)?;
     let wanted = facts.count();
@@ -477,7 +447,7 @@ fn means(facts: &Facts, plan: &Plan) -> Judged {
     let blocks = |judged: Judged| {
         judged.is_ok_and(|found| found.iter().any(|f| f.severity == crate::model::check::Severity::Blocker))
     };
-    let said = [wal_level, standby, replication_right, slots, senders, subscription_right, workers];
+    let said = [wal_level, standby, replication_right, slots, senders, workers];
     if said.into_iter().any(|judge| blocks(judge(facts, plan))) {
         return super::well();
     }

@@ -2,6 +2,7 @@
 
 use super::{Check, Fix, Judge, Judged, Only, PLAIN, Weight, blocker, info, listed, statements, warning};
 use crate::engine::checks::facts::{Facts, Wanted, of};
+use crate::engine::checks::provider::Provider;
 use crate::model::check::Severity;
 use crate::model::plan::{IdentityPolicy, MethodPolicy, Plan};
 use crate::model::units::{Side, TableName, count_of, human_bytes, thousands};
@@ -12,7 +13,7 @@ use crate::pg::statement::replication::{ReplicaIdentity, replica_identity};
 
 const CONTINUOUS: Check = Check { only: Only::Continuous, ..PLAIN };
 
-pub(super) const CHECKS: [Check; 15] = [
+pub(super) const CHECKS: [Check; 16] = [
     Check {
         id: "replica-identity",
         title: "Rows can be told apart",
@@ -42,6 +43,21 @@ pub(super) const CHECKS: [Check; 15] = [
         why: "only a table's owner may publish it",
         fix: Fix::Same("use the owner or a superuser, or grant CREATE on the database"),
         judge: Judge::Database(publishable),
+        ..CONTINUOUS
+    },
+    Check {
+        id: "subscription-right",
+        title: "Target's user may subscribe",
+        what: "Whether the target's user may make subscriptions: superuser, pg_create_subscription (16), or by aiven_extras in the \
+               target's database.",
+        why: "the target follows by a subscription for each database",
+        fix: Fix::On(Side::Target, |provider| match provider {
+            Provider::Aiven => format!("{} in each database", fixes::create_extension("aiven_extras")),
+            Provider::Supabase => "subscriptions can be made there from PostgreSQL 17 on".to_owned(),
+            Provider::Heroku => "no subscriptions can be made on Heroku; move by a snapshot".to_owned(),
+            _ => "use a superuser, or from 16 on give it pg_create_subscription".to_owned(),
+        }),
+        judge: Judge::Database(subscription_right),
         ..CONTINUOUS
     },
     Check {
@@ -179,13 +195,7 @@ fn replica_identities(facts: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
     if without.is_empty() {
         return super::well();
     }
-    let unsolved = |t: &&PublishCandidate| match plan.replication.identity {
-        IdentityPolicy::Refuse => true,
-        IdentityPolicy::Index => t.candidate_index.is_none(),
-        IdentityPolicy::Full => t.candidate_index.is_none() && !t.full_is_possible(),
-        IdentityPolicy::Inserts | IdentityPolicy::Skip => false,
-    };
-    let open: Vec<_> = without.iter().copied().filter(unsolved).collect();
+    let open: Vec<_> = without.iter().copied().filter(|t| is_open(wanted, plan, t)).collect();
     let changes: u64 = without.iter().map(|t| t.changes).sum();
     let seen = match changes {
         0 => "no UPDATE or DELETE on them was counted so far".to_owned(),
@@ -204,6 +214,16 @@ fn replica_identities(facts: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
     let fix = statements(Side::Source, &open, |t| identity_fix(t));
     let fix = format!("{fix} — or choose --replica-identity index, full, inserts or skip");
     Ok(vec![blocker(title).because(seen).objects(open.iter().map(|t| t.name.to_string())).fix(fix)])
+}
+
+/// Whether what the operator chose for such a table does not settle it.
+fn is_open(wanted: &Wanted, plan: &Plan, table: &PublishCandidate) -> bool {
+    match plan.replication.identity_for(wanted.name(), &table.name) {
+        IdentityPolicy::Refuse => true,
+        IdentityPolicy::Index => table.candidate_index.is_none(),
+        IdentityPolicy::Full => table.candidate_index.is_none() && !table.full_is_possible(),
+        IdentityPolicy::Inserts | IdentityPolicy::Skip => false,
+    }
 }
 
 fn identity_fix(table: &PublishCandidate) -> String {
@@ -228,8 +248,8 @@ fn identity_full(_: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
         count_of(broken.len() as u64, "table")
     );
     let objects = broken.iter().map(|t| format!("{} ({})", t.name, t.full_obstacles.join(", ")));
-    let settled = matches!(plan.replication.identity, IdentityPolicy::Inserts | IdentityPolicy::Skip);
-    let finding = if settled { info(title) } else { blocker(title) };
+    let open = broken.iter().any(|t| is_open(wanted, plan, t));
+    let finding = if open { blocker(title) } else { info(title) };
     let indexed: Vec<_> = broken.iter().filter(|t| t.candidate_index.is_some()).collect();
     let finding = finding.objects(objects);
     Ok(vec![if indexed.is_empty() {
@@ -241,42 +261,54 @@ fn identity_full(_: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
 
 fn publishable(facts: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
     let source = wanted.source()?;
-    match &source.creates {
-        Some(Err(missing)) => return Err(missing.clone().into()),
-        Some(Ok(false)) => {
-            let title = "the source's user may not make publications in the database";
-            let statement = fixes::grant_create(wanted.name(), facts.user(Side::Source));
-            return Ok(vec![blocker(title).fix(format!("on the source: {statement}"))]);
-        }
-        _ => {}
-    }
     if let Some(Err(why)) = &source.publishes {
         return Ok(vec![blocker(format!("a publication cannot be made: {why}"))]);
     }
+    let extension = of(source.extensions.as_ref())?.iter().any(|e| e.name == "aiven_extras");
+    let user = facts.user(Side::Source);
+    let mut found = Vec::new();
+    if let (Some(Ok(false)), false) = (&source.creates, extension) {
+        let title = "the source's user may not make publications in the database";
+        let statement = fixes::grant_create(wanted.name(), user);
+        found.push(blocker(title).fix(format!("on the source: {statement}")));
+    }
     let theirs: Vec<_> = tables(wanted)?.iter().filter(|t| !t.owned && selected(wanted, plan, t)).collect();
-    if !theirs.is_empty() {
+    if !theirs.is_empty() && !extension {
         let title =
             format!("{} to others, and only their owners may publish them", belong(theirs.len() as u64));
         let mut owners: Vec<_> = theirs.iter().map(|t| t.owner.clone()).collect();
         owners.sort();
         owners.dedup();
-        let user = facts.user(Side::Source);
         let fix = statements(Side::Source, &owners, |owner| fixes::grant_role(owner, user));
-        let objects = theirs.iter().map(|t| t.name.to_string());
-        return Ok(vec![blocker(title).objects(objects).fix(fix)]);
+        found.push(blocker(title).objects(theirs.iter().map(|t| t.name.to_string())).fix(fix));
     }
     match &source.survey {
         Some(Err(missing)) => Err(missing.clone().into()),
-        // What the other checks here say is not said again.
+        // What is said already is not said again.
         Some(Ok(Err(failure)))
-            if replica_identities(facts, wanted, plan)?.is_empty()
+            if found.is_empty()
+                && replica_identities(facts, wanted, plan)?.is_empty()
                 && identity_full(facts, wanted, plan)?.is_empty() =>
         {
             let advice = failure.advice.clone().unwrap_or_default();
             Ok(vec![blocker(failure.what.clone()).fix(advice)])
         }
-        _ => super::well(),
+        _ => Ok(found),
     }
+}
+
+fn subscription_right(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+    let Err(failure) = &wanted.subscribes else { return super::well() };
+    let finding = blocker(failure.what.clone());
+    let advice = failure.advice.clone().unwrap_or_default();
+    Ok(vec![if facts.to().at_least(16) && facts.target.provider == Provider::SelfHosted {
+        let statement = fixes::grant_role("pg_create_subscription", facts.user(Side::Target));
+        finding.fix(format!("on the target: {statement}"))
+    } else if facts.target.provider == Provider::SelfHosted {
+        finding.fix(advice)
+    } else {
+        finding
+    }])
 }
 
 fn belong(n: u64) -> String {
