@@ -2,7 +2,7 @@
 
 use super::ask::{Depth, side};
 use super::ask_database::Asking;
-use super::facts::{Facts, Probes, SideFacts, SlotProbe, Wanted};
+use super::facts::{Facts, Known, Probes, SideFacts, SlotProbe, Wanted};
 use super::tell::{Told, tell, tell_unreachable};
 use super::{judge, probe, verdict};
 use crate::engine::database::Candidate;
@@ -107,14 +107,14 @@ async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Fact
     let continuous = plan.method != MethodPolicy::Dump;
     let asking = Asking { plan, source, target, depth };
     let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
-    let (sides, databases, tool, tried) = tokio::join!(
+    let (sides, databases, tool, wal_bytes_per_s) = tokio::join!(
         async {
             let (from, to) = (side(source, Side::Source, depth), side(target, Side::Target, depth));
             tokio::try_join!(Box::pin(from), Box::pin(to))
         },
         Box::pin(asking.databases(candidates)),
         Box::pin(find_pg_dump(&search, source.facts.version.major(), target.facts.version.major())),
-        Box::pin(try_source(plan, source)),
+        wal_rate(plan, source),
     );
     let (from, to) = sides?;
     let free = probe::target_free_bytes(plan, target.server.endpoint(), data_directory(&to));
@@ -125,9 +125,9 @@ async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Fact
         databases,
         left_out,
         probes: Probes {
-            slot: tried.0,
+            slot: SlotProbe::NotTried(String::new()),
             means: Ok(Subscriber::OurUser),
-            wal_bytes_per_s: tried.1,
+            wal_bytes_per_s,
             target_free_bytes: free,
         },
     };
@@ -138,6 +138,7 @@ async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Fact
             by_extension(target, &mut facts.databases).await;
         }
     }
+    facts.probes.slot = try_slot(plan, source).await;
     Ok(facts)
 }
 
@@ -162,15 +163,19 @@ fn data_directory(target: &SideFacts) -> Option<&str> {
     target.settings.as_ref().ok()?.text("data_directory")
 }
 
-async fn try_source(plan: &Plan, source: &Reached) -> (SlotProbe, super::facts::Known<u64>) {
-    let not_asked = || "not asked".to_owned();
-    if Depth::of(plan) == Depth::Blockers {
-        return (SlotProbe::NotTried(not_asked()), Err(not_asked()));
+/// In the end: the sender and the slot that this takes would count as used by others before.
+async fn try_slot(plan: &Plan, source: &Reached) -> SlotProbe {
+    if Depth::of(plan) == Depth::Blockers || plan.method == MethodPolicy::Dump {
+        return SlotProbe::NotTried("not asked".to_owned());
     }
-    if plan.method == MethodPolicy::Dump {
-        return (SlotProbe::NotTried(not_asked()), probe::wal_bytes_per_s(source).await);
+    probe::slot(plan, source).await
+}
+
+async fn wal_rate(plan: &Plan, source: &Reached) -> Known<u64> {
+    match Depth::of(plan) {
+        Depth::Blockers => Err("not asked".to_owned()),
+        Depth::Everything => probe::wal_bytes_per_s(source).await,
     }
-    tokio::join!(probe::slot(plan, source), probe::wal_bytes_per_s(source))
 }
 
 /// What the checks found against single databases.

@@ -153,10 +153,25 @@ const NAMES: [&str; 37] = [
     "data_directory",
 ];
 
+/// Some modules keep theirs out of the view.
+const HIDDEN: [&str; 10] = [
+    "aiven.pg_security_agent",
+    "aiven.pg_security_agent_reserved_roles",
+    "alloydb.logical_decoding",
+    "azure.extensions",
+    "cloudsql.logical_decoding",
+    "extwlist.extensions",
+    "neon.allowed_extensions",
+    "rds.allowed_extensions",
+    "rds.logical_replication",
+    "supautils.privileged_extensions",
+];
+
 /// # Errors
 /// When the server does not answer.
 pub async fn settings(session: &Session) -> Result<Settings, Error> {
-    let found = rows(session, include_str!("../../../assets/sql/settings.sql"), &[&NAMES.as_slice()], |r| {
+    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&NAMES.as_slice(), &HIDDEN.as_slice()];
+    let found = rows(session, include_str!("../../../assets/sql/settings.sql"), &params, |r| {
         let value: Option<String> = get(r, "setting")?;
         let setting = Setting {
             value: value.unwrap_or_default(),

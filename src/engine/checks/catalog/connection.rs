@@ -163,7 +163,7 @@ fn tool(facts: &Facts, _: &Plan) -> Judged {
     let tool = match &facts.tool {
         Ok(tool) => tool,
         // The sentence says what to install.
-        Err(sentence) => return Ok(vec![blocker(sentence.clone()).because(" ").fix(" ")]),
+        Err(sentence) => return Ok(vec![blocker(sentence.clone())]),
     };
     let version = &tool.version;
     let old = MENDED.iter().any(|(major, minor)| version.major == *major && version.minor < *minor);

@@ -206,7 +206,11 @@ fn labels(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
             "" => readable(&r.name),
             schema => format!("{} in {}", readable(&r.name), readable(schema)),
         });
-        found.push(info("default privileges, which are moved").because(" ").objects(objects));
+        found.push(
+            info("default privileges")
+                .because("they are moved, and hold for what is made on the target from then on")
+                .objects(objects),
+        );
     }
     let labels = wanted.remarks(Question::Surroundings, &["security label"])?;
     found.extend(listed(Severity::Warning, &labels, "security label provider", |n| n));

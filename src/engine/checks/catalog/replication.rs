@@ -227,7 +227,7 @@ fn slots(facts: &Facts, _: &Plan) -> Judged {
         facts.source.slots.iter().flatten().filter(|s| !s.active && !s.temporary).cloned().collect();
     if !idle.is_empty() {
         let drops = statements(Side::Source, &idle, |s| fixes::drop_slot(&s.name));
-        fix = format!("{fix}; or drop those that nobody needs any more, {drops}");
+        fix = format!("{fix} — or drop those that nobody needs any more, {drops}");
     }
     let names = facts.source.slots.iter().flatten().map(|s| {
         let state = if s.active { "active" } else { "inactive" };

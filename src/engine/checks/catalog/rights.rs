@@ -116,17 +116,16 @@ fn readable(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
         format!("the source's user may not read {n}, {first} among them")
     });
     let user = facts.user(Side::Source);
-    let all = facts.from().at_least(14).then(|| format!(" or at once: {}", reading_everything(user)));
+    let all = facts.from().at_least(14).then(|| {
+        let statement = fixes::grant_role("pg_read_all_data", user);
+        format!(" — or at once, as a superuser, on the source: {statement}")
+    });
     let schemas: BTreeSet<&str> = hidden.iter().map(|r| r.schema.as_str()).collect();
     let schemas: Vec<_> = schemas.into_iter().collect();
     Ok(super::fixed(found, || {
         let each = statements(Side::Source, &schemas, |schema| fixes::grant_reading(schema, user));
         format!("{each}{}", all.clone().unwrap_or_default())
     }))
-}
-
-fn reading_everything(user: &str) -> String {
-    fixes::grant_role("pg_read_all_data", user)
 }
 
 fn noun(remark: &Remark) -> &'static str {

@@ -86,7 +86,10 @@ fn allowed_superusers(target: &SideFacts) -> Result<Option<Vec<String>>, String>
     let listed = settings.list("aiven.pg_security_agent_reserved_roles");
     let off = settings.text("aiven.pg_security_agent") == Some("off");
     let there = listed.is_some() || loaded.is_some_and(|l| l.iter().any(|l| l == "aiven_gatekeeper"));
-    Ok((there && !off).then(|| listed.unwrap_or_default()))
+    if !there || off {
+        return Ok(None);
+    }
+    listed.map(Some).ok_or_else(|| "the list of roles that may be superusers is hidden from us".to_owned())
 }
 
 fn gatekeeper(facts: &Facts, plan: &Plan) -> Judged {

@@ -200,7 +200,11 @@ fn system_databases(facts: &Facts, plan: &Plan) -> Judged {
         .filter(|name| !excluded.contains(name) && plan.scope.wants_database(name))
         .map(|name| readable(name))
         .collect();
-    Ok(vec![info("databases of the system stay where they are").objects(system)])
+    Ok(if system.is_empty() {
+        Vec::new()
+    } else {
+        vec![info("databases of the system stay where they are").objects(system)]
+    })
 }
 
 fn create_databases(facts: &Facts, plan: &Plan) -> Judged {

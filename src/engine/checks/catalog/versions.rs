@@ -126,7 +126,11 @@ fn removed_types(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     }
     let title = format!("{} of a type that the target does not have", count_of(found.len() as u64, "column"));
     let finding = blocker(title).objects(found.iter().map(|r| column(r)));
-    let direct: Vec<_> = found.iter().filter(|r| r.detail.as_deref() == Some(r.kind.as_str())).collect();
+    let is_direct = |r: &Remark| {
+        let shown = r.detail.as_deref().unwrap_or_default();
+        shown.strip_prefix("information_schema.").unwrap_or(shown) == r.kind
+    };
+    let direct: Vec<_> = found.iter().filter(|r| is_direct(r)).collect();
     let fix = statements(Side::Source, &direct, |r| {
         let to = match r.kind.as_str() {
             "abstime" => "timestamptz",
