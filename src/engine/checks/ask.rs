@@ -3,7 +3,7 @@
 use super::facts::{Known, SideFacts};
 use super::gather::Reached;
 use super::provider::recognise;
-use crate::engine::sessions::settings;
+use crate::engine::sessions::settings_for_questions;
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
 use crate::model::units::Side;
@@ -63,7 +63,8 @@ const NOT_ASKED: &str = "not asked";
 
 /// All facts of one server.
 pub(crate) async fn side(reached: &Reached, side: Side, depth: Depth) -> Result<SideFacts, Failure> {
-    let session = reached.server.connect(&reached.home, &settings(side, reached.facts.version)).await?;
+    let session =
+        reached.server.connect(&reached.home, &settings_for_questions(side, reached.facts.version)).await?;
     let s = &session;
     let all = depth == Depth::Everything;
     let is_target = side == Side::Target;

@@ -85,6 +85,9 @@ pub(crate) async fn survey(
 /// The server's.
 pub(crate) async fn tables(session: &Session, plan: &Plan) -> Result<Vec<PublishCandidate>, Error> {
     let all = candidates(session).await?;
+    if all.iter().all(|table| table.extension.is_none()) {
+        return Ok(all);
+    }
     let configuration: HashSet<i64> = gather(session)
         .await?
         .into_iter()
