@@ -124,7 +124,9 @@ fn any_number_of_windows_come_and_go_in_the_copy() {
     let one = pair.start(&["attach", "follow", "--json"], &[]);
     let two = pair.start(&["attach", "--read-only", "--json"], &[]);
     let gone = pair.start(&["attach", "follow", "--json"], &[]);
-    [&one, &two, &gone].map(|face| heeds_signals(face.id()));
+    for face in [&one, &two, &gone] {
+        heeds_signals(face.id());
+    }
     for (with, code) in [(Signal::INT, 131), (Signal::QUIT, 131), (Signal::TERM, 143)] {
         let leaves = pair.start(&["attach", "follow", "--json"], &[]);
         heeds_signals(leaves.id());
