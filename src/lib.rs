@@ -13,7 +13,8 @@
 //! # Rooms, and who may look into whom (arrows only ever point down; `tests/tidy.rs` says no)
 //!
 //! ```text
-//! cli      the face in lines; composition root; one file per verb       -> link engine demo store pg model
+//! cli      the face in lines; composition root; one file per verb       -> ui link engine demo store pg model
+//! ui       the full-screen face: four steps, pure update, pure view     -> link model
 //! link     the wire between a face and an engine                        -> engine store model
 //! engine   the work: commands in, entries and gauges out                -> pg store model
 //! demo     throw-away clusters and the sample shop (tests use them too) -> pg model
@@ -74,3 +75,4 @@ pub mod link;
 pub mod model;
 pub mod pg;
 pub mod store;
+pub mod ui;

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms and the rooms that they may look into: arrows only ever point down.
-const ARROWS: [(&str, &[&str]); 7] = [
-    ("cli", &["link", "engine", "demo", "store", "pg", "model"]),
+const ARROWS: [(&str, &[&str]); 8] = [
+    ("cli", &["ui", "link", "engine", "demo", "store", "pg", "model"]),
+    ("ui", &["link", "model"]),
     ("link", &["engine", "store", "model"]),
     ("engine", &["pg", "store", "model"]),
     ("demo", &["pg", "model"]),

@@ -8,9 +8,40 @@ use std::path::PathBuf;
 /// Moves a whole PostgreSQL server to another one, and says honestly what came across.
 #[derive(Debug, Parser)]
 #[command(name = "pgpassage", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Without a command, a window opens that guides through it all.")]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Cli {
+    #[command(flatten)]
+    pub window: WindowArgs,
+    /// Keep the migration in this process: it ends with the window
+    #[arg(long)]
+    pub foreground: bool,
     #[command(subcommand)]
-    pub verb: Verb,
+    pub verb: Option<Verb>,
+}
+
+/// How the window looks, and whether there is one.
+#[derive(Debug, Clone, Args)]
+pub struct WindowArgs {
+    /// Ask and answer in plain lines, without a full screen [default where TERM is dumb]
+    #[arg(long)]
+    pub plain: bool,
+    /// Draw with ASCII only [default where the locale is not UTF-8]
+    #[arg(long)]
+    pub ascii: bool,
+    /// Colours of the full screen; NO_COLOR is heeded too
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    /// The sixteen of the terminal
+    #[value(name = "16")]
+    Sixteen,
+    Rgb,
+    None,
 }
 
 #[derive(Debug, Subcommand)]
@@ -45,6 +76,8 @@ pub struct AttachArgs {
     #[arg(long)]
     pub read_only: bool,
     #[command(flatten)]
+    pub window: WindowArgs,
+    #[command(flatten)]
     pub output: OutputArgs,
 }
 
@@ -66,6 +99,8 @@ pub struct DemoArgs {
     /// Tables and indexes worked on at a time
     #[arg(long, value_name = "N")]
     pub jobs: Option<u32>,
+    #[command(flatten)]
+    pub window: WindowArgs,
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -259,6 +294,14 @@ pub struct ResumeArgs {
     pub output: OutputArgs,
 }
 
+impl ResumeArgs {
+    /// As if only the id had been typed.
+    pub fn of(id: &str) -> Self {
+        let output = OutputArgs { json: false, quiet: true, verbose: false, debug: false };
+        Self { id: id.to_owned(), source: None, target: None, output }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct CleanArgs {
     /// The migration; without it, all that the servers given with -s and -t hold
@@ -393,7 +436,7 @@ mod tests {
     fn parse(words: &[&str]) -> MigrateArgs {
         let words = ["pgpassage", "migrate"].iter().chain(words).map(std::ffi::OsString::from);
         match Cli::try_parse_from(expand_short(words)).unwrap().verb {
-            Verb::Migrate(args) => *args,
+            Some(Verb::Migrate(args)) => *args,
             _ => unreachable!(),
         }
     }

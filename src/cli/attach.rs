@@ -8,7 +8,7 @@ use super::follow::{Hand, Until};
 use super::outcome::Shown;
 use super::plan::state_dir;
 use super::resume::is_known;
-use super::{json, log, out};
+use super::{json, log, out, wizard};
 use crate::link::{Engine, Known, attach, look, migrations};
 use crate::model::event::RunOutcome;
 use crate::store::Folder;
@@ -27,6 +27,10 @@ pub(super) async fn run(args: AttachArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    let lines = args.output.json || args.output.quiet || args.output.verbose || args.output.debug;
+    if !lines && !args.read_only && wizard::has_screen(&args.window) {
+        return wizard::join(&args.window, &known.id).await;
+    }
     let _log = log::start(&[], &args.output).ok();
     let journal = Folder::at(&known.home).journal_path().display().to_string();
     let shown = Shown { id: known.id.clone(), journal, output: &args.output, key: None };

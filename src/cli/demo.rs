@@ -7,11 +7,15 @@ use super::migrate::here;
 use super::out;
 use super::outcome::Shown;
 use super::plan::{random, tool_places};
+use super::wizard::{self, Rooms};
 use crate::demo::cluster::{Cluster, ClusterError, ClusterOptions, find_server_binaries};
 use crate::demo::shop;
 use crate::model::plan::{FORMAT, MethodPolicy, Plan, Policies, ReplicationPlan, Scope};
 use crate::model::secrets::{PlaceholderKey, Secrets};
 use crate::store::{Folder, new_id};
+use crate::ui::drive::At;
+use crate::ui::state::Home;
+use crate::ui::state::form::{Encryption, Form};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -48,6 +52,13 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
         // The servers end with this process: each has a guardian that sees it go.
         _ = interrupted => return Exit::Interrupted,
     };
+    let lines = args.output.json || args.output.quiet || args.output.verbose || args.output.debug;
+    if !lines && wizard::has_screen(&args.window) {
+        let exit = full_screen(&args, &stage).await;
+        drop(tokio::task::spawn_blocking(move || drop(stage)).await);
+        say("The two servers are stopped and removed. Your own: pgpassage");
+        return exit;
+    }
     let exit = match prepare(&args, &stage) {
         Ok((plan, secrets)) => {
             let shown = Shown::of(&plan, &args.output);
@@ -66,9 +77,35 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
     exit
 }
 
+/// The wizard with everything filled in, between the two servers.
+async fn full_screen(args: &DemoArgs, stage: &Stage) -> Exit {
+    let mut form = Form::default();
+    for (server, cluster) in [(&mut form.source, &stage.source), (&mut form.target, &stage.target)] {
+        // The address is our own.
+        server.fill(&cluster.uri("postgres")).ok();
+        server.encryption = Encryption::Off;
+    }
+    form.name.set("demo");
+    form.exclude.set("postgres");
+    form.jobs.set(args.jobs.map(|jobs| jobs.to_string()).unwrap_or_default());
+    let mut env = alone();
+    env.variables.insert("XDG_STATE_HOME".to_owned(), stage.state.display().to_string());
+    env.variables.extend(std::env::var("PATH").map(|path| ("PATH".to_owned(), path)));
+    let mut rooms = Rooms::new(env, Home::Demo);
+    rooms.pgbin.clone_from(&args.pgbin);
+    wizard::window(&args.window, rooms, (form, At::Filled)).await
+}
+
+/// Nothing of the user's own settings (PGHOST, a service …) may lead the demo to a real server.
+fn alone() -> Env {
+    Env { variables: std::collections::HashMap::new(), ..Env::from_process() }
+}
+
 fn set_the_stage(pgbin: Option<PathBuf>, scale: f64) -> Result<Stage> {
     let bin = find_server_binaries(pgbin.as_deref(), None)?;
-    let start = || -> Result<Cluster, ClusterError> { Cluster::start(ClusterOptions::new(&bin)) };
+    let start = || -> Result<Cluster, ClusterError> {
+        Cluster::start(ClusterOptions::new(&bin).setting("wal_level", "logical"))
+    };
     let source = start()?;
     let target = start()?;
     let state = std::env::temp_dir().join(format!("pgpassage-demo-{}", new_id(random()?)));
@@ -78,9 +115,7 @@ fn set_the_stage(pgbin: Option<PathBuf>, scale: f64) -> Result<Stage> {
 }
 
 fn prepare(args: &DemoArgs, stage: &Stage) -> Result<(Plan, Secrets)> {
-    let env = Env::from_process();
-    // Nothing of the user's own settings (PGHOST, a service …) may lead the demo to a real server.
-    let quiet = Env { variables: std::collections::HashMap::new(), ..env };
+    let quiet = alone();
     let source = resolve(&stage.source.uri("postgres"), &quiet)?;
     let target = resolve(&stage.target.uri("postgres"), &quiet)?;
     let folder = Folder::create(&stage.state, &new_id(random()?))?;

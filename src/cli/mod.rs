@@ -6,12 +6,12 @@ mod clean;
 pub mod connection;
 mod dead;
 mod demo;
+mod dialogue;
 mod discovered;
 mod engine;
 pub mod exit;
 mod follow;
 mod json;
-mod lines;
 mod list;
 mod log;
 mod migrate;
@@ -24,7 +24,10 @@ mod resume;
 mod signals;
 mod status;
 mod watch;
+mod wizard;
 
+use crate::model::telling as lines;
+use crate::ui::state::Home;
 use args::{Cli, Verb};
 use clap::Parser;
 use exit::Exit;
@@ -53,15 +56,19 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
     };
     let exit = runtime.block_on(async {
         match cli.verb {
-            Verb::Migrate(args) => migrate::run(*args).await,
-            Verb::Attach(args) => attach::run(*args).await,
-            Verb::Finish(args) => resume::finish(*args).await,
-            Verb::Stop(args) => resume::stop(*args).await,
-            Verb::Clean(args) => clean::run(*args).await,
-            Verb::Status(args) => status::show(*args).await,
-            Verb::List(args) => list::show(&args),
-            Verb::Demo(args) => demo::run(args).await,
-            Verb::EngineProcess => engine::run().await,
+            None => {
+                let home = if cli.foreground { Home::Here } else { Home::Apart };
+                wizard::run(&cli.window, home).await
+            }
+            Some(Verb::Migrate(args)) => migrate::run(*args).await,
+            Some(Verb::Attach(args)) => attach::run(*args).await,
+            Some(Verb::Finish(args)) => resume::finish(*args).await,
+            Some(Verb::Stop(args)) => resume::stop(*args).await,
+            Some(Verb::Clean(args)) => clean::run(*args).await,
+            Some(Verb::Status(args)) => status::show(*args).await,
+            Some(Verb::List(args)) => list::show(&args),
+            Some(Verb::Demo(args)) => demo::run(args).await,
+            Some(Verb::EngineProcess) => engine::run().await,
         }
     });
     // A second Ctrl-C does not wait for what still runs.

@@ -15,3 +15,9 @@ pub(super) fn note(text: &str) {
 pub(super) fn complain(text: &str) {
     note(&format!("pgpassage: {text}"));
 }
+
+/// A question: the answer comes on the same line.
+pub(super) fn prompt(text: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(write!(out, "{text}").and_then(|()| out.flush()));
+}

@@ -18,4 +18,5 @@ pub mod secret;
 pub mod secrets;
 pub mod status;
 pub mod task;
+pub mod telling;
 pub mod units;

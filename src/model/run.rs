@@ -10,13 +10,14 @@ use super::failure::Failure;
 use super::phase::Phase;
 use super::plan::Method;
 use super::units::{Side, TableName};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Findings of one kind beyond this many are counted, not kept: a hostile or broken source must not be able to
 /// fill memory with them.
 const MAX_FINDINGS: usize = 10_000;
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     pub id: String,
     pub pid: u32,
@@ -42,7 +43,7 @@ pub struct Run {
     pub ledger: BTreeMap<String, LedgerLine>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DatabaseRun {
     pub size_bytes: Option<u64>,
     pub existed: bool,
@@ -60,10 +61,11 @@ pub struct DatabaseRun {
     /// What the source's definitions were under the snapshot, as one value.
     pub schema: Option<String>,
     /// Tables whose replica identity on the source is not what it was, and what it was.
+    #[serde(with = "pairs")]
     pub identities: BTreeMap<TableName, TableIdentity>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoleRun {
     pub status: RoleStatus,
     pub message: String,
@@ -71,13 +73,13 @@ pub struct RoleRun {
 }
 
 /// What is known of an object that we were about to make.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LedgerLine {
     pub object: ServerObject,
     pub state: LedgerState,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LedgerState {
     /// The engine may have died before or after the deed: it may exist.
     Making,
@@ -246,6 +248,25 @@ impl Run {
             (false, _) if none_moved => RunOutcome::Failed,
             _ => RunOutcome::Partly,
         }
+    }
+}
+
+/// JSON knows no keys but texts.
+mod pairs {
+    use super::{BTreeMap, TableIdentity, TableName};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &BTreeMap<TableName, TableIdentity>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        map.iter().collect::<Vec<_>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<TableName, TableIdentity>, D::Error> {
+        Ok(Vec::<(TableName, TableIdentity)>::deserialize(from)?.into_iter().collect())
     }
 }
 

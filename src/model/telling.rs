@@ -1,24 +1,24 @@
-//! What happened, one line each: for pipes, files and `--verbose`.
+//! What happened, one line each: for pipes, files, `--verbose` and the log on the full screen.
 
-use crate::model::check::{Finding, Severity};
-use crate::model::command::StopReason;
-use crate::model::event::{DatabaseOutcome, Entry, Event, RoleStatus, ServerSummary};
-use crate::model::phase::Phase;
-use crate::model::plan::Method;
-use crate::model::run::Run;
-use crate::model::units::{Side, count_of, human_bytes, human_ms, printable, readable};
+use super::check::{Finding, Severity};
+use super::command::StopReason;
+use super::event::{DatabaseOutcome, Entry, Event, RoleStatus, ServerSummary};
+use super::phase::Phase;
+use super::plan::Method;
+use super::run::Run;
+use super::units::{Side, count_of, human_bytes, human_ms, printable, readable};
 
 /// Statements that took less have no line of their own, in milliseconds.
 const NOTICEABLE_MS: u64 = 100;
 
 /// The line for an entry; most small steps have none. `run` is the state after the entry.
-pub(super) fn line(run: &Run, entry: &Entry) -> Option<String> {
+pub fn line(run: &Run, entry: &Entry) -> Option<String> {
     let text = text(run, entry)?;
     Some(format!("[{:>9}] {text}", human_ms(entry.at_ms.saturating_sub(run.started_ms))))
 }
 
 /// The same without the time, for the log, which has its own.
-pub(super) fn text(run: &Run, entry: &Entry) -> Option<String> {
+pub fn text(run: &Run, entry: &Entry) -> Option<String> {
     let text = match &entry.event {
         Event::Started { version, id, .. } => format!("pgpassage {version}, migration {id}"),
         Event::ServerSeen { side, server } => server_line(*side, server),
@@ -87,7 +87,7 @@ fn roles_line(run: &Run) -> String {
 }
 
 /// A finding on one line, worst word first.
-pub(super) fn finding_line(finding: &Finding) -> Option<String> {
+pub fn finding_line(finding: &Finding) -> Option<String> {
     let word = match finding.severity {
         Severity::Info => return None,
         Severity::Warning => "warning",
@@ -99,7 +99,7 @@ pub(super) fn finding_line(finding: &Finding) -> Option<String> {
     Some(format!("{word}: {place}{}{}", printable(&finding.title), printable(&why)))
 }
 
-pub(super) fn outcome_word(outcome: DatabaseOutcome) -> &'static str {
+pub fn outcome_word(outcome: DatabaseOutcome) -> &'static str {
     match outcome {
         DatabaseOutcome::Done => "done",
         DatabaseOutcome::Following => "following",

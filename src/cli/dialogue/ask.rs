@@ -1,0 +1,99 @@
+//! One question, one line of an answer. No cursor moves, and a password is not echoed.
+
+use crate::cli::out;
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use std::io::{BufRead, IsTerminal};
+
+/// Nobody answers any more: the input is at its end, or Ctrl-C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Gone;
+
+/// What was answered, without what surrounds it; the default where that is nothing.
+pub(super) async fn ask(question: &str, default: &str) -> Result<String, Gone> {
+    let hint = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+    out::prompt(&format!("{question}{hint}: "));
+    let answer = line().await?;
+    let answer = answer.trim();
+    Ok(if answer.is_empty() { default.to_owned() } else { answer.to_owned() })
+}
+
+pub(super) async fn ask_in_secret(question: &str) -> Result<String, Gone> {
+    out::prompt(&format!("{question}: "));
+    let silent = Silent::begin();
+    let answer = line().await;
+    drop(silent);
+    if std::io::stdin().is_terminal() {
+        out::print("");
+    }
+    answer.map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+pub(super) async fn yes(question: &str, preset: Preset) -> Result<bool, Gone> {
+    let word = if preset == Preset::Yes { "yes" } else { "no" };
+    loop {
+        match ask(&format!("{question}, yes or no"), word).await?.to_lowercase().as_str() {
+            "yes" | "y" => return Ok(true),
+            "no" | "n" => return Ok(false),
+            _ => out::print("Please answer yes or no."),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Preset {
+    Yes,
+    No,
+}
+
+/// The key of the choice that was made; the first is the default.
+pub(super) async fn choose<'a>(choices: &[(&'a str, String)]) -> Result<&'a str, Gone> {
+    for (key, what) in choices {
+        out::print(&format!("  {key}) {what}"));
+    }
+    let first = choices.first().map(|(key, _)| *key).unwrap_or_default();
+    loop {
+        let answer = ask("Choice", first).await?;
+        if let Some((key, _)) = choices.iter().find(|(key, _)| *key == answer) {
+            return Ok(key);
+        }
+        out::print("That is none of the choices.");
+    }
+}
+
+async fn line() -> Result<String, Gone> {
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut text = String::new();
+        let read = std::io::stdin().lock().read_line(&mut text);
+        read.is_ok_and(|bytes| bytes > 0).then_some(text)
+    });
+    tokio::select! {
+        answer = reading => answer.ok().flatten().ok_or(Gone),
+        _ = tokio::signal::ctrl_c() => {
+            out::print("");
+            Err(Gone)
+        }
+    }
+}
+
+/// As long as this lives, what is typed is not shown.
+struct Silent(Option<rustix::termios::Termios>);
+
+impl Silent {
+    fn begin() -> Self {
+        let stdin = rustix::stdio::stdin();
+        let Ok(before) = tcgetattr(stdin) else { return Self(None) };
+        let mut without = before.clone();
+        without.local_modes.remove(LocalModes::ECHO);
+        let done = tcsetattr(stdin, OptionalActions::Drain, &without);
+        Self(done.is_ok().then_some(before))
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            // A terminal that is gone shows nothing anyway.
+            tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, before).ok();
+        }
+    }
+}

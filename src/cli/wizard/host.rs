@@ -1,0 +1,432 @@
+//! What the wizard may not look into itself: the disk, the environment, connection strings, engines.
+
+use crate::cli::args::{Cli, Verb, expand_short};
+use crate::cli::connection::{Env, resolve};
+use crate::cli::log;
+use crate::cli::plan::{self, prepare, random, state_dir};
+use crate::cli::report;
+use crate::cli::resume;
+use crate::link::{
+    Engine as Lives, Known as Found, Link, Rights, attach, attach_as, migrations, run_task, start_detached,
+    start_local, status,
+};
+use crate::model::event::RunOutcome;
+use crate::model::failure::Failure;
+use crate::model::filter::parse_list;
+use crate::model::passwords::Passwords;
+use crate::model::plan::Plan;
+use crate::model::secret::Secret;
+use crate::model::secrets::Secrets;
+use crate::model::status::DatabaseStatus;
+use crate::model::task::{Stay, Task};
+use crate::model::units::Side;
+use crate::store::{Folder, new_id, salvage_journal};
+use crate::ui::command;
+use crate::ui::drive::{Host, Opened, Prepared, Purpose, Typed};
+use crate::ui::message::Shown;
+use crate::ui::state::form::{Field, FieldError, Form, Part};
+use crate::ui::state::{Engine, Home, Known, Lag};
+use clap::Parser;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::fmt::Write;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long the list waits for the numbers of one migration that guards.
+const GAUGES_WITHIN: Duration = Duration::from_millis(400);
+
+/// Hands the wizard what it asks for.
+pub(in crate::cli) struct Rooms {
+    env: Env,
+    home: Home,
+    /// Where PostgreSQL's tools are looked for, where that is said.
+    pub(in crate::cli) pgbin: Option<PathBuf>,
+    /// Folders of checks, which are nobody's migrations: they go with the next check, or with this.
+    checks: Mutex<Vec<PathBuf>>,
+    logs: Mutex<Vec<log::Guards>>,
+}
+
+impl Drop for Rooms {
+    fn drop(&mut self) {
+        self.sweep();
+    }
+}
+
+impl Rooms {
+    pub(in crate::cli) fn new(env: Env, home: Home) -> Self {
+        Self { env, home, pgbin: None, checks: Mutex::default(), logs: Mutex::default() }
+    }
+
+    pub(in crate::cli) fn home(&self) -> Home {
+        self.home
+    }
+
+    fn sweep(&self) {
+        for folder in self.checks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // A folder that stays holds no secret.
+            drop(std::fs::remove_dir_all(folder));
+        }
+    }
+
+    /// An environment in which plans lie in a folder that goes again.
+    fn aside(&self) -> Result<Env, Failure> {
+        self.sweep();
+        let id = random().map_err(|e| Failure::local(format!("{e:#}")))?;
+        let folder = std::env::temp_dir().join(format!("pgpassage-check-{}", new_id(id)));
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).push(folder.clone());
+        let mut env = self.env.clone();
+        env.variables.insert("XDG_STATE_HOME".to_owned(), folder.display().to_string());
+        Ok(env)
+    }
+
+    fn known_plan(&self, id: &str, typed: &Typed) -> Result<(Plan, Secrets), Failure> {
+        let args = crate::cli::args::ResumeArgs::of(id);
+        let (plan, mut secrets) =
+            resume::known(&args, &self.env).map_err(|e| Failure::local(format!("{e:#}")))?;
+        give(&mut secrets.source, typed.source.clone());
+        give(&mut secrets.target, typed.target.clone());
+        Ok((plan, secrets))
+    }
+
+    fn found(&self, id: &str) -> Result<Found, Failure> {
+        let dir = state_dir(&self.env).map_err(|e| Failure::local(format!("{e:#}")))?;
+        let known = resume::is_known(id, &self.env).then(|| Found::read(&dir.join(id))).flatten();
+        known.ok_or_else(|| Failure::local(format!("this machine knows no migration {id}")))
+    }
+}
+
+/// What was typed wins over files and the environment.
+fn give(passwords: &mut Passwords, typed: Option<Secret>) {
+    if let Some(secret) = typed {
+        passwords.explicit = Some(secret);
+        passwords.lines.clear();
+    }
+}
+
+/// The wizard's plan is that of the command line that it shows: made by the same parser from the same words.
+fn plan_of(form: &Form, purpose: &Purpose, rooms: (&Env, Option<&Path>)) -> Result<Prepared, FieldError> {
+    let (env, pgbin) = rooms;
+    for side in [Side::Source, Side::Target] {
+        if let Err(error) = resolve(&form.server(side).conninfo(), env) {
+            let what = error.to_string();
+            return Err(FieldError::new(Field::of(side, part_of(&what)), what));
+        }
+    }
+    if let (false, Err(error)) =
+        (form.skip_tables.trimmed().is_empty(), parse_list(form.skip_tables.trimmed()))
+    {
+        return Err(FieldError::new(Field::SkipTables, error.to_string()));
+    }
+    let general = |what: String| FieldError::new(Field::Name, what);
+    let words = command::migrate(form, purpose).into_iter().map(std::ffi::OsString::from);
+    let cli = Cli::try_parse_from(expand_short(words)).map_err(|e| general(crate::cli::sentence(&e)))?;
+    let Some(Verb::Migrate(mut args)) = cli.verb else {
+        return Err(general("the form makes no migration".to_owned()));
+    };
+    args.pgbin = pgbin.map(Path::to_owned);
+    let plan::Prepared { plan, mut secrets, warnings } =
+        prepare(&args, env).map_err(|e| general(format!("{e:#}")))?;
+    give(&mut secrets.source, form.source.password.secret());
+    give(&mut secrets.target, form.target.password.secret());
+    Ok(Prepared { plan, secrets, warnings })
+}
+
+/// The field that an error of a connection string is about.
+fn part_of(what: &str) -> Part {
+    let about = |words: &[&str]| words.iter().any(|word| what.contains(word));
+    if about(&["sslrootcert", "root certificate", "certificate"]) {
+        Part::Ca
+    } else if about(&["sslmode", "ssl"]) {
+        Part::Ssl
+    } else if about(&["port"]) {
+        Part::Port
+    } else if about(&["user name", "user "]) {
+        Part::User
+    } else {
+        Part::Host
+    }
+}
+
+fn shown(plan: &Plan) -> Shown {
+    let conninfo = |endpoint: &crate::model::endpoint::Endpoint| {
+        let host = endpoint.hosts.first();
+        let dbname = endpoint.dbname.as_deref().unwrap_or_default();
+        let text = host.map(|host| endpoint.address_conninfo(dbname, host)).unwrap_or_default();
+        text.replace(" dbname=''", "").replace("dbname='' ", "")
+    };
+    Shown {
+        id: plan.id.clone(),
+        source: plan.source.to_string(),
+        target: plan.target.to_string(),
+        source_conninfo: conninfo(&plan.source),
+        target_conninfo: conninfo(&plan.target),
+        excluded: plan.scope.excluded_databases.clone(),
+        home: plan.home.display().to_string(),
+    }
+}
+
+fn engine_of(link: &Link, plan: &Plan) -> Engine {
+    if link.is_here() {
+        return Engine::Here;
+    }
+    match Found::read(&plan.home).map(|found| found.engine) {
+        Some(Lives::Alive { pid }) => Engine::Apart { pid },
+        _ => Engine::Gone,
+    }
+}
+
+fn opened(plan: &Plan, link: Link) -> Opened {
+    Opened { engine: engine_of(&link, plan), shown: shown(plan), link: Some(link), entries: Vec::new() }
+}
+
+impl Host for Rooms {
+    fn prepare(&self, form: &Form, purpose: Purpose) -> Result<Prepared, Vec<FieldError>> {
+        let env = match purpose {
+            Purpose::Check => {
+                self.aside().map_err(|f| vec![FieldError::new(Field::Source(Part::Host), f.to_string())])?
+            }
+            Purpose::Start { .. } => self.env.clone(),
+        };
+        plan_of(form, &purpose, (&env, self.pgbin.as_deref())).map_err(|error| vec![error])
+    }
+
+    fn check(&self, prepared: Prepared) -> Result<Link, Failure> {
+        let mut plan = prepared.plan;
+        plan.only_checks = true;
+        start_local(plan, prepared.secrets, Stay::UntilItFollows)
+    }
+
+    fn start(&self, prepared: Prepared) -> BoxFuture<'static, Result<Opened, Failure>> {
+        let Prepared { plan, secrets, .. } = prepared;
+        if self.home == Home::Apart {
+            return async move { Ok(opened(&plan, start_detached(plan.clone(), secrets).await?)) }.boxed();
+        }
+        // In this process nobody else keeps the log.
+        let path = Folder::at(&plan.home).log_path();
+        if let Ok(guards) = log::start_in_files(&[&path], tracing_subscriber::filter::LevelFilter::INFO) {
+            self.logs.lock().unwrap_or_else(PoisonError::into_inner).push(guards);
+        }
+        let link = start_local(plan.clone(), secrets, Stay::AsLongAsItFollows);
+        async move { Ok(opened(&plan, link?)) }.boxed()
+    }
+
+    fn known(&self) -> Result<Vec<Known>, Failure> {
+        let dir = state_dir(&self.env).map_err(|e| Failure::local(format!("{e:#}")))?;
+        let all = migrations(&dir)?;
+        let runtime = tokio::runtime::Handle::current();
+        Ok(all.into_iter().map(|found| known(found, &runtime)).collect())
+    }
+
+    fn open(&self, id: String) -> BoxFuture<'static, Result<Opened, Failure>> {
+        let found = self.found(&id);
+        async move {
+            let found = found?;
+            let plan =
+                found.plan.ok_or_else(|| Failure::local(format!("{id}: its plan.json cannot be read")))?;
+            if found.engine != Lives::Gone
+                && let Ok(link) = attach(&plan.home).await
+            {
+                return Ok(opened(&plan, link));
+            }
+            let (entries, damage) = salvage_journal(&Folder::at(&plan.home).journal_path());
+            if entries.is_empty()
+                && let Some(error) = damage
+            {
+                return Err(Failure::local(error.to_string()));
+            }
+            Ok(Opened { engine: Engine::Gone, shown: shown(&plan), link: None, entries })
+        }
+        .boxed()
+    }
+
+    fn task(&self, id: String, typed: Typed, task: Task) -> BoxFuture<'static, Result<Opened, Failure>> {
+        let known = self.known_plan(&id, &typed);
+        async move {
+            let (plan, secrets) = known?;
+            let link = run_task(plan.clone(), secrets, task).await?;
+            Ok(opened(&plan, link))
+        }
+        .boxed()
+    }
+
+    fn status(&self, id: String, typed: Typed) -> BoxFuture<'static, Result<Vec<DatabaseStatus>, Failure>> {
+        let (known, found) = (self.known_plan(&id, &typed), self.found(&id));
+        async move {
+            let ((plan, secrets), found) = (known?, found?);
+            Ok(status(&plan, &secrets, &found.run).await)
+        }
+        .boxed()
+    }
+
+    fn bundle(&self, id: &str) -> Result<String, Failure> {
+        let found = self.found(id)?;
+        let path = found.home.join(format!("bundle-{}.txt", stamp()));
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|e| Failure::local(format!("{}: {e}", path.display())))?;
+        file.write_all(bundle(&found).as_bytes())
+            .map_err(|e| Failure::local(format!("{}: {e}", path.display())))?;
+        Ok(path.display().to_string())
+    }
+}
+
+fn known(found: Found, runtime: &tokio::runtime::Handle) -> Known {
+    let engine = match found.engine {
+        Lives::Alive { pid } => Engine::Apart { pid },
+        Lives::Gone => Engine::Gone,
+    };
+    let address = |side: Side| {
+        let summary = if side == Side::Source { &found.run.source } else { &found.run.target };
+        let endpoint = found.plan.as_ref().map(|p| if side == Side::Source { &p.source } else { &p.target });
+        summary
+            .as_ref()
+            .map(|s| s.address.clone())
+            .or_else(|| endpoint.map(ToString::to_string))
+            .unwrap_or_default()
+    };
+    let lag = if found.run.keeping && engine != Engine::Gone { runtime.block_on(lag(&found)) } else { None };
+    Known {
+        id: found.id.clone(),
+        source: address(Side::Source),
+        target: address(Side::Target),
+        engine,
+        lag,
+        run: found.run,
+    }
+}
+
+/// The guard's last answer.
+async fn lag(found: &Found) -> Option<Lag> {
+    let link = attach_as(&found.home, found.run.seq, Rights::Look).await.ok()?;
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < GAUGES_WITHIN {
+        let gauges = link.gauges();
+        if gauges.at_ms > 0 {
+            let mut lags = gauges.following.values().map(|status| status.lag_bytes);
+            let bytes = lags.try_fold(0, |most, lag| lag.map(|lag: u64| lag.max(most)));
+            return (!gauges.following.is_empty()).then_some(Lag { bytes, asked_ms: gauges.at_ms });
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    None
+}
+
+fn stamp() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Everything that helps to understand what happened; none of it holds a secret.
+fn bundle(found: &Found) -> String {
+    let folder = Folder::at(&found.home);
+    let journal = folder.journal_path();
+    let outcome = found.run.outcome.unwrap_or(RunOutcome::Failed);
+    let read =
+        |path: &Path| std::fs::read_to_string(path).unwrap_or_else(|e| format!("{}: {e}\n", path.display()));
+    let mut text = format!("pgpassage {}, migration {}\n", env!("CARGO_PKG_VERSION"), found.id);
+    for (side, server) in [("source", &found.run.source), ("target", &found.run.target)] {
+        if let Some(server) = server {
+            // Writing to a String does not fail.
+            writeln!(text, "{side}: {}, PostgreSQL {}", server.address, server.version).ok();
+        }
+    }
+    let report = report::report(&found.run, outcome, &journal.display().to_string()).join("\n");
+    for (title, part) in [
+        ("report", report),
+        ("plan", read(&found.home.join("plan.json"))),
+        ("log", read(&folder.log_path())),
+        ("journal", read(&journal)),
+    ] {
+        writeln!(text, "\n==== {title} ====\n{part}").ok();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::plan::{Fallback, MethodPolicy};
+
+    fn env(state: &Path) -> Env {
+        let variables = [("XDG_STATE_HOME".to_owned(), state.display().to_string())].into();
+        Env {
+            variables,
+            home: None,
+            user: Some("me".into()),
+            directory: "/".into(),
+            socket_directory: "/tmp".into(),
+        }
+    }
+
+    fn form() -> Form {
+        let mut form = Form::default();
+        form.source.fill("postgres://a:s3cret@h1:5433/x?sslmode=disable&connect_timeout=3").unwrap();
+        form.target.fill("host=h2 user=b password='p w'").unwrap();
+        form.exclude.set("one \"two words\"");
+        form.jobs.set("3");
+        form.name.set("mine");
+        form
+    }
+
+    #[test]
+    fn the_plan_is_that_of_the_command_line_with_what_was_typed_in_secret() {
+        let state = tempfile::tempdir().unwrap();
+        let rooms = Rooms::new(env(state.path()), Home::Apart);
+        let purpose = Purpose::Start { method: MethodPolicy::Dump, left_out: vec!["three".into()] };
+        let Prepared { plan, secrets, .. } = rooms.prepare(&form(), purpose).unwrap();
+        assert_eq!(plan.id, "mine");
+        assert_eq!(plan.method, MethodPolicy::Dump);
+        assert_eq!(plan.jobs, Some(3));
+        assert_eq!(plan.source.connect_timeout_s, Some(3));
+        assert_eq!(plan.scope.excluded_databases, ["one", "two words", "three"]);
+        assert_eq!(secrets.source.explicit.unwrap().expose(), "s3cret");
+        assert_eq!(secrets.target.explicit.unwrap().expose(), "p w");
+        for (method, wanted) in [
+            (MethodPolicy::Auto(Fallback::Dump), MethodPolicy::Auto(Fallback::Dump)),
+            (MethodPolicy::Auto(Fallback::Fail), MethodPolicy::Auto(Fallback::Fail)),
+        ] {
+            let mut form = form();
+            form.name.set("");
+            let prepared = rooms.prepare(&form, Purpose::Start { method, left_out: Vec::new() }).unwrap();
+            assert_eq!(prepared.plan.method, wanted);
+        }
+    }
+
+    #[test]
+    fn a_check_leaves_nothing_among_the_migrations() {
+        let state = tempfile::tempdir().unwrap();
+        let rooms = Rooms::new(env(state.path()), Home::Apart);
+        let plan = rooms.prepare(&form(), Purpose::Check).unwrap().plan;
+        assert!(plan.only_checks && !plan.home.starts_with(state.path()), "{}", plan.home.display());
+        assert!(plan.home.exists());
+        drop(rooms);
+        assert!(!plan.home.exists());
+        assert!(!state.path().join("pgpassage").exists());
+    }
+
+    #[test]
+    fn errors_stand_at_the_field_that_they_are_about() {
+        let state = tempfile::tempdir().unwrap();
+        let rooms = Rooms::new(env(state.path()), Home::Apart);
+        let field = |form: &Form| {
+            let purpose = Purpose::Start { method: MethodPolicy::Dump, left_out: Vec::new() };
+            rooms.prepare(form, purpose).unwrap_err()[0].field
+        };
+        let mut wrong = form();
+        wrong.skip_tables.set("a..b");
+        assert_eq!(field(&wrong), Field::SkipTables);
+        let mut wrong = form();
+        wrong.source.ca.set("/no/such/file.pem");
+        wrong.source.encryption = crate::ui::state::form::Encryption::On;
+        assert_eq!(field(&wrong), Field::Source(Part::Ca));
+        std::fs::create_dir_all(state.path().join("pgpassage/mine")).unwrap();
+        std::fs::write(state.path().join("pgpassage/mine/journal"), "{}").unwrap();
+        assert_eq!(field(&form()), Field::Name);
+    }
+}

@@ -1,0 +1,310 @@
+//! Performs what [`super::update`] asks for, and brings in what happens: the only part of the wizard that waits.
+
+mod clipboard;
+mod host;
+mod news;
+mod perform;
+mod terminal;
+
+pub use host::{Host, Opened, Prepared, Purpose, Typed};
+
+use super::keys::{Code, Key};
+use super::message::{Effect, Msg};
+use super::state::form::Form;
+use super::state::{Button, Focus, Home, Look, Screen, State, Switch};
+use super::update::update;
+use super::view::view;
+use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
+use futures_util::StreamExt;
+use news::{From, News};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use terminal::{Hangup, Screen as Terminal, Signals};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// No faster than eyes: what comes in between is drawn together.
+const FRAME: Duration = Duration::from_millis(40);
+/// News that may wait while the wizard draws.
+const NEWS: usize = 1024;
+/// How long a migration in this process gets to stop when the terminal goes away.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+
+/// How the wizard begins.
+pub struct Opening {
+    pub host: Arc<dyn Host>,
+    pub form: Form,
+    pub look: Look,
+    pub home: Home,
+    pub at: At,
+}
+
+/// On which screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// The list, or step 1 where there is none.
+    Start,
+    /// The first step, with everything filled in already.
+    Filled,
+    /// A migration that exists.
+    Migration(String),
+}
+
+/// How the window was left.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The migration that was on the screen.
+    pub id: Option<String>,
+    /// It goes on without the window.
+    pub goes_on: bool,
+    pub why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    Asked,
+    /// SIGTERM.
+    Terminated,
+    /// The terminal is gone.
+    HungUp,
+}
+
+struct Drive {
+    state: State,
+    host: Arc<dyn Host>,
+    news: mpsc::Sender<News>,
+    check: Option<news::Attached>,
+    live: Option<news::Attached>,
+    generation: u64,
+}
+
+/// Opens the window and stays until it is left.
+///
+/// # Errors
+/// When the terminal cannot be used.
+pub async fn run(opening: Opening) -> io::Result<Left> {
+    let (news, mut incoming) = mpsc::channel(NEWS);
+    let mut state = State::new(opening.form, opening.look, opening.home);
+    state.now_ms = now_ms();
+    let mut effects = vec![Effect::List];
+    match opening.at {
+        At::Start => {}
+        At::Filled => {
+            state.screen = Screen::Configure;
+            state.focus = Focus::Button(Button::GetStarted);
+            effects.clear();
+        }
+        At::Migration(id) => effects = vec![Effect::Open { id }],
+    }
+    let mut drive = Drive { state, host: opening.host, news, check: None, live: None, generation: 0 };
+    let mut terminal = Terminal::enter()?;
+    let mut hangup = Hangup::watch()?;
+    let mut signals = Signals::new()?;
+    terminal.draw(|area, buffer| view(&drive.state, area, buffer))?;
+    drive.zone();
+    let mut keys = Some(EventStream::new());
+    let mut leaves = drive.perform_all(effects, &mut terminal)?;
+    let mut tick = Instant::now() + Duration::from_secs(1);
+    let mut drawn = Instant::now();
+    let mut dirty = false;
+    let mut why = Why::Asked;
+    while !leaves {
+        let next_frame = drawn + FRAME;
+        tokio::select! {
+            event = next_key(&mut keys) => match event {
+                Some(Ok(event)) => leaves = drive.on_event(event, &mut terminal)?,
+                // The input is at its end; the watcher says the rest.
+                Some(Err(_)) | None => keys = None,
+            },
+            Some(piece) = incoming.recv() => leaves = drive.on_news(piece, &mut terminal)?,
+            () = tokio::time::sleep_until(tick) => {
+                tick = Instant::now() + Duration::from_millis(drive.state.pace.every_ms);
+                leaves = drive.take(Msg::Tick { now_ms: now_ms() }, &mut terminal)?;
+            }
+            () = tokio::time::sleep_until(next_frame), if dirty => {}
+            signal = signals.next() => match signal {
+                terminal::Heard::Terminate => (leaves, why) = (true, Why::Terminated),
+                terminal::Heard::Continue => terminal.resume()?,
+            },
+            () = hangup.gone() => (leaves, why) = (true, Why::HungUp),
+        }
+        dirty = true;
+        if Instant::now() >= next_frame && why == Why::Asked {
+            terminal.draw(|area, buffer| view(&drive.state, area, buffer))?;
+            drawn = Instant::now();
+            dirty = false;
+        }
+    }
+    drop(keys);
+    terminal.leave();
+    let left = drive.left(why);
+    if !left.goes_on {
+        drive.stop_here(&mut incoming).await;
+    }
+    Ok(left)
+}
+
+async fn next_key(keys: &mut Option<EventStream>) -> Option<io::Result<Event>> {
+    match keys {
+        Some(keys) => keys.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+pub(super) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Drive {
+    fn take(&mut self, msg: Msg, terminal: &mut Terminal) -> io::Result<bool> {
+        let effects = update(&mut self.state, msg);
+        self.perform_all(effects, terminal)
+    }
+
+    fn on_event(&mut self, event: Event, terminal: &mut Terminal) -> io::Result<bool> {
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => {
+                for key in keys_of(key) {
+                    if self.take(Msg::Key(key), terminal)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Event::Paste(text) => self.take(Msg::Paste(text), terminal),
+            Event::Resize(..) => terminal.repaint().map(|()| false),
+            Event::Mouse(mouse) => {
+                let code = match mouse.kind {
+                    MouseEventKind::ScrollUp => Code::Up,
+                    MouseEventKind::ScrollDown => Code::Down,
+                    _ => return Ok(false),
+                };
+                self.take(Msg::Key(Key::plain(code)), terminal)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn on_news(&mut self, piece: News, terminal: &mut Terminal) -> io::Result<bool> {
+        let current = match piece.from {
+            From::Anywhere => true,
+            From::Check(generation) => self.check.as_ref().is_some_and(|a| a.generation == generation),
+            From::Live(generation) => self.live.as_ref().is_some_and(|a| a.generation == generation),
+        };
+        if !current {
+            return Ok(false);
+        }
+        match piece.what {
+            news::What::Msg(msg) => self.take(msg, terminal),
+            news::What::Attached { link, opened } => {
+                self.attach(*link);
+                self.take(opened, terminal)
+            }
+        }
+    }
+
+    fn left(&self, why: Why) -> Left {
+        let live = self.state.live.as_ref();
+        let apart =
+            live.is_some_and(|l| matches!(l.engine, super::state::Engine::Apart { .. }) && l.ended.is_none());
+        Left { id: live.map(|l| l.id.clone()), goes_on: apart, why }
+    }
+
+    /// A migration in this process is not left to die with it: it is told to stop, and gets time to clean up.
+    async fn stop_here(&mut self, incoming: &mut mpsc::Receiver<News>) {
+        let Some(attached) = self.live.take() else { return };
+        attached.stop();
+        let ended = async {
+            while let Some(piece) = incoming.recv().await {
+                if piece.from == From::Live(attached.generation)
+                    && matches!(piece.what, news::What::Msg(Msg::Ended(_)))
+                {
+                    break;
+                }
+            }
+        };
+        // However long it takes beyond that, what is left can be cleaned up later.
+        tokio::time::timeout(STOP_WITHIN, ended).await.ok();
+    }
+
+    /// Asks the operating system what the operator's clock shows.
+    fn zone(&self) {
+        let news = self.news.clone();
+        tokio::spawn(async move {
+            let asked = tokio::process::Command::new("date").arg("+%z").kill_on_drop(true).output();
+            let Ok(Ok(output)) = tokio::time::timeout(Duration::from_secs(2), asked).await else { return };
+            if let Some(utc_offset_s) = offset(&String::from_utf8_lossy(&output.stdout)) {
+                let piece = News { from: From::Anywhere, what: news::What::Msg(Msg::Zone { utc_offset_s }) };
+                // A window that is closed does not care.
+                news.send(piece).await.ok();
+            }
+        });
+    }
+
+    fn mouse(&self) -> Switch {
+        self.state.mouse
+    }
+}
+
+/// `+0130` in seconds.
+fn offset(text: &str) -> Option<i32> {
+    let text = text.trim();
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    let digits = text.trim_start_matches(['+', '-']);
+    if digits.len() != 4 {
+        return None;
+    }
+    let (hours, minutes) = digits.split_at(2);
+    Some(sign * (hours.parse::<i32>().ok()? * 3600 + minutes.parse::<i32>().ok()? * 60))
+}
+
+/// What the terminal's library says a key is. Alt with a letter is Esc and the letter, which is how terminals send it.
+fn keys_of(event: KeyEvent) -> Vec<Key> {
+    let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+    let alt = event.modifiers.contains(KeyModifiers::ALT);
+    let code = match event.code {
+        KeyCode::Char(c) => Code::Char(if ctrl { c.to_ascii_lowercase() } else { c }),
+        KeyCode::Enter => Code::Enter,
+        KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => Code::BackTab,
+        KeyCode::Tab => Code::Tab,
+        KeyCode::BackTab => Code::BackTab,
+        KeyCode::Esc => Code::Esc,
+        KeyCode::Backspace => Code::Backspace,
+        KeyCode::Delete => Code::Delete,
+        KeyCode::Left => Code::Left,
+        KeyCode::Right => Code::Right,
+        KeyCode::Up => Code::Up,
+        KeyCode::Down => Code::Down,
+        KeyCode::Home => Code::Home,
+        KeyCode::End => Code::End,
+        KeyCode::PageUp => Code::PageUp,
+        KeyCode::PageDown => Code::PageDown,
+        KeyCode::F(1) => Code::F1,
+        _ => return Vec::new(),
+    };
+    let key = Key { code, ctrl };
+    if alt && matches!(code, Code::Char(_)) { vec![Key::plain(Code::Esc), key] } else { vec![key] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_are_seconds() {
+        assert_eq!(offset("+0130\n"), Some(5400));
+        assert_eq!(offset("-0900"), Some(-32_400));
+        assert_eq!(offset("UTC"), None);
+    }
+
+    #[test]
+    fn alt_is_escape_and_the_letter() {
+        let event = |code, modifiers| KeyEvent::new(code, modifiers);
+        let keys = keys_of(event(KeyCode::Char('x'), KeyModifiers::ALT));
+        assert_eq!(keys, [Key::plain(Code::Esc), Key::char('x')]);
+        assert_eq!(keys_of(event(KeyCode::Char('C'), KeyModifiers::CONTROL)), [Key::ctrl('c')]);
+        assert!(keys_of(event(KeyCode::F(5), KeyModifiers::NONE)).is_empty());
+    }
+}

@@ -1,0 +1,83 @@
+//! What the wizard asks of whoever composed it: it reads no environment, no disk and no connection string itself.
+
+use crate::link::Link;
+use crate::model::event::Entry;
+use crate::model::failure::Failure;
+use crate::model::plan::{MethodPolicy, Plan};
+use crate::model::secret::Secret;
+use crate::model::secrets::Secrets;
+use crate::model::status::DatabaseStatus;
+use crate::model::task::Task;
+use crate::ui::message::Shown;
+use crate::ui::state::form::{FieldError, Form};
+use crate::ui::state::{Engine, Known};
+use futures_util::future::BoxFuture;
+
+/// What a plan is made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    Check,
+    Start { method: MethodPolicy, left_out: Vec<String> },
+}
+
+#[derive(Debug)]
+pub struct Prepared {
+    pub plan: Plan,
+    pub secrets: Secrets,
+    pub warnings: Vec<String>,
+}
+
+/// Passwords that were typed for a migration that exists.
+#[derive(Debug, Default)]
+pub struct Typed {
+    pub source: Option<Secret>,
+    pub target: Option<Secret>,
+}
+
+/// A migration that is to be shown.
+#[derive(Debug)]
+pub struct Opened {
+    pub engine: Engine,
+    pub shown: Shown,
+    /// Where an engine lives: everything from the first entry on comes through it.
+    pub link: Option<Link>,
+    /// Where none does: what its journal says.
+    pub entries: Vec<Entry>,
+}
+
+pub trait Host: Send + Sync {
+    /// A plan of what is filled in.
+    ///
+    /// # Errors
+    /// What is wrong, field by field.
+    fn prepare(&self, form: &Form, purpose: Purpose) -> Result<Prepared, Vec<FieldError>>;
+
+    /// Begins the checks, in this process.
+    ///
+    /// # Errors
+    /// When they cannot be begun.
+    fn check(&self, prepared: Prepared) -> Result<Link, Failure>;
+
+    /// Begins the migration, where migrations are to run.
+    fn start(&self, prepared: Prepared) -> BoxFuture<'static, Result<Opened, Failure>>;
+
+    /// This machine's migrations; reads the disk.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    fn known(&self) -> Result<Vec<Known>, Failure>;
+
+    fn open(&self, id: String) -> BoxFuture<'static, Result<Opened, Failure>>;
+
+    /// A later command on a migration that exists.
+    fn task(&self, id: String, typed: Typed, task: Task) -> BoxFuture<'static, Result<Opened, Failure>>;
+
+    /// Asks both servers; changes nothing.
+    fn status(&self, id: String, typed: Typed) -> BoxFuture<'static, Result<Vec<DatabaseStatus>, Failure>>;
+
+    /// Writes log, report and versions into one file; says where.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn bundle(&self, id: &str) -> Result<String, Failure>;
+}

@@ -1,0 +1,247 @@
+//! One effect after the other. What takes time is done by a task that sends its answer as news.
+
+use super::clipboard;
+use super::news::{Attached, From, News, What};
+use super::terminal::Screen as Terminal;
+use super::{Drive, Opened, Purpose, Typed};
+use crate::link::Link;
+use crate::model::command::Command;
+use crate::model::failure::Failure;
+use crate::model::status::DatabaseStatus;
+use crate::model::task::Task;
+use crate::ui::message::{Effect, Msg};
+use crate::ui::state::live::Ending;
+use crate::ui::state::{Known, Lag};
+use futures_util::future::BoxFuture;
+use std::io;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+type Answer = mpsc::Sender<News>;
+
+async fn say(to: &Answer, from: From, msg: Msg) {
+    // Without a window there is nobody to tell.
+    to.send(News { from, what: What::Msg(msg) }).await.ok();
+}
+
+impl Drive {
+    /// Returns whether the window is to be left.
+    pub(super) fn perform_all(&mut self, effects: Vec<Effect>, terminal: &mut Terminal) -> io::Result<bool> {
+        for effect in effects {
+            if effect == Effect::Leave {
+                return Ok(true);
+            }
+            self.perform(effect, terminal)?;
+        }
+        Ok(false)
+    }
+
+    fn perform(&mut self, effect: Effect, terminal: &mut Terminal) -> io::Result<()> {
+        match effect {
+            Effect::Leave => {}
+            Effect::Suspend => terminal.suspend()?,
+            Effect::Redraw => terminal.repaint()?,
+            Effect::Mouse => terminal.mouse(self.mouse())?,
+            Effect::Copy { title, text } => self.copy((title, text), terminal)?,
+            Effect::List => self.list(),
+            Effect::Check => self.begin_check(terminal)?,
+            Effect::LeaveCheck => self.leave_check(),
+            Effect::Start => self.start(terminal)?,
+            Effect::Open { id } => self.open(id),
+            Effect::Send(command) => self.send(command),
+            Effect::Run(task) => self.task(task),
+            Effect::Status => self.status(),
+            Effect::StatusOf { id } => self.status_of(id),
+            Effect::LetGo => self.live = None,
+            Effect::SaveBundle => self.bundle(),
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> u64 {
+        self.generation += 1;
+        self.generation
+    }
+
+    fn list(&self) {
+        let (host, to) = (Arc::clone(&self.host), self.news.clone());
+        tokio::spawn(async move {
+            let known = tokio::task::spawn_blocking(move || host.known()).await;
+            let msg = match known {
+                Ok(Ok(known)) => Msg::Known(known),
+                Ok(Err(failure)) => Msg::Unlisted(failure.to_string()),
+                Err(_) => Msg::Unlisted("reading it failed; the log says where".to_owned()),
+            };
+            say(&to, From::Anywhere, msg).await;
+        });
+    }
+
+    fn begin_check(&mut self, terminal: &mut Terminal) -> io::Result<()> {
+        self.leave_check();
+        let prepared = match self.host.prepare(&self.state.form, Purpose::Check) {
+            Ok(prepared) => prepared,
+            Err(errors) => return self.take(Msg::Refused(errors), terminal).map(drop),
+        };
+        if let Some(warning) = prepared.warnings.first() {
+            self.state.complain(warning.clone());
+        }
+        match self.host.check(prepared) {
+            Ok(link) => {
+                let from = From::Check(self.next());
+                self.check = Some(Attached::new(link, from, self.news.clone()));
+                Ok(())
+            }
+            Err(failure) => self.take(Msg::CheckEnded(Ending::Broke(failure)), terminal).map(drop),
+        }
+    }
+
+    fn leave_check(&mut self) {
+        if let Some(attached) = self.check.take() {
+            attached.stop();
+        }
+    }
+
+    fn start(&mut self, terminal: &mut Terminal) -> io::Result<()> {
+        let Some(check) = &self.state.check else { return Ok(()) };
+        let purpose = Purpose::Start { method: check.policy(), left_out: check.left_out() };
+        match self.host.prepare(&self.state.form, purpose) {
+            Ok(prepared) => {
+                let starting = self.host.start(prepared);
+                self.show(starting);
+                Ok(())
+            }
+            Err(errors) => self.take(Msg::Refused(errors), terminal).map(drop),
+        }
+    }
+
+    fn open(&mut self, id: String) {
+        let opening = self.host.open(id);
+        self.show(opening);
+    }
+
+    /// Shows a migration once it is there.
+    fn show(&mut self, opening: BoxFuture<'static, Result<Opened, Failure>>) {
+        let to = self.news.clone();
+        tokio::spawn(async move {
+            match opening.await {
+                Ok(opened) => told(&to, opened).await,
+                Err(failure) => say(&to, From::Anywhere, Msg::Trouble(failure)).await,
+            }
+        });
+    }
+
+    pub(super) fn attach(&mut self, link: Link) {
+        let from = From::Live(self.next());
+        self.live = Some(Attached::new(link, from, self.news.clone()));
+    }
+
+    fn send(&mut self, command: Command) {
+        let Some(attached) = &self.live else { return };
+        let (commands, to) = (attached.commands.clone(), self.news.clone());
+        tokio::spawn(async move {
+            if commands.send(command).await.is_err() {
+                let failure = Failure::local("the engine is gone, and was not told");
+                say(&to, From::Anywhere, Msg::Trouble(failure)).await;
+            }
+        });
+    }
+
+    fn typed(&self) -> Typed {
+        let form = &self.state.form;
+        Typed { source: form.source.password.secret(), target: form.target.password.secret() }
+    }
+
+    fn task(&mut self, task: Task) {
+        let Some(id) = self.state.live.as_ref().map(|live| live.id.clone()) else { return };
+        let opening = self.host.task(id, self.typed(), task);
+        self.show(opening);
+    }
+
+    fn status(&self) {
+        let Some(id) = self.state.live.as_ref().map(|live| live.id.clone()) else { return };
+        let (asking, to) = (self.host.status(id, self.typed()), self.news.clone());
+        tokio::spawn(async move {
+            let msg = match asking.await {
+                Ok(databases) => Msg::Status(databases),
+                Err(failure) => Msg::Trouble(failure),
+            };
+            say(&to, From::Anywhere, msg).await;
+        });
+    }
+
+    fn status_of(&self, id: String) {
+        let asking = self.host.status(id.clone(), Typed::default());
+        let (host, to) = (Arc::clone(&self.host), self.news.clone());
+        tokio::spawn(async move {
+            let databases = match asking.await {
+                Ok(databases) => databases,
+                Err(failure) => return say(&to, From::Anywhere, Msg::Trouble(failure)).await,
+            };
+            let known = tokio::task::spawn_blocking(move || host.known()).await;
+            let Ok(Ok(mut known)) = known else { return };
+            if let Some(this) = known.iter_mut().find(|k| k.id == id) {
+                answered(this, &databases);
+            }
+            let what = sentence(&id, &databases);
+            say(&to, From::Anywhere, Msg::Known(known)).await;
+            say(&to, From::Anywhere, what).await;
+        });
+    }
+
+    fn bundle(&self) {
+        let Some(id) = self.state.live.as_ref().map(|live| live.id.clone()) else { return };
+        let (host, to) = (Arc::clone(&self.host), self.news.clone());
+        tokio::spawn(async move {
+            let written = tokio::task::spawn_blocking(move || host.bundle(&id)).await;
+            let msg = match written {
+                Ok(Ok(path)) => Msg::Said(format!("Saved as {path}")),
+                Ok(Err(failure)) => Msg::Trouble(failure),
+                Err(_) => Msg::Trouble(Failure::local("the bundle could not be written")),
+            };
+            say(&to, From::Anywhere, msg).await;
+        });
+    }
+
+    fn copy(&mut self, (title, text): (String, String), terminal: &mut Terminal) -> io::Result<()> {
+        let msg = match clipboard::copy(&text, terminal) {
+            Ok(way) => Msg::Said(format!("{title}: {way}")),
+            Err(()) => Msg::NotCopied { title, text },
+        };
+        self.take(msg, terminal).map(drop)
+    }
+}
+
+/// Tells of a migration that is open now, from its first entry on.
+async fn told(to: &Answer, opened: Opened) {
+    let id = opened.shown.id.clone();
+    let msg = Msg::Opened { id, engine: opened.engine, plan: opened.shown };
+    match opened.link {
+        Some(link) => {
+            let what = What::Attached { link: Box::new(link), opened: msg };
+            to.send(News { from: From::Anywhere, what }).await.ok();
+        }
+        None => {
+            say(to, From::Anywhere, msg).await;
+            for entry in opened.entries {
+                say(to, From::Anywhere, Msg::Entry(entry)).await;
+            }
+        }
+    }
+}
+
+fn answered(known: &mut Known, databases: &[DatabaseStatus]) {
+    let follows = |d: &&DatabaseStatus| d.outcome == Some(crate::model::event::DatabaseOutcome::Following);
+    let mut lags = databases.iter().filter(follows).map(|d| d.lag_bytes);
+    let bytes = lags.try_fold(0, |most, lag| lag.map(|lag: u64| lag.max(most)));
+    known.lag = Some(Lag { bytes, asked_ms: super::now_ms() });
+}
+
+fn sentence(id: &str, databases: &[DatabaseStatus]) -> Msg {
+    match databases.iter().find_map(|d| d.error.as_ref().map(|error| (&d.database, error))) {
+        Some((database, error)) => Msg::Trouble(Failure::local(format!(
+            "{id}: {}: {error}",
+            crate::model::units::readable(database)
+        ))),
+        None => Msg::Said(format!("{id}: both servers were asked")),
+    }
+}

@@ -1,0 +1,258 @@
+//! The terminal itself: entered and left in good order, written to once a frame, watched for its end.
+
+use crate::ui::state::Switch;
+use crossterm::cursor::Show;
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{execute, queue};
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::{Terminal, TerminalOptions, Viewport};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::Signal;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Collects a frame. `flush` does nothing, because the library flushes before the mark of the frame's end can be put
+/// behind it; `commit` writes all in one go, which is one packet over SSH.
+#[derive(Debug, Clone, Default)]
+struct Out(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Out {
+    fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn drop_all(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn commit(&self) -> io::Result<()> {
+        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = write_all(&bytes);
+        bytes.clear();
+        result
+    }
+}
+
+/// The standard library's own stream cuts at every line and kilobyte.
+fn write_all(mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(rustix::stdio::stdout(), bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::AGAIN) => std::thread::sleep(Duration::from_millis(5)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<Out>>,
+    out: Out,
+    cursor: Option<Position>,
+    inside: Switch,
+}
+
+impl Screen {
+    /// # Errors
+    /// When this is no terminal.
+    pub(super) fn enter() -> io::Result<Self> {
+        // Colours are the theme's affair, NO_COLOR included: left to the library, an empty list of attributes would wipe
+        // bold and reverse as well.
+        crossterm::style::force_color_output(true);
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            put_back();
+            before(info);
+        }));
+        let out = Out::default();
+        let (width, height) = crossterm::terminal::size()?;
+        let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
+        let backend = CrosstermBackend::new(out.clone());
+        let terminal = Terminal::with_options(backend, TerminalOptions { viewport })?;
+        let mut screen = Self { terminal, out, cursor: None, inside: Switch::Off };
+        screen.go_in()?;
+        Ok(screen)
+    }
+
+    fn go_in(&mut self) -> io::Result<()> {
+        enable_raw_mode()?;
+        self.inside = Switch::On;
+        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)
+    }
+
+    /// As it was before. More than once does no harm.
+    pub(super) fn leave(&mut self) {
+        if self.inside.is_on() {
+            self.inside = Switch::Off;
+            put_back();
+        }
+    }
+
+    /// One frame, in one write; none where nothing has changed.
+    pub(super) fn draw(
+        &mut self,
+        view: impl FnOnce(Rect, &mut Buffer) -> Option<Position>,
+    ) -> io::Result<()> {
+        if !self.inside.is_on() {
+            return Ok(());
+        }
+        self.out.drop_all();
+        queue!(self.out, BeginSynchronizedUpdate)?;
+        let mut cursor = None;
+        let before = self.out.len();
+        self.terminal.draw(|frame| {
+            let area = frame.area();
+            cursor = view(area, frame.buffer_mut());
+            if let Some(position) = cursor {
+                frame.set_cursor_position(position);
+            }
+        })?;
+        let idle = if cursor.is_some() { IDLE_WITH_CURSOR } else { IDLE_WITHOUT };
+        if self.out.len() - before <= idle && cursor == self.cursor {
+            self.out.drop_all();
+            return Ok(());
+        }
+        self.cursor = cursor;
+        queue!(self.out, EndSynchronizedUpdate)?;
+        self.out.commit()
+    }
+
+    /// Everything again, also after the window's size has changed. The library's own way would first ask the terminal
+    /// where its cursor is, and fail where no answer comes.
+    pub(super) fn repaint(&mut self) -> io::Result<()> {
+        let (width, height) = crossterm::terminal::size()?;
+        self.cursor = None;
+        self.terminal.resize(Rect::new(0, 0, width, height))?;
+        self.out.commit()
+    }
+
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
+        execute!(io::stdout(), crossterm::clipboard::CopyToClipboard::to_clipboard_from(text))
+    }
+
+    pub(super) fn mouse(&mut self, mouse: Switch) -> io::Result<()> {
+        match mouse {
+            Switch::On => execute!(io::stdout(), EnableMouseCapture),
+            Switch::Off => execute!(io::stdout(), DisableMouseCapture),
+        }
+    }
+
+    /// Gives the terminal back to the shell until it says go on.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        self.leave();
+        rustix::process::kill_process(rustix::process::getpid(), Signal::STOP)?;
+        self.resume()
+    }
+
+    pub(super) fn resume(&mut self) -> io::Result<()> {
+        if !self.inside.is_on() {
+            self.go_in()?;
+        }
+        self.repaint()
+    }
+}
+
+/// What the library writes for a frame in which nothing has changed: the cursor shown and put, or hidden.
+const IDLE_WITH_CURSOR: usize = 16;
+const IDLE_WITHOUT: usize = 8;
+
+fn put_back() {
+    let mut out = io::stdout();
+    // A terminal that is gone needs nothing.
+    execute!(out, DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, Show).ok();
+    disable_raw_mode().ok();
+}
+
+/// The terminal's end. The library for keys spins for ever once its terminal is gone, and looks at nothing else; a thread
+/// that sleeps in poll(2) for nothing but the end sees it, and makes an end if nobody else does.
+pub(super) struct Hangup(mpsc::Receiver<()>);
+
+/// How long the process may take to end in good order after its terminal has gone.
+const LAST_WORDS: Duration = Duration::from_secs(25);
+
+impl Hangup {
+    pub(super) fn watch() -> io::Result<Self> {
+        let (tell, gone) = mpsc::channel(1);
+        std::thread::Builder::new().name("hangup".to_owned()).spawn(move || watch(&tell))?;
+        Ok(Self(gone))
+    }
+
+    pub(super) async fn gone(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn watch(tell: &mpsc::Sender<()>) {
+    let stdin = rustix::stdio::stdin();
+    loop {
+        let mut waiting = [PollFd::new(&stdin, PollFlags::empty())];
+        let ended = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+        if poll(&mut waiting, None).is_ok() && waiting[0].revents().intersects(ended) {
+            // The window may have been left a moment ago.
+            tell.try_send(()).ok();
+            std::thread::sleep(LAST_WORDS);
+            end();
+        }
+    }
+}
+
+#[expect(clippy::exit, reason = "nobody else ends a process whose key reader spins on a dead terminal")]
+fn end() {
+    std::process::exit(129);
+}
+
+/// What the system tells us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    Terminate,
+    Continue,
+}
+
+pub(super) struct Signals {
+    terminate: Stream,
+    hang_up: Stream,
+    go_on: Stream,
+}
+
+impl Signals {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            go_on: signal(SignalKind::from_raw(Signal::CONT.as_raw()))?,
+        })
+    }
+
+    pub(super) async fn next(&mut self) -> Heard {
+        tokio::select! {
+            _ = self.terminate.recv() => Heard::Terminate,
+            _ = self.hang_up.recv() => Heard::Terminate,
+            _ = self.go_on.recv() => Heard::Continue,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The configuration guide: one text a provider in `assets/guide`, and what of it the tool has seen for itself.
+
+use super::state::State;
+use crate::model::check::{Severity, Verdict};
+
+/// One provider's guide.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Guide {
+    pub title: &'static str,
+    pub items: Vec<Item>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Item {
+    pub title: &'static str,
+    /// Checks that tell whether it is so.
+    pub checks: Vec<&'static str>,
+    pub why: String,
+    /// To copy.
+    pub statements: Vec<&'static str>,
+}
+
+const TEXTS: [&str; 5] = [
+    include_str!("../../assets/guide/self-hosted.txt"),
+    include_str!("../../assets/guide/aiven.txt"),
+    include_str!("../../assets/guide/rds.txt"),
+    include_str!("../../assets/guide/cloud-sql.txt"),
+    include_str!("../../assets/guide/azure.txt"),
+];
+
+pub const COUNT: usize = TEXTS.len();
+
+pub fn guide(provider: usize) -> Guide {
+    parse(TEXTS[provider % COUNT])
+}
+
+pub fn titles() -> impl Iterator<Item = &'static str> {
+    TEXTS.iter().map(|text| text.lines().next().unwrap_or_default().trim_start_matches("# "))
+}
+
+fn parse(text: &'static str) -> Guide {
+    let mut guide = Guide { title: "", items: Vec::new() };
+    for line in text.lines() {
+        if let Some(title) = line.strip_prefix("# ") {
+            guide.title = title;
+        } else if let Some(head) = line.strip_prefix("- ") {
+            let (title, checks) = head.split_once(" {").unwrap_or((head, ""));
+            let checks = checks.trim_end_matches('}').split(',').filter(|id| !id.is_empty()).collect();
+            guide.items.push(Item { title, checks, why: String::new(), statements: Vec::new() });
+        } else if let Some(item) = guide.items.last_mut() {
+            if let Some(statement) = line.strip_prefix("    ") {
+                item.statements.push(statement);
+            } else if let Some(why) = line.strip_prefix("  ") {
+                let space = if item.why.is_empty() { "" } else { " " };
+                item.why = format!("{}{space}{why}", item.why);
+            }
+        }
+    }
+    guide
+}
+
+/// Whether an item is ticked off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    NotYet,
+    Good,
+    Bad,
+    /// It was asked and could not be told.
+    Unknown,
+}
+
+pub fn seen(state: &State, item: &Item) -> Seen {
+    let all: Vec<_> = item.checks.iter().map(|id| seen_by(state, id)).collect();
+    if all.contains(&Seen::Bad) {
+        Seen::Bad
+    } else if all.contains(&Seen::NotYet) || all.is_empty() {
+        Seen::NotYet
+    } else if all.contains(&Seen::Unknown) {
+        Seen::Unknown
+    } else {
+        Seen::Good
+    }
+}
+
+fn seen_by(state: &State, id: &str) -> Seen {
+    let Some(check) = &state.check else { return Seen::NotYet };
+    let of_server = |seen: bool| match (seen, check.ended.is_some()) {
+        (true, _) => Seen::Good,
+        (false, true) => Seen::Bad,
+        (false, false) => Seen::NotYet,
+    };
+    match id {
+        "source-reached" => return of_server(check.run.source.is_some()),
+        "target-reached" => return of_server(check.run.target.is_some()),
+        _ => {}
+    }
+    if check.run.findings.iter().any(|f| f.id == id && f.severity >= Severity::Warning) {
+        return Seen::Bad;
+    }
+    let mut verdicts = check.judgements.iter().filter(|j| j.check == id).map(|j| &j.verdict).peekable();
+    if verdicts.peek().is_none() {
+        return Seen::NotYet;
+    }
+    let worst = verdicts.map(|verdict| match verdict {
+        Verdict::Ok | Verdict::Info => Seen::Good,
+        Verdict::Warning | Verdict::Blocker => Seen::Bad,
+        Verdict::Skipped(_) | Verdict::Unknown(_) => Seen::Unknown,
+    });
+    worst.fold(Seen::Good, |so_far, one| match (so_far, one) {
+        (Seen::Bad, _) | (_, Seen::Bad) => Seen::Bad,
+        (Seen::Unknown, _) | (_, Seen::Unknown) => Seen::Unknown,
+        _ => Seen::Good,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_guide_says_what_replication_and_the_snapshot_need() {
+        assert_eq!(titles().count(), COUNT);
+        for provider in 0..COUNT {
+            let guide = guide(provider);
+            assert!(guide.items.len() >= 5, "{}", guide.title);
+            for id in
+                ["source-reached", "wal-level", "replication-slots", "replication-rights", "read-rights"]
+            {
+                assert!(guide.items.iter().any(|i| i.checks.contains(&id)), "{}: {id}", guide.title);
+            }
+            let explained = |i: &Item| !i.why.is_empty() || !i.statements.is_empty();
+            assert!(guide.items.iter().all(explained), "{}", guide.title);
+        }
+    }
+}

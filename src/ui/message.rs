@@ -1,0 +1,107 @@
+//! What comes in, and what is to be done outside: the only two ways between the wizard's state and the world.
+
+use super::keys::Key;
+use super::state::form::FieldError;
+use super::state::live::Ending;
+use super::state::{Engine, Known};
+use crate::model::command::Command;
+use crate::model::event::Entry;
+use crate::model::failure::Failure;
+use crate::model::gauges::Gauges;
+use crate::model::status::DatabaseStatus;
+use crate::model::task::Task;
+use serde::{Deserialize, Serialize};
+
+/// Something has happened.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Msg {
+    Key(Key),
+    Paste(String),
+    Tick {
+        now_ms: u64,
+    },
+    Zone {
+        utc_offset_s: i32,
+    },
+    Known(Vec<Known>),
+    /// The list could not be read.
+    Unlisted(String),
+    /// The form does not make a plan.
+    Refused(Vec<FieldError>),
+    CheckEntry(Entry),
+    CheckEnded(Ending),
+    /// A migration is on the screen from here on: started, or opened.
+    Opened {
+        id: String,
+        engine: Engine,
+        plan: Shown,
+    },
+    Entry(Entry),
+    Gauges(Gauges),
+    /// The engine's process is gone, or was done.
+    Ended(Ending),
+    /// What both servers say now.
+    Status(Vec<DatabaseStatus>),
+    /// Something that was to be done was not done.
+    Trouble(Failure),
+    Said(String),
+    /// The text reached no clipboard that we know of.
+    NotCopied {
+        title: String,
+        text: String,
+    },
+}
+
+/// What a migration's plan says that the wizard shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    pub id: String,
+    /// `user@host:port`
+    pub source: String,
+    pub target: String,
+    /// Connection strings without secrets, to fill a form with.
+    pub source_conninfo: String,
+    pub target_conninfo: String,
+    pub excluded: Vec<String>,
+    /// The folder with the journal and the log.
+    pub home: String,
+}
+
+/// Something is to be done outside.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    Leave,
+    Suspend,
+    /// Draw every cell again.
+    Redraw,
+    /// Take the mouse, or give it back to the terminal.
+    Mouse,
+    List,
+    Open {
+        id: String,
+    },
+    /// Make a plan of the form and judge it.
+    Check,
+    /// Nobody waits for the judgement any more.
+    LeaveCheck,
+    /// Make a plan of the form and begin.
+    Start,
+    /// To the engine of the open migration.
+    Send(Command),
+    /// A later command on the open migration, by the engine that lives or by a new one.
+    Run(Task),
+    /// Ask both servers about the open migration.
+    Status,
+    /// Ask both servers about this one, for the list.
+    StatusOf {
+        id: String,
+    },
+    /// Nobody looks at the open migration any more.
+    LetGo,
+    Copy {
+        title: String,
+        text: String,
+    },
+    /// Log, report and versions into one file.
+    SaveBundle,
+}

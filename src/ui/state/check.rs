@@ -1,0 +1,278 @@
+//! The validation as the wizard knows it: what was judged, what was found, and what the operator decided upon it.
+
+use super::live::Ending;
+use crate::model::check::{Finding, Judgement, Possible, Severity, Verdict};
+use crate::model::event::{Entry, Event, RunOutcome};
+use crate::model::plan::{Fallback, MethodPolicy};
+use crate::model::run::Run;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Check {
+    pub began_ms: u64,
+    pub run: Run,
+    pub judgements: Vec<Judgement>,
+    pub possible: Vec<Possible>,
+    pub ended: Option<Ending>,
+    pub selected: usize,
+    pub passed: Passed,
+    pub decisions: Decisions,
+}
+
+/// Whether checks that found nothing are listed one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Passed {
+    Counted,
+    Listed,
+}
+
+/// What the operator decided about the method.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decisions {
+    /// Everything by a one-time snapshot.
+    pub snapshot: bool,
+    /// For databases that cannot be replicated where others can.
+    pub each: BTreeMap<String, Decision>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Decision {
+    Snapshot,
+    LeaveOut,
+}
+
+/// How a database will be moved, as decided so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Way {
+    Continuous,
+    Snapshot,
+    LeftOut,
+    /// It cannot be replicated, and nobody has said what is to become of it.
+    Undecided,
+    /// Neither way is open.
+    Impossible,
+}
+
+/// Whether everything, some or nothing can be replicated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replicable {
+    All,
+    Some,
+    None,
+    NotJudged,
+}
+
+impl Check {
+    pub fn new(began_ms: u64) -> Self {
+        Self {
+            began_ms,
+            run: Run::default(),
+            judgements: Vec::new(),
+            possible: Vec::new(),
+            ended: None,
+            selected: 0,
+            passed: Passed::Counted,
+            decisions: Decisions::default(),
+        }
+    }
+
+    pub fn apply(&mut self, entry: &Entry) {
+        self.run.apply(entry);
+        match &entry.event {
+            Event::Judged { judgement } => self.judgements.push(judgement.clone()),
+            Event::DatabaseJudged { possible } => {
+                self.possible.retain(|p| p.database != possible.database);
+                self.possible.push(possible.clone());
+            }
+            _ => {}
+        }
+    }
+
+    pub fn count(&self, severity: Severity) -> usize {
+        let found = self.run.findings.iter().filter(|f| f.severity == severity).count();
+        // A refusal is a blocker that has no finding of its own.
+        let refused = severity == Severity::Blocker && self.refusal().is_some();
+        found + usize::from(refused)
+    }
+
+    /// Why the checks ended early, unless a finding says the same.
+    pub fn refusal(&self) -> Option<&crate::model::failure::Failure> {
+        let failure = match &self.ended {
+            Some(Ending::Broke(failure)) => failure,
+            _ => self.run.refused.as_ref()?,
+        };
+        let said = |f: &Finding| {
+            f.severity == Severity::Blocker && (f.title == failure.what || f.why == failure.what)
+        };
+        (!self.run.findings.iter().any(said)).then_some(failure)
+    }
+
+    pub fn passed_count(&self) -> usize {
+        self.overall().filter(|j| j.verdict == Verdict::Ok).count()
+    }
+
+    /// One for each check, over all databases.
+    pub fn overall(&self) -> impl Iterator<Item = &Judgement> {
+        self.judgements.iter().filter(|j| j.database.is_none())
+    }
+
+    pub fn replicable(&self) -> Replicable {
+        let cannot = self.possible.iter().filter(|p| p.not_continuous.is_some()).count();
+        match (self.possible.len(), cannot) {
+            (0, _) => Replicable::NotJudged,
+            (_, 0) => Replicable::All,
+            (all, cannot) if all == cannot => Replicable::None,
+            _ => Replicable::Some,
+        }
+    }
+
+    pub fn way(&self, possible: &Possible) -> Way {
+        let by_snapshot = if possible.not_snapshot.is_none() { Way::Snapshot } else { Way::Impossible };
+        let decision = self.decisions.each.get(&possible.database);
+        match (decision, self.decisions.snapshot, &possible.not_continuous) {
+            (Some(Decision::LeaveOut), _, _) => Way::LeftOut,
+            (_, true, _) | (Some(Decision::Snapshot), _, Some(_)) => by_snapshot,
+            (_, _, None) => Way::Continuous,
+            (None, false, Some(_)) if by_snapshot == Way::Impossible => Way::Impossible,
+            (None, false, Some(_)) => Way::Undecided,
+        }
+    }
+
+    /// The databases that have to be decided one by one: some can be replicated, these cannot.
+    pub fn choices(&self) -> Vec<&Possible> {
+        if self.decisions.snapshot || self.replicable() != Replicable::Some {
+            return Vec::new();
+        }
+        self.possible.iter().filter(|p| p.not_continuous.is_some()).collect()
+    }
+
+    /// Nothing is in the way of a start, or the sentence that says what is.
+    ///
+    /// # Errors
+    /// What has to be done first.
+    pub fn may_start(&self) -> Result<(), String> {
+        match &self.ended {
+            None => return Err("The checks still run.".to_owned()),
+            Some(Ending::Ended(RunOutcome::Checked)) => {}
+            Some(_) => return Err("The checks did not get to their end: see above.".to_owned()),
+        }
+        if self.possible.is_empty() {
+            return match self.count(Severity::Blocker) {
+                0 => Ok(()),
+                n => Err(format!("{n} blocking: fix what is named, then Run check again.")),
+            };
+        }
+        let ways: Vec<_> = self.possible.iter().map(|p| self.way(p)).collect();
+        let count = |way| ways.iter().filter(|w| **w == way).count();
+        if count(Way::Impossible) > 0 {
+            return Err(
+                "Neither method is possible for some databases: fix it, or leave them out.".to_owned()
+            );
+        }
+        if count(Way::Undecided) == ways.len() {
+            return Err("Replication is not possible: fix it, or choose the snapshot.".to_owned());
+        }
+        if count(Way::Undecided) > 0 {
+            return Err("Decide for each database that cannot be replicated.".to_owned());
+        }
+        if count(Way::LeftOut) == ways.len() {
+            return Err("Every database is left out.".to_owned());
+        }
+        Ok(())
+    }
+
+    /// What the plan says of the method.
+    pub fn policy(&self) -> MethodPolicy {
+        if self.decisions.snapshot {
+            return MethodPolicy::Dump;
+        }
+        // What was not judged must not turn into a snapshot that nobody chose.
+        let chosen = self.decisions.each.values().any(|d| *d == Decision::Snapshot);
+        MethodPolicy::Auto(if chosen { Fallback::Dump } else { Fallback::Fail })
+    }
+
+    pub fn left_out(&self) -> Vec<String> {
+        let all = self.decisions.each.iter().filter(|(_, d)| **d == Decision::LeaveOut);
+        all.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// From undecided to the snapshot, to left out, and back to the snapshot.
+    pub fn turn_choice(&mut self, database: &str) {
+        let Some(possible) = self.possible.iter().find(|p| p.database == database) else { return };
+        let can_snapshot = possible.not_snapshot.is_none();
+        let next = match self.decisions.each.get(database) {
+            Some(Decision::LeaveOut) | None if can_snapshot => Decision::Snapshot,
+            _ => Decision::LeaveOut,
+        };
+        self.decisions.each.insert(database.to_owned(), next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn possible((database, continuous, snapshot): (&str, bool, bool)) -> Possible {
+        Possible {
+            database: database.to_owned(),
+            not_continuous: (!continuous).then(|| "wal_level is replica".to_owned()),
+            not_snapshot: (!snapshot).then(|| "no CONNECT".to_owned()),
+            size_bytes: None,
+            estimate_s: None,
+            wal_bytes: None,
+        }
+    }
+
+    fn check(all: Vec<Possible>) -> Check {
+        let mut check = Check::new(0);
+        check.possible = all;
+        check.ended = Some(Ending::Ended(RunOutcome::Checked));
+        check
+    }
+
+    #[test]
+    fn nothing_becomes_a_snapshot_unless_somebody_says_so() {
+        let mut check = check(vec![possible(("a", true, true)), possible(("b", false, true))]);
+        assert_eq!(check.policy(), MethodPolicy::Auto(Fallback::Fail));
+        assert!(check.may_start().is_err());
+        check.turn_choice("b");
+        assert_eq!(check.policy(), MethodPolicy::Auto(Fallback::Dump));
+        assert_eq!(check.may_start(), Ok(()));
+        check.turn_choice("b");
+        assert_eq!(check.left_out(), ["b"]);
+        assert_eq!(check.policy(), MethodPolicy::Auto(Fallback::Fail));
+        assert_eq!(check.may_start(), Ok(()));
+    }
+
+    #[test]
+    fn without_replication_the_whole_is_one_decision() {
+        let mut check = check(vec![possible(("a", false, true)), possible(("b", false, true))]);
+        assert_eq!(check.replicable(), Replicable::None);
+        assert!(check.choices().is_empty() && check.may_start().is_err());
+        check.decisions.snapshot = true;
+        assert_eq!((check.policy(), check.may_start()), (MethodPolicy::Dump, Ok(())));
+    }
+
+    #[test]
+    fn what_is_impossible_both_ways_can_only_be_left_out() {
+        let mut check = check(vec![possible(("a", true, true)), possible(("b", false, false))]);
+        assert_eq!(check.way(&check.possible[1]), Way::Impossible);
+        check.turn_choice("b");
+        assert_eq!(check.way(&check.possible[1]), Way::LeftOut);
+        assert_eq!(check.may_start(), Ok(()));
+        check.decisions.each.clear();
+        check.decisions.snapshot = true;
+        assert!(check.may_start().is_err());
+    }
+
+    #[test]
+    fn blockers_stop_where_databases_were_not_judged() {
+        let mut check = check(Vec::new());
+        assert_eq!(check.may_start(), Ok(()));
+        check.run.findings.push(Finding::new("x", Severity::Blocker, "in the way"));
+        assert!(check.may_start().unwrap_err().starts_with("1 blocking"));
+        check.ended = None;
+        assert!(check.may_start().is_err());
+    }
+}

@@ -1,0 +1,461 @@
+//! A migration as the wizard knows it: the fold of its entries, the latest gauges, and what they were before.
+
+use crate::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
+use crate::model::failure::Failure;
+use crate::model::gauges::Gauges;
+use crate::model::phase::Phase;
+use crate::model::plan::Method;
+use crate::model::run::Run;
+use crate::model::status::DatabaseStatus;
+use crate::model::telling;
+use crate::model::units::readable;
+use crate::ui::message::Shown;
+use crate::ui::state::{Engine, Filter, Switch};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Lines of the log that are kept; the rest is in the journal.
+const MOST_LOG: usize = 5_000;
+/// Tables that are kept one by one; the rest are counted.
+const MOST_TABLES: usize = 20_000;
+/// One sample a second, for ten minutes.
+const MOST_SAMPLES: usize = 600;
+const SAMPLE_MS: u64 = 1_000;
+
+/// How an engine's work ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Ending {
+    Ended(RunOutcome),
+    /// It could not keep its journal, or died.
+    Broke(Failure),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Live {
+    pub id: String,
+    pub engine: Engine,
+    pub shown: Shown,
+    pub run: Run,
+    pub gauges: Gauges,
+    /// When the gauges came, by our clock; 0 for never.
+    pub gauges_ms: u64,
+    pub tables: Vec<Table>,
+    pub tables_dropped: u64,
+    pub samples: VecDeque<Sample>,
+    pub log: VecDeque<LogLine>,
+    pub ended: Option<Ending>,
+    /// What both servers said when they were asked, and when.
+    pub asked: Option<Asked>,
+    pub asking: Switch,
+    /// The furthest that the bar has been.
+    pub best: Best,
+    /// Since when no more bytes have come; 0 before there were any.
+    pub moved_ms: u64,
+    pub list: Listed,
+    pub sort: Sort,
+    pub selected: usize,
+    pub filter: Filter,
+    /// What a stop, a close or a clean-up has been asked for, until it has happened.
+    pub wanted: Option<Wanted>,
+    pub verify: crate::model::task::Verify,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    pub at_ms: u64,
+    pub databases: Vec<DatabaseStatus>,
+}
+
+/// The furthest that bytes and steps have been: a bar never goes back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Best {
+    pub bytes: u64,
+    pub steps: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    Stop,
+    Close,
+    CleanUp,
+    StartOver,
+}
+
+/// A table that is through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    pub database: String,
+    pub name: String,
+    pub rows: u64,
+    pub bytes: u64,
+    pub ms: u64,
+    /// Why it failed; absent for one that is copied.
+    pub failed: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    pub at_ms: u64,
+    pub bytes: u64,
+    pub rows: u64,
+    /// Unknown is not nothing.
+    pub lag_bytes: Option<u64>,
+    pub kept_bytes: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogLine {
+    pub at_ms: u64,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Listed {
+    Tables,
+    Databases,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sort {
+    /// What runs first, then what came last.
+    Recent,
+    Size,
+    Name,
+}
+
+impl Live {
+    pub fn new(id: String, engine: Engine, shown: Shown) -> Self {
+        Self {
+            id,
+            engine,
+            shown,
+            run: Run::default(),
+            gauges: Gauges::default(),
+            gauges_ms: 0,
+            tables: Vec::new(),
+            tables_dropped: 0,
+            samples: VecDeque::new(),
+            log: VecDeque::new(),
+            ended: None,
+            asked: None,
+            asking: Switch::Off,
+            best: Best::default(),
+            moved_ms: 0,
+            list: Listed::Tables,
+            sort: Sort::Recent,
+            selected: 0,
+            filter: Filter::default(),
+            wanted: None,
+            verify: crate::model::task::Verify::Counts,
+        }
+    }
+
+    pub fn apply(&mut self, entry: &Entry) {
+        self.run.apply(entry);
+        match &entry.event {
+            Event::TableCopied { database, table, rows, bytes, ms } => self.table(Table {
+                database: database.clone(),
+                name: table.to_string(),
+                rows: *rows,
+                bytes: *bytes,
+                ms: *ms,
+                failed: None,
+            }),
+            Event::TableFailed { database, table, failure } => self.table(Table {
+                database: database.clone(),
+                name: table.to_string(),
+                rows: 0,
+                bytes: 0,
+                ms: 0,
+                failed: Some(failure.what.clone()),
+            }),
+            Event::Resumed { .. } => self.ended = None,
+            // Whatever was asked of an engine that guards has been worked through.
+            Event::Answered { .. } => self.wanted = None,
+            _ => {}
+        }
+        if let Some(text) = telling::text(&self.run, entry) {
+            self.log.push_back(LogLine { at_ms: entry.at_ms, text });
+            while self.log.len() > MOST_LOG {
+                self.log.pop_front();
+            }
+        }
+    }
+
+    fn table(&mut self, table: Table) {
+        if self.tables.len() < MOST_TABLES {
+            self.tables.push(table);
+        } else {
+            self.tables_dropped += 1;
+        }
+    }
+
+    pub fn measure(&mut self, gauges: Gauges, now_ms: u64) {
+        let sample = Sample {
+            at_ms: gauges.at_ms,
+            bytes: gauges.bytes_done(),
+            rows: gauges.rows_done(),
+            lag_bytes: most(gauges.following.values().map(|d| d.lag_bytes)),
+            kept_bytes: most(gauges.following.values().map(|d| d.kept_bytes)),
+        };
+        if sample.bytes > self.best.bytes {
+            self.best.bytes = sample.bytes;
+            self.moved_ms = now_ms;
+        }
+        let steps = gauges.databases.values().map(|d| d.steps_done).sum();
+        self.best.steps = self.best.steps.max(steps);
+        if self.samples.back().is_none_or(|last| last.at_ms + SAMPLE_MS <= sample.at_ms) {
+            self.samples.push_back(sample);
+            while self.samples.len() > MOST_SAMPLES {
+                self.samples.pop_front();
+            }
+        }
+        self.gauges = gauges;
+        self.gauges_ms = now_ms;
+    }
+
+    pub fn answered(&mut self, databases: Vec<DatabaseStatus>, now_ms: u64) {
+        let sample = Sample {
+            at_ms: now_ms,
+            bytes: self.best.bytes,
+            rows: self.gauges.rows_done(),
+            lag_bytes: most(databases.iter().filter(|d| follows(d)).map(|d| d.lag_bytes)),
+            kept_bytes: most(databases.iter().filter(|d| follows(d)).map(|d| d.kept_bytes)),
+        };
+        self.samples.push_back(sample);
+        self.asked = Some(Asked { at_ms: now_ms, databases });
+        self.asking = Switch::Off;
+    }
+
+    /// What a database that follows was last seen at, and when: by its guard, or by a status update.
+    pub fn status(&self, database: &str) -> Option<(&DatabaseStatus, u64)> {
+        let guarded = self.gauges.following.get(database).map(|status| (status, self.gauges.at_ms));
+        let asked = self.asked.as_ref().and_then(|asked| {
+            let status = asked.databases.iter().find(|d| d.database == database)?;
+            Some((status, asked.at_ms))
+        });
+        match (guarded, asked) {
+            (Some(one), Some(other)) => Some(if one.1 >= other.1 { one } else { other }),
+            (one, other) => one.or(other),
+        }
+    }
+
+    pub fn following(&self) -> impl Iterator<Item = &String> {
+        let follows = |outcome| outcome == Some(DatabaseOutcome::Following);
+        self.run.databases.iter().filter(move |(_, d)| follows(d.outcome)).map(|(name, _)| name)
+    }
+
+    /// The largest lag over all databases that follow; unknown if any of them is unknown.
+    pub fn lag_bytes(&self) -> Option<u64> {
+        let mut lags = self.following().map(|name| self.status(name).and_then(|(s, _)| s.lag_bytes));
+        lags.try_fold(0, |most, lag| lag.map(|lag: u64| lag.max(most)))
+    }
+
+    /// When the numbers of what follows were taken; the oldest of them.
+    pub fn seen_ms(&self) -> Option<u64> {
+        let mut all = self.following().map(|name| self.status(name).map(|(_, at_ms)| at_ms));
+        all.try_fold(u64::MAX, |oldest, at| at.map(|at| at.min(oldest))).filter(|at| *at != u64::MAX)
+    }
+
+    /// Every table of every database that follows is there, and nothing is on its way. `None` where that is not known.
+    pub fn in_sync(&self) -> Option<bool> {
+        let mut all = self.following().map(|name| {
+            let (status, _) = self.status(name)?;
+            let lag = status.lag_bytes?;
+            Some(lag == 0 && status.tables_not_ready == 0 && status.error.is_none())
+        });
+        all.try_fold(true, |so_far, one| one.map(|one| so_far && one))
+    }
+
+    pub fn bytes_total(&self) -> u64 {
+        // A database that has not been begun counts with what the server said of its size.
+        let waiting = self.run.databases.iter().filter(|(name, d)| {
+            d.outcome.is_none() && self.gauges.databases.get(*name).is_none_or(|g| g.bytes_total == 0)
+        });
+        self.gauges.bytes_total() + waiting.filter_map(|(_, d)| d.size_bytes).sum::<u64>()
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.ended.is_some() || self.run.outcome.is_some()
+    }
+
+    /// Whether any database goes the continuous way.
+    pub fn replicates(&self) -> bool {
+        self.run.databases.values().any(|d| d.method == Some(Method::Replication))
+    }
+
+    pub fn is_following(&self) -> bool {
+        self.following().next().is_some()
+    }
+
+    /// Where the work is: the earliest phase of those databases that are not through.
+    pub fn phase(&self) -> Option<Phase> {
+        self.run.databases.values().filter(|d| d.outcome.is_none()).filter_map(|d| d.phase).min()
+    }
+
+    /// What runs now and what is through, filtered and sorted.
+    pub fn rows(&self) -> Vec<Row<'_>> {
+        let mut rows: Vec<Row<'_>> = self.gauges.running.iter().map(Row::Running).collect();
+        if self.is_over() {
+            rows.clear();
+        }
+        match self.sort {
+            Sort::Recent => rows.extend(self.tables.iter().rev().map(Row::Through)),
+            Sort::Size => {
+                rows.extend(self.tables.iter().map(Row::Through));
+                rows.sort_by_key(|row| std::cmp::Reverse(row.bytes()));
+            }
+            Sort::Name => {
+                rows.extend(self.tables.iter().map(Row::Through));
+                rows.sort_by(|a, b| (a.database(), a.name()).cmp(&(b.database(), b.name())));
+            }
+        }
+        rows.retain(|row| self.filter.admits(&[row.database(), row.name()]));
+        rows
+    }
+
+    pub fn list_len(&self) -> usize {
+        match self.list {
+            Listed::Tables => self.rows().len(),
+            Listed::Databases => self.databases().len(),
+        }
+    }
+
+    pub fn databases(&self) -> Vec<&String> {
+        self.run.databases.keys().filter(|name| self.filter.admits(&[name])).collect()
+    }
+
+    /// How many tables wait, over the databases that have been begun.
+    pub fn tables_waiting(&self) -> u64 {
+        let all: BTreeMap<_, _> = self.run.databases.iter().filter(|(_, d)| d.outcome.is_none()).collect();
+        let left = |(_, d): (&&String, &&crate::model::run::DatabaseRun)| {
+            d.tables.saturating_sub(d.tables_copied + d.tables_failed)
+        };
+        let left: u64 = all.iter().map(left).sum();
+        left.saturating_sub(self.copying())
+    }
+
+    /// How many copies run.
+    pub fn copying(&self) -> u64 {
+        self.gauges.running.iter().filter(|r| r.bytes.is_some()).count() as u64
+    }
+}
+
+fn follows(status: &DatabaseStatus) -> bool {
+    status.outcome == Some(DatabaseOutcome::Following)
+}
+
+/// The largest; unknown if one is, or if there is none.
+fn most(values: impl Iterator<Item = Option<u64>>) -> Option<u64> {
+    let mut any = false;
+    let mut values = values.inspect(|_| any = true);
+    let largest = values.try_fold(0, |most, value| value.map(|value| value.max(most)));
+    drop(values);
+    largest.filter(|_| any)
+}
+
+/// One line of the list of tables.
+#[derive(Debug)]
+pub enum Row<'a> {
+    Running(&'a crate::model::gauges::Running),
+    Through(&'a Table),
+}
+
+impl Row<'_> {
+    pub fn database(&self) -> &str {
+        match self {
+            Row::Running(running) => &running.database,
+            Row::Through(table) => &table.database,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            // The board words it for lines; in a column of tables the verb stands elsewhere.
+            Row::Running(running) => running.what.strip_prefix("copying ").unwrap_or(&running.what),
+            Row::Through(table) => &table.name,
+        }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Row::Running(running) => running.bytes.map_or(0, |(_, total)| total),
+            Row::Through(table) => table.bytes,
+        }
+    }
+
+    pub fn line(&self) -> String {
+        format!("{}: {}", readable(self.database()), self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::gauges::DatabaseGauge;
+    use crate::model::units::TableName;
+
+    fn live() -> Live {
+        Live::new("abc".into(), Engine::Here, Shown::default())
+    }
+
+    fn gauges(at_ms: u64, bytes_done: u64) -> Gauges {
+        let mut gauges = Gauges { at_ms, ..Gauges::default() };
+        let gauge = DatabaseGauge { bytes_total: 1000, bytes_done, ..DatabaseGauge::default() };
+        gauges.databases.insert("shop".into(), gauge);
+        gauges
+    }
+
+    fn entry(seq: u64, event: Event) -> Entry {
+        Entry { seq, at_ms: seq * 10, event }
+    }
+
+    #[test]
+    fn the_bar_never_goes_back() {
+        let mut live = live();
+        live.measure(gauges(1_000, 500), 1_000);
+        live.measure(gauges(2_000, 400), 2_000);
+        assert_eq!(live.best.bytes, 500);
+        assert_eq!(live.moved_ms, 1_000);
+        assert_eq!(live.samples.len(), 2);
+        live.measure(gauges(2_200, 600), 2_200);
+        assert_eq!(live.samples.len(), 2, "one sample a second");
+    }
+
+    #[test]
+    fn an_unknown_lag_is_unknown_for_the_whole() {
+        let mut live = live();
+        for (seq, name) in [(1, "a"), (2, "b")] {
+            live.apply(&entry(seq, Event::Following { database: name.into() }));
+        }
+        assert_eq!((live.lag_bytes(), live.in_sync()), (None, None));
+        let status = |name: &str, lag_bytes| DatabaseStatus {
+            database: name.into(),
+            outcome: Some(DatabaseOutcome::Following),
+            lag_bytes,
+            ..DatabaseStatus::default()
+        };
+        live.answered(vec![status("a", Some(0)), status("b", None)], 5);
+        assert_eq!((live.lag_bytes(), live.in_sync()), (None, None));
+        live.answered(vec![status("a", Some(0)), status("b", Some(7))], 6);
+        assert_eq!((live.lag_bytes(), live.in_sync()), (Some(7), Some(false)));
+        live.answered(vec![status("a", Some(0)), status("b", Some(0))], 7);
+        assert_eq!((live.in_sync(), live.seen_ms()), (Some(true), Some(7)));
+    }
+
+    #[test]
+    fn tables_are_listed_the_latest_first_and_filtered() {
+        let mut live = live();
+        for (seq, name) in [(1, "orders"), (2, "items")] {
+            let table = TableName::new("public", name);
+            let database = "shop".to_owned();
+            live.apply(&entry(seq, Event::TableCopied { database, table, rows: 1, bytes: seq, ms: 1 }));
+        }
+        let names = |live: &Live| live.rows().iter().map(|r| r.name().to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(&live), ["public.items", "public.orders"]);
+        live.sort = Sort::Name;
+        live.filter.text.set("ORD");
+        assert_eq!(names(&live), ["public.orders"]);
+        assert_eq!(live.log.len(), 2);
+    }
+}

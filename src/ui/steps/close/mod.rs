@@ -1,0 +1,4 @@
+//! Step 4: what follows and how far it is, the switch-over, and the result.
+
+pub mod update;
+pub mod view;

@@ -1,0 +1,110 @@
+//! Keys on the last step.
+
+use crate::model::task::Verify;
+use crate::ui::keys::{Code, Key, moved};
+use crate::ui::message::Effect;
+use crate::ui::state::live::Live;
+use crate::ui::state::{About, Button, Dialog, Focus, Home, Overlay, Screen, State, Switch};
+use crate::ui::update::fields;
+
+pub fn order(state: &State) -> Vec<Focus> {
+    let follows = state.live.as_ref().is_some_and(Live::is_following);
+    if follows {
+        [Button::KeepReplicating, Button::CloseConnection, Button::StatusUpdate]
+            .into_iter()
+            .map(Focus::Button)
+            .chain([Focus::List])
+            .collect()
+    } else {
+        let last = state.live.as_ref().map_or(Button::CloseConnection, last_button);
+        vec![Focus::Button(last), Focus::List]
+    }
+}
+
+/// Without replication the console's last word is Close connection; after it, there is nothing left to close.
+pub fn last_button(live: &Live) -> Button {
+    if live.replicates() { Button::CloseWindow } else { Button::CloseConnection }
+}
+
+pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
+    if let Some(button) = fields::pressed(state, key) {
+        return Some(press(state, button));
+    }
+    if fields::key(state, key, &order(state)) {
+        return Some(Vec::new());
+    }
+    let live = state.live.as_mut()?;
+    if state.focus == Focus::List
+        && let Some(to) = moved(key, live.selected, live.run.databases.len(), 8)
+    {
+        live.selected = to;
+        return Some(Vec::new());
+    }
+    match key.code {
+        Code::Char('u' | 'r') if live.is_following() => return Some(ask(state)),
+        Code::Char('p') if live.is_following() => state.overlay = Some(Overlay::Passwords { on: 0 }),
+        Code::Char('v') if live.is_following() => {
+            live.verify = match live.verify {
+                Verify::Counts => Verify::Checksums,
+                Verify::Checksums => Verify::Nothing,
+                Verify::Nothing => Verify::Counts,
+            };
+        }
+        Code::Char('s') if live.is_following() => {
+            state.overlay = Some(Overlay::Dialog(Dialog::new(About::Stop)));
+        }
+        Code::Char('y') => {
+            let text = live.shown.target_conninfo.clone();
+            return Some(vec![Effect::Copy { title: "The target's address".to_owned(), text }]);
+        }
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+/// Asks both servers afresh.
+pub fn ask(state: &mut State) -> Vec<Effect> {
+    let Some(live) = &mut state.live else { return Vec::new() };
+    if live.asking.is_on() {
+        return Vec::new();
+    }
+    live.asking = Switch::On;
+    vec![Effect::Status]
+}
+
+fn press(state: &mut State, button: Button) -> Vec<Effect> {
+    let Some(live) = &state.live else { return Vec::new() };
+    match button {
+        Button::StatusUpdate => return ask(state),
+        Button::KeepReplicating => return keep(state),
+        Button::CloseConnection if live.is_following() => {
+            let about = if live.in_sync() == Some(true) { About::Close } else { About::CloseBehind };
+            state.overlay = Some(Overlay::Dialog(Dialog::new(about)));
+        }
+        // Nothing is connected any more: this only says goodbye.
+        Button::CloseConnection | Button::CloseWindow => {
+            if state.home == Home::Demo {
+                return vec![Effect::Leave];
+            }
+            state.live = None;
+            state.screen = Screen::Start;
+            state.focus = Focus::List;
+            return vec![Effect::LetGo, Effect::List];
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Back to the list, where it is tagged Syncing.
+fn keep(state: &mut State) -> Vec<Effect> {
+    let here = state.live.as_ref().is_some_and(|live| live.engine == crate::ui::state::Engine::Here);
+    if state.home == Home::Demo || here {
+        return crate::ui::update::leave(state);
+    }
+    state.live = None;
+    state.screen = Screen::Start;
+    state.focus = Focus::List;
+    state.say("It keeps replicating. Come back whenever you like");
+    vec![Effect::LetGo, Effect::List]
+}

@@ -1,0 +1,299 @@
+//! What follows, the switch-over with what is true of it now, and the result.
+
+use crate::model::check::Severity;
+use crate::model::event::DatabaseOutcome;
+use crate::model::plan::Method;
+use crate::model::run::DatabaseRun;
+use crate::model::task::Verify;
+use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
+use crate::ui::format::ago;
+use crate::ui::state::live::{Live, Wanted};
+use crate::ui::state::{Button, Engine, Focus, State};
+use crate::ui::steps::migration::view_parts::{button_line, rows};
+use crate::ui::theme::Theme;
+use crate::ui::widgets::chart::{chart, squeeze};
+use crate::ui::widgets::line::{Line, column, column_right};
+use crate::ui::widgets::list::list;
+use crate::ui::widgets::paint::Paint;
+use ratatui::layout::Rect;
+
+/// When a number is old, and when it must not be trusted any more.
+const OLD_MS: u64 = 5_000;
+const STALE_MS: u64 = 30_000;
+/// Without a change on its way for so long, writes seem to have stopped.
+const QUIET_MS: u64 = 30_000;
+
+pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
+    let Some(live) = &state.live else { return };
+    if live.is_following() {
+        following(p, area, (state, live));
+    } else {
+        result(p, area, (state, live));
+    }
+}
+
+fn following(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
+    let chart_height = if area.height >= 30 { 6 } else { u16::from(area.height >= 24) * 4 };
+    let list_height = 9;
+    let [top, lag, switch, buttons] = rows(
+        area,
+        [area.height.saturating_sub(chart_height + list_height + 1), chart_height, list_height, 1],
+    );
+    databases(p, top, (state, live));
+    if chart_height > 0 {
+        let inner = p.panel(lag, &Line::new("Lag", p.theme.title), &Line::default());
+        let values: Vec<_> = live.samples.iter().map(|sample| sample.lag_bytes).collect();
+        chart(p, inner, &squeeze(&values, usize::from(inner.width).saturating_sub(8)), human_bytes);
+    }
+    switch_over(p, switch, (state, live));
+    button_line(
+        p,
+        buttons,
+        (state, &[Button::KeepReplicating, Button::CloseConnection, Button::StatusUpdate]),
+    );
+}
+
+/// How fresh the numbers are, and who keeps an eye on them.
+fn freshness(theme: Theme, (state, live): (&State, &Live)) -> Line {
+    if live.wanted == Some(Wanted::Close) {
+        return Line::new("⟳ closing the connection", theme.warn);
+    }
+    if live.wanted.is_some() {
+        return Line::new("⟳ told to, working on it", theme.warn);
+    }
+    if live.asking.is_on() {
+        return Line::new("⟳ asking both servers", theme.accent);
+    }
+    let Some(seen_ms) = live.seen_ms() else {
+        return Line::new("▲ not asked yet", theme.warn);
+    };
+    let age_ms = state.now_ms.saturating_sub(seen_ms);
+    let style = match age_ms {
+        0..OLD_MS => theme.dim,
+        OLD_MS..STALE_MS => theme.warn,
+        _ => theme.error,
+    };
+    let word = if age_ms >= STALE_MS { "STALE, " } else { "" };
+    Line::new(format!("{word}updated {} ago", ago(age_ms)), style)
+}
+
+fn databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
+    let theme = p.theme;
+    let title = Line::new(format!("{}: ", live.id), theme.title).and("Replication mode active", theme.info);
+    let inner = p.panel(area, &title, &freshness(theme, (state, live)));
+    let guard = match live.engine {
+        Engine::Gone => {
+            Line::new("▲ No engine guards it: look at the log that the source keeps, or close. ", theme.warn)
+        }
+        Engine::Here => Line::new("The engine in this window guards it.", theme.dim),
+        Engine::Apart { pid } => {
+            Line::new(format!("The engine (pid {pid}) guards it, with or without this window."), theme.dim)
+        }
+    };
+    p.line(inner, 0, &guard);
+    let width = usize::from(inner.width).saturating_sub(4);
+    let head = Line::new("  ", theme.dim).and(heading(width), theme.dim);
+    p.line(inner, 1, &head);
+    let lines: Vec<_> = live.run.databases.keys().map(|name| database(theme, (live, name, width))).collect();
+    let focused = state.focus == Focus::List && state.overlay.is_none();
+    let below = Rect { y: inner.y + 2.min(inner.height), height: inner.height.saturating_sub(2), ..inner };
+    let before = p.cursor;
+    list(p, below, &lines, focused.then_some(live.selected.min(lines.len().saturating_sub(1))));
+    if !focused {
+        p.cursor = before;
+    }
+}
+
+fn heading(width: usize) -> String {
+    let mut text = format!("{}{}{}", column("STATE", 14), column("DATABASE", 16), column_right("LAG", 17));
+    text.push_str(&column_right("LOG KEPT", 11));
+    if width >= 72 {
+        text.push_str(&column_right("TABLES", 14));
+    }
+    text
+}
+
+fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
+    let Some(database) = live.run.databases.get(name) else { return Line::default() };
+    let status = live.status(name).map(|(status, _)| status);
+    let follows = database.outcome == Some(DatabaseOutcome::Following);
+    let trouble = status.and_then(|s| s.error.as_deref());
+    let (sign, style) = match database.outcome {
+        Some(DatabaseOutcome::Following) if trouble.is_some() => ("✖ Syncing", theme.error),
+        Some(DatabaseOutcome::Following) => ("⟳ Syncing", theme.info),
+        Some(DatabaseOutcome::Done) => ("✔ Ready", theme.ok),
+        Some(DatabaseOutcome::Incomplete) => ("▲ NOT WHOLE", theme.error),
+        Some(DatabaseOutcome::Failed) => ("✖ FAILED", theme.error),
+        Some(DatabaseOutcome::Cancelled) => ("■ stopped", theme.warn),
+        None => ("· not begun", theme.dim),
+    };
+    let mut line = Line::new(column(sign, 14), style).and(column(&readable(name), 16), theme.title);
+    if !follows {
+        let text = format!("  {}, {}", count_of(database.rows, "row"), human_bytes(database.bytes));
+        line.push(text, theme.dim);
+        return line;
+    }
+    let bytes = |value: Option<u64>| value.map_or_else(|| "unknown".to_owned(), human_bytes);
+    let lag_bytes = status.and_then(|s| s.lag_bytes);
+    let age = status.and_then(|s| s.lag_ms).map(|ms| format!(", {}", human_ms(ms))).unwrap_or_default();
+    let lag_style = if lag_bytes == Some(0) { theme.ok } else { theme.warn };
+    line.push(column_right(&format!("{}{age}", bytes(lag_bytes)), 17), lag_style);
+    line.push(column_right(&bytes(status.and_then(|s| s.kept_bytes)), 11), theme.text);
+    if width >= 72 {
+        let tables = status.map_or_else(
+            || "unknown".to_owned(),
+            |s| {
+                format!(
+                    "{}/{} ready",
+                    thousands(s.tables_ready),
+                    thousands(s.tables_ready + s.tables_not_ready)
+                )
+            },
+        );
+        line.push(column_right(&tables, 14), theme.text);
+    }
+    if let Some(what) = trouble {
+        line.push(format!("  {}", printable(what)), theme.error);
+    }
+    line
+}
+
+fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
+    let theme = p.theme;
+    let title = Line::new("Switch over when you are ready", theme.title);
+    let inner = p.panel(area, &title, &Line::default());
+    let quiet_ms = quiet_for(live, state.now_ms);
+    let stopped = match quiet_ms {
+        Some(ms) if ms >= QUIET_MS => Line::new(format!("✔ no change on its way for {}", ago(ms)), theme.ok),
+        Some(_) => Line::new("· no change on its way just now", theme.dim),
+        None => Line::new("▲ changes arrive, or it is not known", theme.warn),
+    };
+    let in_sync = match live.in_sync() {
+        Some(true) => Line::new("✔ now", theme.ok),
+        Some(false) => {
+            let by = live.lag_bytes().map(human_bytes).unwrap_or_default();
+            Line::new(format!("⟳ behind by {by}"), theme.warn)
+        }
+        None => Line::new("? not known", theme.warn),
+    };
+    let verify = match live.verify {
+        Verify::Nothing => "not at all",
+        Verify::Counts => "row counts of every table",
+        Verify::Checksums => "checksums over all rows",
+    };
+    let mut target = Line::new(live.shown.target.clone(), theme.info);
+    if target.width() + 30 + 15 <= usize::from(inner.width) {
+        target.push("  (y copies it)", theme.dim);
+    }
+    let lines = [
+        ("1", "Stop writes on the source", stopped),
+        ("2", "Wait until lag is 0 B", in_sync),
+        ("3", "Verify, when closing", Line::new(verify, theme.text).and("  (v changes it)", theme.dim)),
+        ("4", "Point the application to", target),
+        ("5", "Close connection", Line::new("copies sequences, cleans up both sides", theme.dim)),
+    ];
+    for (row, (number, what, now)) in lines.into_iter().enumerate() {
+        let mut line = Line::new(format!("{number}  "), theme.key).and(column(what, 27), theme.text);
+        line.append(now);
+        p.line(inner, row, &line);
+    }
+    let s = Line::new("s discontinues it: what was copied stays, nothing of ours is left behind", theme.dim);
+    p.line(inner, 6, &s);
+}
+
+/// For how long nothing has been on its way; unknown where the last answer is not that.
+fn quiet_for(live: &Live, now_ms: u64) -> Option<u64> {
+    let last = live.samples.back()?;
+    if last.lag_bytes != Some(0) || now_ms.saturating_sub(last.at_ms) > STALE_MS {
+        return None;
+    }
+    let since = live.samples.iter().rev().take_while(|s| s.lag_bytes == Some(0)).last()?;
+    Some(last.at_ms.saturating_sub(since.at_ms))
+}
+
+fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
+    let theme = p.theme;
+    let findings = findings(theme, live);
+    let low = u16::try_from(findings.len()).unwrap_or(0).min(area.height / 3);
+    let low = if low == 0 { 0 } else { low + 2 };
+    let [top, below, buttons] = rows(area, [area.height.saturating_sub(low + 1), low, 1]);
+    let took = human_ms(live.run.last_ms.saturating_sub(live.run.started_ms));
+    let title =
+        Line::new("✔ Ready: ", theme.ok).and("everything that was asked for is on the target", theme.title);
+    let inner = p.panel(top, &title, &Line::new(format!("took {took}"), theme.dim));
+    let width = usize::from(inner.width);
+    let mut head =
+        format!("  {}{}{}", column("RESULT", 12), column("DATABASE", 20), column_right("ROWS", 15));
+    head.push_str(&column_right("COPIED", 10));
+    if width >= 74 {
+        head.push_str(&column_right("TIME", 13));
+    }
+    p.line(inner, 0, &Line::new(head, theme.dim));
+    let lines: Vec<_> = live.run.databases.iter().map(|(name, d)| outcome(theme, (name, d, width))).collect();
+    let focused = state.focus == Focus::List && state.overlay.is_none();
+    let list_area =
+        Rect { y: inner.y + 1.min(inner.height), height: inner.height.saturating_sub(4), ..inner };
+    let before = p.cursor;
+    list(p, list_area, &lines, focused.then_some(live.selected.min(lines.len().saturating_sub(1))));
+    if !focused {
+        p.cursor = before;
+    }
+    let rest = usize::from(inner.height);
+    let mut address =
+        Line::new("Point your applications to  ", theme.text).and(live.shown.target.clone(), theme.info);
+    if address.width() + 15 <= width {
+        address.push("  (y copies it)", theme.dim);
+    }
+    p.line(inner, rest.saturating_sub(2), &address);
+    let left = crate::ui::steps::migration::leftovers(live);
+    let last = if left.is_empty() {
+        Line::new("Nothing that served replication is left on either server.", theme.dim)
+    } else {
+        Line::new(format!("▲ left behind: {}", left.join(", ")), theme.error)
+    };
+    p.line(inner, rest.saturating_sub(1), &last);
+    if low > 0 {
+        let inner = p.panel(below, &Line::new("To look at", theme.title), &Line::default());
+        p.lines(inner, &findings);
+    }
+    button_line(p, buttons, (state, &[super::update::last_button(live)]));
+}
+
+fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line {
+    let (sign, style) = match d.outcome {
+        Some(DatabaseOutcome::Done) => ("✔ Ready", theme.ok),
+        Some(DatabaseOutcome::Incomplete) => ("▲ NOT WHOLE", theme.error),
+        Some(DatabaseOutcome::Cancelled) => ("■ stopped", theme.warn),
+        _ => ("✖ FAILED", theme.error),
+    };
+    let mut line = Line::new(column(sign, 12), style)
+        .and(column(&readable(name), 20), theme.title)
+        .and(column_right(&thousands(d.rows), 15), theme.text)
+        .and(column_right(&human_bytes(d.bytes), 10), theme.text);
+    if width >= 74 {
+        let ms = d.ended_ms.zip(d.began_ms).map_or(0, |(end, begin)| end.saturating_sub(begin));
+        line.push(column_right(&human_ms(ms), 13), theme.dim);
+    }
+    let method = match d.method {
+        Some(Method::Replication) => "  replicated, closed",
+        _ => "  snapshot",
+    };
+    if line.width() + method.len() + 4 <= width {
+        line.push(method, theme.dim);
+    }
+    line
+}
+
+fn findings(theme: Theme, live: &Live) -> Vec<Line> {
+    let worth = live.run.findings.iter().filter(|f| f.severity >= Severity::Warning);
+    worth
+        .map(|finding| {
+            let place = finding.database.as_deref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
+            let why =
+                if finding.why.is_empty() { String::new() } else { format!("  {}", printable(&finding.why)) };
+            Line::new("▲ ", theme.warn)
+                .and(format!("{place}{}", printable(&finding.title)), theme.text)
+                .and(why, theme.dim)
+        })
+        .collect()
+}

@@ -1,0 +1,90 @@
+//! The guide above, the target's address below.
+
+use super::update::fields;
+use crate::ui::guide::{self, Seen, seen};
+use crate::ui::state::{Button, Focus, State};
+use crate::ui::steps::migration::view_parts::{button_line, rows};
+use crate::ui::widgets::form::{form, height};
+use crate::ui::widgets::line::Line;
+use crate::ui::widgets::list::first_shown;
+use crate::ui::widgets::paint::Paint;
+use crate::ui::widgets::wrap::wrap;
+use ratatui::layout::Rect;
+use ratatui::style::Modifier;
+
+pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
+    let needed = u16::try_from(height(state, &fields())).unwrap_or(8) + 3;
+    let guide_height = area.height.saturating_sub(needed).max(area.height / 3).max(5);
+    let [top, below] = rows(area, [guide_height, area.height.saturating_sub(guide_height)]);
+    draw_guide(p, top, state);
+    let inner =
+        p.panel(below, &Line::new("Migrate to", p.theme.title), &Line::new("the target", p.theme.dim));
+    let last = Rect { y: inner.bottom().saturating_sub(1), height: 1.min(inner.height), ..inner };
+    form(p, Rect { height: inner.height.saturating_sub(1), ..inner }, state, &fields());
+    button_line(p, last, (state, &[Button::GetStarted]));
+    if state.overlay.is_none() && state.focus == Focus::Button(Button::GetStarted) {
+        p.cursor = Some((last.x, last.y).into());
+    }
+}
+
+fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
+    let theme = p.theme;
+    let focused = state.focus == Focus::List && state.overlay.is_none();
+    let mut title = Line::new("Prepare the source  ", theme.title);
+    for (number, name) in guide::titles().enumerate() {
+        let chosen = number == state.guide.provider % guide::COUNT;
+        let style = match (chosen, focused) {
+            (true, true) => theme.focus,
+            (true, false) => theme.accent.add_modifier(Modifier::BOLD),
+            (false, _) => theme.dim,
+        };
+        if chosen || area.width >= 100 {
+            title.push(format!(" {name} "), style);
+        }
+    }
+    let right = Line::new("nothing is changed before step 3", theme.dim);
+    let inner = p.panel(area, &title, &right);
+    let guide = guide::guide(state.guide.provider);
+    let text_width = usize::from(inner.width).saturating_sub(6);
+    // Each item with its explanation where it is the selected one.
+    let mut lines = Vec::new();
+    let (mut first, mut last) = (0, 0);
+    for (number, item) in guide.items.iter().enumerate() {
+        let chosen = number == state.guide.item;
+        let (sign, style, word) = match seen(state, item) {
+            Seen::Good => ("✔", theme.ok, "seen"),
+            Seen::Bad => ("✖", theme.error, "not so"),
+            Seen::Unknown => ("?", theme.warn, "could not be told"),
+            Seen::NotYet => ("·", theme.dim, ""),
+        };
+        let mark = if chosen && focused { "▌ " } else { "  " };
+        let mut line = Line::new(mark, theme.accent).and(format!("{sign} "), style);
+        line.push(item.title, if chosen { theme.title } else { theme.text });
+        if !word.is_empty() {
+            line.push(format!("  {word}"), style);
+        }
+        if chosen {
+            first = lines.len();
+        }
+        lines.push(line);
+        if chosen {
+            let why = if item.why.is_empty() { Vec::new() } else { wrap(&item.why, text_width) };
+            lines.extend(why.into_iter().map(|text| Line::new(format!("      {text}"), theme.dim)));
+            lines.extend(item.statements.iter().map(|s| Line::new(format!("      {s}"), theme.info)));
+            last = lines.len() - 1;
+        }
+    }
+    // All of what is selected is to be seen, its title above all.
+    let room = usize::from(inner.height);
+    let top = first_shown(last, lines.len(), room).min(first).max((last + 1).saturating_sub(room).min(first));
+    for (row, line) in lines.iter().skip(top).take(room).enumerate() {
+        p.line(inner, row, line);
+    }
+    if focused {
+        let y = inner.y.saturating_add(u16::try_from(first - top).unwrap_or(0));
+        p.cursor = Some((inner.x, y.min(inner.bottom().saturating_sub(1))).into());
+    }
+    if top + room < lines.len() {
+        p.right(area, usize::from(area.height).saturating_sub(1), &Line::new(" ↓ ─╯", theme.border));
+    }
+}

@@ -1,0 +1,393 @@
+//! While it runs: phases, bytes, rows, rates, a time range, tables, charts, the log.
+
+use super::failed;
+use super::view_parts::{button_line, rows};
+use crate::model::event::DatabaseOutcome;
+use crate::model::phase::Phase;
+use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
+use crate::ui::format::{Eta, ago, clock, eta, minute, percent, quartiles, rate, rows_speed, speed};
+use crate::ui::state::live::{Listed, Live, Row, Sort, Wanted};
+use crate::ui::state::{Button, Engine, Focus, State};
+use crate::ui::theme::Theme;
+use crate::ui::widgets::bar::{ascii_bar, bar};
+use crate::ui::widgets::chart::{chart, squeeze};
+use crate::ui::widgets::line::{Line, column, column_right};
+use crate::ui::widgets::list::list;
+use crate::ui::widgets::paint::Paint;
+use ratatui::layout::Rect;
+
+/// Numbers older than this are said to be old.
+const STALE_MS: u64 = 5_000;
+
+pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
+    let Some(live) = &state.live else { return };
+    if failed(live) {
+        super::failure::view(p, area, (state, live));
+        return;
+    }
+    let log_height = if area.height >= 26 { 4 } else { 0 };
+    let chart_height = if area.height >= 30 { 6 } else { u16::from(area.height >= 19) * 4 };
+    let list_height = area.height.saturating_sub(5 + chart_height + log_height + 1);
+    let [top, tables, charts, log, buttons] = rows(area, [5, list_height, chart_height, log_height, 1]);
+    progress(p, top, (state, live));
+    match live.list {
+        Listed::Tables => draw_tables(p, tables, (state, live)),
+        Listed::Databases => draw_databases(p, tables, (state, live)),
+    }
+    draw_charts(p, charts, live);
+    draw_log(p, log, (state, live));
+    button_line(p, buttons, (state, &[Button::CloseWindow, Button::StopMigration]));
+}
+
+/// What it is at, in a word.
+fn headline(theme: Theme, (state, live): (&State, &Live)) -> Line {
+    let stale_ms = state.now_ms.saturating_sub(live.gauges_ms);
+    if live.wanted == Some(Wanted::Stop) || live.run.stopping.is_some() {
+        return Line::new("■ stopping", theme.warn);
+    }
+    if live.wanted.is_some() {
+        return Line::new("⟳ told to, working on it", theme.warn);
+    }
+    if state.pace.frozen.is_on() {
+        return Line::new("frozen by you, Space goes on", theme.warn);
+    }
+    if live.engine == Engine::Gone {
+        return Line::new("✖ engine not running", theme.error);
+    }
+    if live.gauges_ms > 0 && stale_ms > STALE_MS {
+        return Line::new(format!("▲ numbers are {} old", ago(stale_ms)), theme.warn);
+    }
+    Line::new("▶ running", theme.ok)
+}
+
+fn progress(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
+    let theme = p.theme;
+    let what = live.phase().map_or_else(|| "beginning".to_owned(), |phase| phase.to_string());
+    let title = Line::new(format!("{}: {what}", live.id), theme.title);
+    let inner = p.panel(area, &title, &headline(theme, (state, live)));
+    p.line(inner, 0, &phases(theme, (live, inner.width.into())));
+    let (done, total) = (live.best.bytes.min(live.bytes_total()), live.bytes_total());
+    if total == 0 {
+        p.line(inner, 1, &Line::new("the size is not known yet", theme.dim));
+        p.line(inner, 2, &Line::new(running_for(state, live), theme.dim));
+        return;
+    }
+    let numbers = format!("  {:>3} %  {} of {}", percent(done, total), human_bytes(done), human_bytes(total));
+    let width = usize::from(inner.width).saturating_sub(numbers.chars().count());
+    let drawn = if theme.ascii { ascii_bar(done, total, width) } else { bar(done, total, width) };
+    p.line(inner, 1, &Line::new(drawn, theme.accent).and(numbers, theme.text));
+    p.line(inner, 2, &figures(theme, (state, live, inner.width.into())));
+}
+
+fn running_for(state: &State, live: &Live) -> String {
+    format!("running for {}", human_ms(state.now_ms.saturating_sub(live.run.started_ms)))
+}
+
+/// Speed, range, end, duration; as many as fit, the most wanted first.
+fn figures(theme: Theme, (state, live, width): (&State, &Live, usize)) -> Line {
+    let samples: Vec<_> = live.samples.iter().copied().collect();
+    let copying = live.best.bytes < live.bytes_total();
+    let mut parts = Vec::new();
+    if copying {
+        parts.push(speed(&samples, 10_000).map_or_else(|| "speed not known yet".to_owned(), rate));
+    }
+    parts.push(match eta(live, state.now_ms) {
+        Eta::Estimating => "end: estimating".to_owned(),
+        Eta::Stalled { ms } => format!("nothing has come for {}", human_ms(ms)),
+        Eta::Over => "all rows are in".to_owned(),
+        Eta::Between { soonest_ms, latest_ms } => {
+            let at = |ms| minute(state.now_ms + ms, state.utc_offset_s);
+            let (soonest, latest) = (at(soonest_ms), at(latest_ms));
+            if soonest == latest {
+                format!("rows end at {soonest}")
+            } else {
+                format!("rows end {soonest} to {latest}")
+            }
+        }
+    });
+    parts.push(running_for(state, live));
+    let done = live.gauges.rows_done();
+    let estimate = live.gauges.rows_estimate();
+    parts.push(if done < estimate {
+        format!("{} of about {} rows", thousands(done), thousands(estimate))
+    } else {
+        count_of(done, "row")
+    });
+    if copying {
+        parts.extend(rows_speed(&samples, 10_000).map(|rows| format!("{} rows/s", thousands(rows))));
+        parts.extend(quartiles(&samples).map(|(slow, fast)| format!("{} to {}", rate(slow), rate(fast))));
+    }
+    let mut line = Line::default();
+    for part in parts {
+        let room = width.saturating_sub(line.width());
+        if part.chars().count() + 3 <= room || line.is_empty() {
+            line.push(part, theme.text);
+            line.push("   ", theme.text);
+        }
+    }
+    line
+}
+
+/// How far a phase is over all databases.
+enum Standing {
+    Waits,
+    Runs,
+    Over,
+}
+
+fn standing(live: &Live, phases: &[Phase]) -> Standing {
+    let mut any = false;
+    let mut all_over = !live.run.databases.is_empty();
+    for database in live.run.databases.values() {
+        let over =
+            database.outcome.is_some() || database.phase.is_some_and(|p| phases.iter().all(|f| p > *f));
+        all_over &= over;
+        any |= over || database.phase.is_some_and(|p| phases.contains(&p) || phases.iter().any(|f| p > *f));
+    }
+    match (all_over, any) {
+        (true, _) => Standing::Over,
+        (false, true) => Standing::Runs,
+        (false, false) => Standing::Waits,
+    }
+}
+
+fn phases(theme: Theme, (live, width): (&Live, usize)) -> Line {
+    let tables =
+        live.gauges.databases.values().fold((0, 0), |sum, d| (sum.0 + d.tables_done, sum.1 + d.tables_total));
+    let steps =
+        live.gauges.databases.values().fold((0, 0), |sum, d| (sum.0 + d.steps_done, sum.1 + d.steps_total));
+    let of = |(done, all): (u64, u64)| {
+        if all > 0 { format!(" {}/{}", thousands(done), thousands(all)) } else { String::new() }
+    };
+    let mut strip = vec![
+        ("Schema", &[Phase::Schema][..], String::new()),
+        ("Rows", &[Phase::Copy], of(tables)),
+        (if width < 90 { "Indexes" } else { "Indexes and keys" }, &[Phase::Indexes], of(steps)),
+        ("Rest", &[Phase::Data, Phase::Settings], String::new()),
+    ];
+    if live.replicates() {
+        if width >= 90 {
+            strip.insert(0, ("Publish", &[Phase::Publish], String::new()));
+        }
+        strip.push(("Follow", &[Phase::Follow], String::new()));
+    }
+    let mut line = Line::default();
+    for (number, (name, phases, count)) in strip.into_iter().enumerate() {
+        let begun = phases.contains(&Phase::Indexes) && steps.0 > 0;
+        let (sign, style) = match standing(live, phases) {
+            // Indexes are made while other tables are still copied.
+            Standing::Waits if begun => ("▶", theme.accent),
+            Standing::Over => ("✔", theme.ok),
+            Standing::Runs => ("▶", theme.accent),
+            Standing::Waits => ("·", theme.dim),
+        };
+        if number > 0 {
+            line.push(if width >= 90 { " ── " } else { "  " }, theme.dim);
+        }
+        line.push(format!("{sign} {name}{count}"), style);
+    }
+    line
+}
+
+fn list_title(theme: Theme, (live, name): (&Live, &str)) -> Line {
+    let mut title = Line::new(name, theme.title);
+    if live.filter.typing || !live.filter.text.value().is_empty() {
+        title.push(format!("  filter: {}", printable(live.filter.text.value())), theme.accent);
+    }
+    if live.sort != Sort::Recent && live.list == Listed::Tables {
+        title.push(if live.sort == Sort::Size { "  by size" } else { "  by name" }, theme.accent);
+    }
+    title
+}
+
+fn draw_tables(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
+    let theme = p.theme;
+    let through = live.run.databases.values().map(|d| d.tables_copied).sum::<u64>();
+    let failed = live.run.databases.values().map(|d| d.tables_failed).sum::<u64>();
+    let mut right = Line::new(format!("{} copying", live.copying()), theme.accent)
+        .and(format!("  {} waiting", thousands(live.tables_waiting())), theme.dim)
+        .and(format!("  {} done", thousands(through)), theme.ok);
+    if failed > 0 {
+        right.push(format!("  {} failed", thousands(failed)), theme.error);
+    }
+    let inner = p.panel(area, &list_title(theme, (live, "Tables")), &right);
+    let all = live.rows();
+    let lines: Vec<_> = all
+        .iter()
+        .map(|row| table(theme, (state, row, usize::from(inner.width).saturating_sub(4))))
+        .collect();
+    if lines.is_empty() {
+        let text = if live.filter.text.value().is_empty() {
+            "No table yet."
+        } else {
+            "None fits the filter. Esc clears it."
+        };
+        p.line(inner, 0, &Line::new(text, theme.dim));
+        return;
+    }
+    let focused = state.focus == Focus::List && state.overlay.is_none();
+    let before = p.cursor;
+    list(p, inner, &lines, focused.then_some(live.selected.min(lines.len() - 1)));
+    if !focused {
+        p.cursor = before;
+    }
+}
+
+/// Columns leave in this order: rows, database, the bar.
+fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
+    let shows_rows = width >= 96;
+    let shows_database = width >= 84;
+    let bar_width = if width >= 110 { 24 } else { 16 };
+    let fixed = 9 + 10 + 2 + bar_width + 12 + usize::from(shows_rows) * 14 + usize::from(shows_database) * 14;
+    let name_width = width.saturating_sub(fixed).clamp(12, 60);
+    let (sign, style) = match row {
+        Row::Running(running) if running.bytes.is_some() => ("▶ copy", theme.accent),
+        Row::Running(_) => ("▶ works", theme.accent),
+        Row::Through(table) if table.failed.is_some() => ("✖ FAILED", theme.error),
+        Row::Through(_) => ("✔ done", theme.ok),
+    };
+    let mut line = Line::new(column(sign, 9), style);
+    if shows_database {
+        line.push(column(&readable(row.database()), 13) + " ", theme.dim);
+    }
+    line.push(column(&printable(row.name()), name_width), theme.text);
+    let size = |bytes: u64| column_right(&human_bytes(bytes), 10);
+    match row {
+        Row::Through(table) => {
+            if let Some(why) = &table.failed {
+                line.push(format!("  {}", printable(why)), theme.error);
+                return line;
+            }
+            if shows_rows {
+                line.push(column_right(&thousands(table.rows), 14), theme.text);
+            }
+            line.push(size(table.bytes) + "  ", theme.text);
+            line.push(drawn(theme, (1, 1, bar_width)), theme.ok);
+            line.push(column_right(&human_ms(table.ms), 12), theme.dim);
+        }
+        Row::Running(running) => {
+            let for_ms = state.now_ms.saturating_sub(running.since_ms);
+            if shows_rows {
+                line.push(" ".repeat(14), theme.text);
+            }
+            if let Some((wire, total)) = running.bytes {
+                // What is on the wire may be more than it was on disk: it is not whole before it is.
+                let done = wire.min(total.saturating_sub(total / 50));
+                line.push(size(total) + "  ", theme.text);
+                line.push(drawn(theme, (done, total, bar_width)), theme.accent);
+                line.push(column_right(&human_ms(for_ms), 12), theme.text);
+            } else {
+                line.push(" ".repeat(12 + bar_width) + &column_right(&human_ms(for_ms), 10), theme.text);
+            }
+        }
+    }
+    line
+}
+
+fn drawn(theme: Theme, (done, total, width): (u64, u64, usize)) -> String {
+    if theme.ascii { ascii_bar(done, total, width) } else { bar(done, total, width) }
+}
+
+fn draw_databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
+    let theme = p.theme;
+    let all = live.databases();
+    let right = Line::new(count_of(all.len() as u64, "database"), theme.dim);
+    let inner = p.panel(area, &list_title(theme, (live, "Databases")), &right);
+    let lines: Vec<_> =
+        all.iter().map(|name| database(theme, (live, name, usize::from(inner.width)))).collect();
+    let focused = state.focus == Focus::List && state.overlay.is_none();
+    let before = p.cursor;
+    list(p, inner, &lines, focused.then_some(live.selected.min(lines.len().saturating_sub(1))));
+    if !focused {
+        p.cursor = before;
+    }
+}
+
+fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
+    let Some(database) = live.run.databases.get(name) else { return Line::default() };
+    let (sign, style) = match database.outcome {
+        None if database.phase.is_none() => ("· waits", theme.dim),
+        None => ("▶ works", theme.accent),
+        Some(DatabaseOutcome::Done) => ("✔ done", theme.ok),
+        Some(DatabaseOutcome::Following) => ("⟳ Syncing", theme.info),
+        Some(DatabaseOutcome::Incomplete) => ("▲ NOT WHOLE", theme.error),
+        Some(DatabaseOutcome::Failed) => ("✖ FAILED", theme.error),
+        Some(DatabaseOutcome::Cancelled) => ("■ stopped", theme.warn),
+    };
+    let mut line =
+        Line::new(column(sign, 12), style).and(column(&readable(name), 20), theme.text).and("  ", theme.text);
+    let gauge = live.gauges.databases.get(name);
+    match (database.outcome, gauge) {
+        (None, Some(gauge)) if gauge.bytes_total > 0 => {
+            let bar_width = if width < 90 { 8 } else { 16 };
+            let (done, total) = (gauge.bytes_done, gauge.bytes_total);
+            line.push(drawn(theme, (done, total, bar_width)), theme.accent);
+            let text = format!(
+                " {:>3} %  {} of {}  tables {}/{}  indexes {}/{}",
+                percent(done, total),
+                human_bytes(done),
+                human_bytes(total),
+                thousands(gauge.tables_done),
+                thousands(gauge.tables_total),
+                thousands(gauge.steps_done),
+                thousands(gauge.steps_total)
+            );
+            line.push(text, theme.text);
+        }
+        (None, _) => {
+            let phase = database.phase.map(|phase| phase.to_string()).unwrap_or_default();
+            let size = database.size_bytes.map(human_bytes).unwrap_or_default();
+            line.push(format!("{size}  {phase}"), theme.dim);
+        }
+        (Some(_), _) => line.push(printable(&database.message), theme.dim),
+    }
+    line
+}
+
+fn draw_charts(p: &mut Paint<'_>, area: Rect, live: &Live) {
+    if area.height < 3 {
+        return;
+    }
+    let speeds: Vec<Option<u64>> = live
+        .samples
+        .iter()
+        .zip(live.samples.iter().skip(1))
+        .map(|(from, to)| {
+            let ms = to.at_ms.saturating_sub(from.at_ms).max(1);
+            Some(to.bytes.saturating_sub(from.bytes).saturating_mul(1000) / ms)
+        })
+        .collect();
+    let kept: Vec<Option<u64>> = live.samples.iter().map(|sample| sample.kept_bytes).collect();
+    let two = area.width >= 100 && live.replicates();
+    let left = Rect { width: if two { area.width / 2 } else { area.width }, ..area };
+    let inner = p.panel(left, &Line::new("Speed, last 10 min", p.theme.title), &Line::default());
+    chart(p, inner, &squeeze(&speeds, usize::from(inner.width).saturating_sub(10)), rate);
+    if two {
+        let right = Rect { x: left.right(), width: area.width - left.width, ..area };
+        let inner = p.panel(right, &Line::new("Log kept by the slots", p.theme.title), &Line::default());
+        if kept.iter().any(Option::is_some) {
+            chart(p, inner, &squeeze(&kept, usize::from(inner.width).saturating_sub(10)), human_bytes);
+        } else {
+            p.line(inner, 0, &Line::new("not asked yet", p.theme.dim));
+        }
+    }
+}
+
+fn draw_log(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
+    if area.height < 3 {
+        return;
+    }
+    let right = Line::new("l: full screen", p.theme.dim);
+    let inner = p.panel(area, &Line::new("Log", p.theme.title), &right);
+    let skip = live.log.len().saturating_sub(inner.height.into());
+    let lines: Vec<_> = live
+        .log
+        .iter()
+        .skip(skip)
+        .map(|entry| {
+            let time = clock(entry.at_ms, state.utc_offset_s);
+            Line::new(format!("{time}  "), p.theme.dim).and(entry.text.clone(), p.theme.text)
+        })
+        .collect();
+    p.lines(inner, &lines);
+}

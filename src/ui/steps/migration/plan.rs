@@ -1,0 +1,185 @@
+//! Before the start: what will happen on each side, what to know, and the equal command line.
+
+use super::view_parts::{button_line, rows};
+use crate::model::plan::TargetPolicy;
+use crate::model::units::{count_of, human_bytes, human_ms, readable};
+use crate::ui::command;
+use crate::ui::state::check::{Check, Way};
+use crate::ui::state::form::Field;
+use crate::ui::state::{Button, Focus, State};
+use crate::ui::theme::Theme;
+use crate::ui::widgets::form::form;
+use crate::ui::widgets::line::{Line, column, column_right};
+use crate::ui::widgets::paint::Paint;
+use crate::ui::widgets::wrap::wrap;
+use ratatui::layout::Rect;
+
+pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
+    let Some(check) = &state.check else { return };
+    let fields = [Field::Jobs, Field::NotEmpty];
+    let needed = u16::try_from(crate::ui::widgets::form::height(state, &fields)).unwrap_or(2);
+    let [top, form_area, buttons] = rows(area, [area.height.saturating_sub(needed + 2), needed + 1, 1]);
+    let title = Line::new("What will happen", p.theme.title);
+    let right = Line::new("nothing has been changed so far", p.theme.dim);
+    let inner = p.panel(top, &title, &right);
+    let lines = text(p.theme, state, (check, usize::from(inner.width).saturating_sub(2)));
+    let room = usize::from(inner.height);
+    let first = check.selected.min(lines.len().saturating_sub(room));
+    for (row, line) in lines.iter().skip(first).take(room).enumerate() {
+        p.line(inner, row, line);
+    }
+    if first > 0 {
+        p.right(inner, 0, &Line::new("↑", p.theme.dim));
+    }
+    if first + room < lines.len() {
+        p.right(inner, room.saturating_sub(1), &Line::new("↓", p.theme.dim));
+    }
+    if state.focus == Focus::List && state.overlay.is_none() {
+        p.tint(Rect { height: 1.min(top.height), ..top }, p.theme.accent);
+        p.cursor = Some((inner.x, inner.y).into());
+    }
+    form(p, Rect { height: needed, ..form_area }, state, &fields);
+    button_line(p, buttons, (state, &[Button::StartMigration, Button::Back]));
+}
+
+fn text(theme: Theme, state: &State, (check, width): (&Check, usize)) -> Vec<Line> {
+    let mut lines = databases(theme, check);
+    lines.push(Line::default());
+    for (head, sentence) in what_happens(check).into_iter().chain(to_know(state, check)) {
+        let indent = 12;
+        for (number, piece) in wrap(&sentence, width.saturating_sub(indent)).into_iter().enumerate() {
+            let head = if number == 0 { head } else { "" };
+            lines.push(Line::new(column(head, indent), theme.title).and(piece, theme.text));
+        }
+    }
+    lines.push(Line::default());
+    lines.push(Line::new(
+        "The same on the command line (c copies it; passwords: ~/.pgpass or PGPASSWORD)",
+        theme.dim,
+    ));
+    lines.extend(wrap(&command::line(state), width).into_iter().map(|line| Line::new(line, theme.info)));
+    lines
+}
+
+fn databases(theme: Theme, check: &Check) -> Vec<Line> {
+    if check.possible.is_empty() {
+        let method = if check.decisions.snapshot {
+            "Every database by a one-time snapshot."
+        } else {
+            "Every database continuously; where that is not possible, nothing is begun."
+        };
+        return vec![Line::new(method, theme.title)];
+    }
+    let head = format!("{} {} {}", column("DATABASE", 24), column_right("SIZE", 9), "  METHOD");
+    let mut lines = vec![Line::new(head, theme.dim)];
+    for possible in &check.possible {
+        let (word, style) = match check.way(possible) {
+            Way::Continuous => ("replication", theme.ok),
+            Way::Snapshot => ("one-time snapshot (dump)", theme.warn),
+            Way::LeftOut => ("left out", theme.dim),
+            Way::Undecided | Way::Impossible => ("not decided", theme.error),
+        };
+        let size = possible.size_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);
+        let time =
+            possible.estimate_s.map(|s| format!(", roughly {}", human_ms(s * 1000))).unwrap_or_default();
+        lines.push(
+            Line::new(column(&readable(&possible.database), 24), theme.text)
+                .and(format!(" {}", column_right(&size, 9)), theme.text)
+                .and(format!("   {word}"), style)
+                .and(time, theme.dim),
+        );
+    }
+    lines
+}
+
+fn replicates(check: &Check) -> bool {
+    if check.possible.is_empty() {
+        return !check.decisions.snapshot;
+    }
+    check.possible.iter().any(|p| check.way(p) == Way::Continuous)
+}
+
+/// The objects that are made, side by side.
+fn what_happens(check: &Check) -> Vec<(&'static str, String)> {
+    let continuous = check.possible.iter().filter(|p| check.way(p) == Way::Continuous).count() as u64;
+    let each = if check.possible.is_empty() {
+        "for each database".to_owned()
+    } else {
+        format!("for {}", count_of(continuous, "database"))
+    };
+    let mut all = Vec::new();
+    if replicates(check) {
+        all.push((
+            "Source",
+            format!(
+                "{each}: one publication and one logical replication slot, named pgpassage_…; every table is read once, \
+                 under a lock that only stops changes of definitions (ACCESS SHARE)"
+            ),
+        ));
+    } else {
+        all.push((
+            "Source",
+            "nothing is made; every table is read once, under a lock that only stops changes of definitions (ACCESS SHARE)"
+                .to_owned(),
+        ));
+    }
+    let mut target =
+        "roles, databases, their schema, rows, then indexes, keys, privileges and settings".to_owned();
+    if replicates(check) {
+        target.push_str("; then a subscription, and it follows the source until you close");
+    }
+    all.push(("Target", target));
+    let wal: u64 = check.possible.iter().filter_map(|p| p.wal_bytes).sum();
+    if wal > 0 && replicates(check) {
+        all.push(("Log kept", format!("up to about {} on the source meanwhile", human_bytes(wal))));
+    }
+    all.push((
+        "Undo",
+        if replicates(check) {
+            "Stop migration removes slots and publications; the source is then as it was".to_owned()
+        } else {
+            "Stop migration leaves nothing on the source".to_owned()
+        },
+    ));
+    all
+}
+
+fn to_know(state: &State, check: &Check) -> Vec<(&'static str, String)> {
+    let mut all = vec![("Know", policy(state.form.not_empty).to_owned())];
+    if check.possible.iter().any(|p| check.way(p) == Way::Snapshot) || check.decisions.snapshot {
+        all.push((
+            "",
+            "A snapshot is what the source was at the start: rows that are written there later will not be on the target."
+                .to_owned(),
+        ));
+    }
+    all.push((
+        "",
+        "While it runs, do not write to tables that are being migrated on the target, do not change wal_level, do not \
+         lower max_replication_slots, do not change listen addresses or firewalls."
+            .to_owned(),
+    ));
+    all.push(("", "A stopped migration cannot be continued, only started over.".to_owned()));
+    if replicates(check) {
+        all.push((
+            "",
+            "Logical replication carries rows only. Definitions must not change until you close; sequences and \
+             materialized views are brought up to date at the close; large objects that change later are not seen."
+                .to_owned(),
+        ));
+    }
+    all
+}
+
+fn policy(policy: TargetPolicy) -> &'static str {
+    match policy {
+        TargetPolicy::Refuse => {
+            "Migrate into an empty target: a database that holds something is left alone and named."
+        }
+        TargetPolicy::Append => {
+            "Rows are added to what the target holds. A table with a primary key that collides ends with an error; a table \
+             without one gets its rows twice."
+        }
+        TargetPolicy::Truncate => "Tables of the target that are copied are EMPTIED first.",
+    }
+}

@@ -1,0 +1,187 @@
+//! Keys on the third step.
+
+use super::{failed, fill_from, finished, leftovers};
+use crate::ui::keys::{Code, Key, moved};
+use crate::ui::message::Effect;
+use crate::ui::state::check::Check;
+use crate::ui::state::form::{Field, as_word};
+use crate::ui::state::live::{Listed, Sort};
+use crate::ui::state::{About, Button, Dialog, Filter, Focus, Overlay, Screen, State};
+use crate::ui::steps::{close, validation};
+use crate::ui::update::{commandable, fields};
+
+/// Lines of a page.
+const PAGE: usize = 8;
+
+pub fn plan_order() -> Vec<Focus> {
+    vec![
+        Focus::List,
+        Focus::Field(Field::Jobs),
+        Focus::Field(Field::NotEmpty),
+        Focus::Button(Button::StartMigration),
+        Focus::Button(Button::Back),
+    ]
+}
+
+pub fn plan_key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
+    match fields::pressed(state, key) {
+        Some(Button::StartMigration) => return Some(start(state)),
+        Some(Button::Back) => return None.or_else(|| back_to_report(state)),
+        _ => {}
+    }
+    if fields::key(state, key, &plan_order()) {
+        return Some(Vec::new());
+    }
+    if state.focus == Focus::List {
+        let check = state.check.as_mut()?;
+        // Further down is for the view to end: it knows how many lines there are.
+        check.selected = moved(key, check.selected, 400, PAGE)?;
+        return Some(Vec::new());
+    }
+    None
+}
+
+fn back_to_report(state: &mut State) -> Option<Vec<Effect>> {
+    state.screen = Screen::Report;
+    state.focus = Focus::List;
+    Some(Vec::new())
+}
+
+fn start(state: &mut State) -> Vec<Effect> {
+    let errors = state.form.check(&[Field::Jobs]);
+    if !errors.is_empty() {
+        fields::refuse(state, errors);
+        return Vec::new();
+    }
+    match state.check.as_ref().map(Check::may_start) {
+        Some(Ok(())) => vec![Effect::Start],
+        Some(Err(why)) => {
+            state.complain(why);
+            Vec::new()
+        }
+        None => Vec::new(),
+    }
+}
+
+/// The buttons below a migration that runs, or that failed.
+pub fn live_order(state: &State) -> Vec<Focus> {
+    let mut order = vec![Focus::List];
+    let Some(live) = &state.live else { return order };
+    let buttons: &[Button] = if failed(live) {
+        &[Button::TryAgain, Button::StartOver, Button::CleanUp, Button::SaveBundle]
+    } else {
+        &[Button::CloseWindow, Button::StopMigration]
+    };
+    order.extend(buttons.iter().map(|button| Focus::Button(*button)));
+    if failed(live) && live.is_following() {
+        order.push(Focus::Button(Button::Continue));
+    }
+    order
+}
+
+pub fn live_key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
+    let order = live_order(state);
+    if let Some(button) = fields::pressed(state, key) {
+        return Some(press(state, button));
+    }
+    if fields::key(state, key, &order) {
+        return Some(Vec::new());
+    }
+    let over = state.live.as_ref().is_some_and(failed);
+    let live = state.live.as_mut()?;
+    if state.focus == Focus::List
+        && let Some(to) = moved(key, live.selected, live.list_len(), PAGE)
+    {
+        live.selected = to;
+        return Some(Vec::new());
+    }
+    match key.code {
+        Code::Char('s') => return Some(press(state, Button::StopMigration)),
+        Code::Char('/') => live.filter.typing = true,
+        Code::Esc if !live.filter.text.value().is_empty() => live.filter = Filter::default(),
+        Code::Char('o') => {
+            live.sort = match live.sort {
+                Sort::Recent => Sort::Size,
+                Sort::Size => Sort::Name,
+                Sort::Name => Sort::Recent,
+            };
+        }
+        Code::Char('v') => {
+            live.list = match live.list {
+                Listed::Tables => Listed::Databases,
+                Listed::Databases => Listed::Tables,
+            };
+            live.selected = 0;
+        }
+        Code::Char('y') => return Some(copy(state)),
+        Code::Enter if over => fields::step(state, &order, crate::ui::state::form::Turn::Forward),
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+fn copy(state: &State) -> Vec<Effect> {
+    let Some(live) = &state.live else { return Vec::new() };
+    let text = if failed(live) {
+        super::failure::cause(live).0.join("\n")
+    } else {
+        match live.list {
+            Listed::Tables => live.rows().get(live.selected).map(super::super::super::state::live::Row::line),
+            Listed::Databases => live.databases().get(live.selected).map(|name| (*name).clone()),
+        }
+        .unwrap_or_default()
+    };
+    if text.is_empty() {
+        return Vec::new();
+    }
+    vec![Effect::Copy { title: "Copied".to_owned(), text }]
+}
+
+fn press(state: &mut State, button: Button) -> Vec<Effect> {
+    let Some(live) = &state.live else { return Vec::new() };
+    let dialog = |about| Some(Overlay::Dialog(Dialog::new(about)));
+    match button {
+        Button::CloseWindow => return crate::ui::update::leave(state),
+        Button::StopMigration if commandable(live) || live.is_following() => {
+            state.overlay = dialog(About::Stop);
+        }
+        Button::StopMigration => state.complain("There is nothing left to stop."),
+        Button::TryAgain => return try_again(state),
+        Button::StartOver => state.overlay = dialog(About::StartOver),
+        Button::CleanUp if leftovers(live).is_empty() => {
+            state.say("Nothing that serves replication is left on either server");
+        }
+        Button::CleanUp => state.overlay = dialog(About::CleanUp),
+        Button::SaveBundle => return vec![Effect::SaveBundle],
+        Button::Continue => {
+            state.screen = Screen::Close;
+            state.focus = close::update::order(state).first().copied().unwrap_or(Focus::List);
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// A new migration of what is not there yet, judged anew. What is finished stays and is left out.
+fn try_again(state: &mut State) -> Vec<Effect> {
+    let Some(live) = &state.live else { return Vec::new() };
+    let following: Vec<_> = live.following().cloned().collect();
+    if !leftovers(live).is_empty() && following.is_empty() {
+        state.complain("Clean up first: what the last attempt made for replication is still there.");
+        return Vec::new();
+    }
+    fill_from(&mut state.form, live);
+    let mut names = state.form.excluded();
+    for name in finished(live) {
+        if !names.iter().any(|n| n == name) {
+            names.push(name.to_owned());
+        }
+    }
+    let text = names.iter().map(|name| as_word(name)).collect::<Vec<_>>().join(" ");
+    state.form.exclude.set(text);
+    state.form.name.set("");
+    state.live = None;
+    let mut effects = vec![Effect::LetGo];
+    effects.extend(validation::update::run_check(state));
+    effects
+}

@@ -1,0 +1,67 @@
+//! Keys on the list of migrations.
+
+use crate::ui::keys::{Code, Key, moved};
+use crate::ui::message::Effect;
+use crate::ui::state::{Focus, Known, Screen, State};
+
+/// Lines of a page.
+const PAGE: usize = 10;
+
+pub fn known(state: &mut State, known: Vec<Known>) {
+    let first = state.start.known.is_none();
+    let chosen = state.start.shown().get(state.start.selected).map(|known| known.id.clone());
+    state.start.trouble = None;
+    // A lag that somebody asked for stays until it is asked again.
+    let lags: Vec<_> = state.start.known.iter().flatten().map(|k| (k.id.clone(), k.lag)).collect();
+    let kept = |mut fresh: Known| {
+        fresh.lag =
+            fresh.lag.or_else(|| lags.iter().find(|(id, _)| *id == fresh.id).and_then(|(_, lag)| *lag));
+        fresh
+    };
+    let nothing = known.is_empty();
+    state.start.known = Some(known.into_iter().map(kept).collect());
+    // The same line stays selected, wherever it is now.
+    let at = chosen.and_then(|id| state.start.shown().iter().position(|k| k.id == id));
+    state.start.selected = at.unwrap_or(0);
+    if first && nothing && state.screen == Screen::Start {
+        new(state);
+    }
+}
+
+pub fn new(state: &mut State) {
+    state.screen = Screen::Configure;
+    state.focus = Focus::List;
+    state.check = None;
+}
+
+pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
+    let shown = state.start.shown();
+    let selected = state.start.selected.min(shown.len().saturating_sub(1));
+    let chosen = shown.get(selected).map(|known| known.id.clone());
+    if let Some(to) = moved(key, selected, shown.len(), PAGE) {
+        state.start.selected = to;
+        return Some(Vec::new());
+    }
+    match (key.code, chosen) {
+        (Code::Enter, Some(id)) => {
+            // What was typed for one migration's servers is not for those of another.
+            state.form.source.password.clear();
+            state.form.target.password.clear();
+            return Some(vec![Effect::Open { id }]);
+        }
+        (Code::Char('n'), _) => new(state),
+        (Code::Char('u'), Some(id)) => {
+            state.say("Asking both servers …");
+            return Some(vec![Effect::StatusOf { id }]);
+        }
+        (Code::Char('r'), _) => return Some(vec![Effect::List]),
+        (Code::Char('/'), _) => state.start.filter.typing = true,
+        (Code::Esc, _) => state.start.filter = crate::ui::state::Filter::default(),
+        (Code::Char('y'), Some(id)) => {
+            let text = format!("pgpassage attach {id}");
+            return Some(vec![Effect::Copy { title: "Command".to_owned(), text }]);
+        }
+        _ => return None,
+    }
+    Some(Vec::new())
+}

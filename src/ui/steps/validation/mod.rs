@@ -1,0 +1,5 @@
+//! Step 2: the source's address, the checks while they run, and their report.
+
+pub mod report;
+pub mod update;
+pub mod view;

@@ -1,0 +1,302 @@
+//! The source's form, and the report of the checks.
+
+use super::report::{Row, Weight, rows as report_rows};
+use super::update::{fields, offers_snapshot};
+use crate::model::check::{Possible, Severity, Verdict};
+use crate::model::event::ServerSummary;
+use crate::model::units::{count_of, human_bytes, human_ms, printable, readable};
+use crate::ui::command;
+use crate::ui::state::check::{Check, Replicable, Way};
+use crate::ui::state::{Button, Focus, State};
+use crate::ui::steps::migration::view_parts::{button_line, rows};
+use crate::ui::theme::Theme;
+use crate::ui::widgets::form::form as draw_form;
+use crate::ui::widgets::line::{Line, column};
+use crate::ui::widgets::list::list;
+use crate::ui::widgets::paint::Paint;
+use crate::ui::widgets::wrap::wrap;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+pub fn form(p: &mut Paint<'_>, area: Rect, state: &State) {
+    let text = command::line(state);
+    let wrapped = wrap(&text, usize::from(area.width).saturating_sub(4));
+    let shows_command = area.height >= 26 && wrapped.len() <= 5;
+    let low = if shows_command { u16::try_from(wrapped.len()).unwrap_or(1) + 2 } else { 0 };
+    let [top, below] = rows(area, [area.height - low, low]);
+    let inner = p.panel(
+        top,
+        &Line::new("Migrate from", p.theme.title),
+        &Line::new("the source; the check reads only", p.theme.dim),
+    );
+    let last = Rect { y: inner.bottom().saturating_sub(1), height: 1.min(inner.height), ..inner };
+    draw_form(p, Rect { height: inner.height.saturating_sub(1), ..inner }, state, &fields());
+    button_line(p, last, (state, &[Button::RunCheck, Button::Back]));
+    if shows_command {
+        let title = Line::new("The same on the command line", p.theme.title);
+        let right = Line::new("passwords: ~/.pgpass or PGPASSWORD", p.theme.dim);
+        let inner = p.panel(below, &title, &right);
+        let style = p.theme.dim;
+        p.lines(inner, &wrapped.into_iter().map(|line| Line::new(line, style)).collect::<Vec<_>>());
+    }
+}
+
+pub fn report(p: &mut Paint<'_>, area: Rect, state: &State) {
+    let Some(check) = &state.check else { return };
+    if check.ended.is_none() {
+        running(p, area, (state, check));
+        return;
+    }
+    let method = method_lines(p.theme, state, check);
+    let method_height = u16::try_from(method.len()).unwrap_or(0).min(area.height / 3) + 2;
+    let left = area.height.saturating_sub(method_height + 1);
+    let detail_height = (left / 2).clamp(5, 11).min(left.saturating_sub(4));
+    let [top, middle, decisions, buttons] =
+        rows(area, [left - detail_height, detail_height, method_height, 1]);
+    findings(p, top, (state, check));
+    detail(p, middle, check);
+    decision(p, decisions, (state, check, &method));
+    let all: &[Button] = if check.may_start().is_ok() {
+        &[Button::RunCheck, Button::Continue, Button::Back]
+    } else {
+        &[Button::RunCheck, Button::Back]
+    };
+    button_line(p, buttons, (state, all));
+}
+
+/// While the checks run: what has been judged, in the order in which it comes.
+fn running(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
+    let theme = p.theme;
+    let took = human_ms(state.now_ms.saturating_sub(check.began_ms));
+    let done = Line::new(format!("{}, {took}", count_of(check.overall().count() as u64, "check")), theme.dim);
+    let [top, last] = rows(area, [area.height - 1, 1]);
+    let inner = p.panel(top, &Line::new("Checking", theme.title), &done);
+    let mut lines: Vec<Line> = servers(theme, check);
+    for judgement in &check.judgements {
+        let (weight, what) = match &judgement.verdict {
+            Verdict::Ok => (Weight::Pass, ""),
+            Verdict::Info => (Weight::Info, ""),
+            Verdict::Warning => (Weight::Warn, ""),
+            Verdict::Blocker => (Weight::Fail, ""),
+            Verdict::Skipped(why) => (Weight::Skipped, why.as_str()),
+            Verdict::Unknown(why) => (Weight::Unknown, why.as_str()),
+        };
+        let place = judgement.database.as_deref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
+        let text = format!("{place}{}", printable(&judgement.title));
+        lines
+            .push(sign(theme, weight).and(text, theme.text).and(format!("  {}", printable(what)), theme.dim));
+    }
+    lines.push(Line::new("· ", theme.dim).and("asking both servers …", theme.dim));
+    // The newest is at the bottom, once there are more than fit.
+    let skip = lines.len().saturating_sub(inner.height.into());
+    p.lines(inner, &lines[skip..]);
+    button_line(p, last, (state, &[Button::Back]));
+}
+
+fn servers(theme: Theme, check: &Check) -> Vec<Line> {
+    let line = |(name, server): (&str, &Option<ServerSummary>)| {
+        let server = server.as_ref()?;
+        let rights = if server.superuser { ", superuser" } else { "" };
+        let text = format!("{}, PostgreSQL {}{rights}", printable(&server.address), server.version);
+        Some(sign(theme, Weight::Pass).and(column(name, 8), theme.text).and(text, theme.dim))
+    };
+    [("Source", &check.run.source), ("Target", &check.run.target)].into_iter().filter_map(line).collect()
+}
+
+fn style(theme: Theme, weight: Weight) -> Style {
+    match weight {
+        Weight::Fail => theme.error,
+        Weight::Warn | Weight::Unknown => theme.warn,
+        Weight::Info => theme.info,
+        Weight::Pass => theme.ok,
+        Weight::Skipped => theme.dim,
+    }
+}
+
+fn sign(theme: Theme, weight: Weight) -> Line {
+    Line::new(column(&format!("{} {}", weight.sign(), weight.word()), 10), style(theme, weight))
+}
+
+fn findings(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
+    let theme = p.theme;
+    let listed = report_rows(check);
+    let mut right = Line::default();
+    let blocking = check.count(Severity::Blocker);
+    if blocking > 0 {
+        right.push(format!("{blocking} blocking  "), theme.error);
+    }
+    let warnings = check.count(Severity::Warning);
+    right.push(count_of(warnings as u64, "warning"), if warnings > 0 { theme.warn } else { theme.dim });
+    if !check.judgements.is_empty() {
+        right.push(format!("  {} passed", check.passed_count()), theme.ok);
+    }
+    let inner = p.panel(area, &Line::new("Report", theme.title), &right);
+    let servers = servers(theme, check);
+    let shown = if inner.height > 6 { servers.len() } else { 0 };
+    p.lines(inner, &servers[..shown]);
+    let below = Rect {
+        y: inner.y + u16::try_from(shown).unwrap_or(0),
+        height: inner.height.saturating_sub(u16::try_from(shown).unwrap_or(0)),
+        ..inner
+    };
+    if listed.is_empty() {
+        p.line(below, 0, &Line::new("  Nothing was found that stands in the way.", theme.ok));
+        return;
+    }
+    let lines: Vec<_> = listed.iter().map(|row| finding(theme, row)).collect();
+    let focused = state.focus == Focus::List && state.overlay.is_none();
+    let before = p.cursor;
+    list(p, below, &lines, Some(check.selected.min(lines.len() - 1)));
+    if !focused {
+        p.cursor = before;
+    }
+}
+
+fn finding(theme: Theme, row: &Row) -> Line {
+    let mut line = sign(theme, row.weight);
+    if let Some(place) = &row.place {
+        line.push(format!("{place}: "), theme.title);
+    }
+    line.push(row.title.clone(), theme.text);
+    if !row.what.is_empty() {
+        line.push(format!("  {}", row.what), theme.dim);
+    }
+    line
+}
+
+fn detail(p: &mut Paint<'_>, area: Rect, check: &Check) {
+    let theme = p.theme;
+    let listed = report_rows(check);
+    let title = Line::new("Why, and what to do", theme.title);
+    let Some(row) = listed.get(check.selected.min(listed.len().saturating_sub(1))) else {
+        let inner = p.panel(area, &title, &Line::default());
+        p.line(inner, 0, &Line::new("Nothing to do.", theme.dim));
+        return;
+    };
+    let right = if row.id.is_empty() {
+        Line::default()
+    } else {
+        Line::new(format!("pgpassage explain {}", printable(&row.id)), theme.dim)
+    };
+    let inner = p.panel(area, &title, &right);
+    let width = usize::from(inner.width);
+    let mut lines = Vec::new();
+    let mut say = |text: &str, style: Style| {
+        lines.extend(wrap(text, width).into_iter().map(|line| Line::new(line, style)));
+    };
+    let place = row.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+    say(&format!("{place}{}", row.title), theme.title);
+    if !row.what.is_empty() {
+        say(&row.what, theme.text);
+    }
+    if !row.objects.is_empty() {
+        let shown: Vec<_> = row.objects.iter().take(8).cloned().collect();
+        let more = row.objects.len().saturating_sub(shown.len());
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        say(&format!("{}{rest}", shown.join(", ")), theme.dim);
+    }
+    if !row.fix.is_empty() {
+        say("What to do (y copies it):", theme.dim);
+        for line in row.fix.lines() {
+            say(&format!("  {line}"), theme.info);
+        }
+    }
+    p.lines(inner, &lines);
+}
+
+/// What is known about the methods, in sentences.
+fn method_lines(theme: Theme, state: &State, check: &Check) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let all = check.possible.len() as u64;
+    let snapshot_means = "Rows that are written on the source after the start will not be on the target.";
+    match check.replicable() {
+        Replicable::All => lines.push(Line::new(
+            format!("Possible for {}: the target follows until you close.", count_of(all, "database")),
+            theme.ok,
+        )),
+        Replicable::None => lines.push(Line::new(why_not(check), theme.warn)),
+        Replicable::Some => {
+            let can = check.possible.iter().filter(|p| p.not_continuous.is_none()).count();
+            let text =
+                format!("Possible for {can} of {}. Space decides for the others:", count_of(all, "database"));
+            lines.push(Line::new(text, theme.warn));
+        }
+        Replicable::NotJudged => {
+            lines.push(Line::new("Which method is possible is judged at the start.", theme.dim));
+        }
+    }
+    if offers_snapshot(check) {
+        let tick = if check.decisions.snapshot { "[✔]" } else { "[ ]" };
+        let text = format!("{tick} Start the migration using a one-time snapshot (dump method)");
+        lines.push(choice_line(theme, (state, 0), text));
+        if check.decisions.snapshot {
+            lines.push(Line::new(format!("      {snapshot_means}"), theme.warn));
+        }
+    }
+    for (number, possible) in (1..).zip(check.choices()) {
+        let way = match check.way(possible) {
+            Way::Snapshot => "[one-time snapshot]",
+            Way::LeftOut => "[left out]         ",
+            Way::Impossible => "[neither way]      ",
+            _ => "[not decided]      ",
+        };
+        let why = possible.not_continuous.as_deref().unwrap_or_default();
+        let text = format!("{way} {}: {}", readable(&possible.database), printable(why));
+        lines.push(choice_line(theme, (state, number), text));
+    }
+    if let Err(why) = check.may_start() {
+        lines.push(Line::new(why, theme.error));
+    } else if let Some(text) = expectation(check) {
+        lines.push(Line::new(text, theme.dim));
+    }
+    lines
+}
+
+fn choice_line(theme: Theme, (state, number): (&State, usize), text: String) -> Line {
+    let focused = state.overlay.is_none() && state.focus == Focus::Choice(number);
+    let mark = if focused { "▌ " } else { "  " };
+    Line::new(mark, theme.accent).and(text, if focused { theme.focus } else { theme.text })
+}
+
+fn why_not(check: &Check) -> String {
+    let mut reasons: Vec<&str> = check.possible.iter().filter_map(|p| p.not_continuous.as_deref()).collect();
+    reasons.dedup();
+    let first = reasons.first().map(|why| printable(why)).unwrap_or_default();
+    let more =
+        if reasons.len() > 1 { format!(" (and {} more reasons)", reasons.len() - 1) } else { String::new() };
+    format!("Not possible: {first}{more}")
+}
+
+/// What the checks expect of size and time, where they do.
+fn expectation(check: &Check) -> Option<String> {
+    let moved = |p: &&Possible| check.way(p) != Way::LeftOut;
+    let all: Vec<_> = check.possible.iter().filter(moved).collect();
+    let bytes: u64 = all.iter().filter_map(|p| p.size_bytes).sum();
+    let seconds: u64 = all.iter().filter_map(|p| p.estimate_s).sum();
+    if bytes == 0 {
+        return None;
+    }
+    let time = if seconds > 0 { format!(", roughly {}", human_ms(seconds * 1000)) } else { String::new() };
+    Some(format!("{}, {}{time}.", count_of(all.len() as u64, "database"), human_bytes(bytes)))
+}
+
+fn decision(p: &mut Paint<'_>, area: Rect, (state, check, lines): (&State, &Check, &[Line])) {
+    let title = match check.replicable() {
+        Replicable::None => "Replication is not possible",
+        Replicable::Some => "Replication is not possible for every database",
+        Replicable::All | Replicable::NotJudged => "Replication",
+    };
+    let inner = p.panel(area, &Line::new(title, p.theme.title), &Line::default());
+    let room = usize::from(inner.height);
+    // The decision that keys act on is always to be seen.
+    let focused = match state.focus {
+        Focus::Choice(number) => (number + 1).min(lines.len().saturating_sub(1)),
+        _ => 0,
+    };
+    let first = crate::ui::widgets::list::first_shown(focused, lines.len(), room);
+    p.lines(inner, &lines[first.min(lines.len())..]);
+    if let (Focus::Choice(_), None) = (state.focus, &state.overlay) {
+        let y = inner.y.saturating_add(u16::try_from(focused - first).unwrap_or(0));
+        p.cursor = Some((inner.x, y).into());
+    }
+}

@@ -1,0 +1,206 @@
+//! What happens upon a message: the state changes, and a list says what is to be done outside. Pure: no clock, no IO.
+
+mod common;
+mod dialog;
+pub mod fields;
+mod overlay;
+
+pub use dialog::{Act, allowed, buttons};
+pub use overlay::EXPLAINED;
+
+use super::keys::{Code, Key};
+use super::message::{Effect, Msg};
+use super::state::live::{Ending, Live, Wanted};
+use super::state::{About, Dialog, Engine, Focus, Overlay, Screen, State};
+use super::steps::{close, configure, migration, start, validation};
+use crate::model::event::DatabaseOutcome;
+
+/// How often the list of migrations is read anew, and what follows without a guard is asked about.
+const LIST_MS: u64 = 5_000;
+const ASK_MS: u64 = 10_000;
+
+pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Key(key) => on_key(state, key),
+        Msg::Paste(text) => {
+            paste(state, &text);
+            Vec::new()
+        }
+        Msg::Tick { now_ms } => tick(state, now_ms),
+        Msg::Zone { utc_offset_s } => {
+            state.utc_offset_s = utc_offset_s;
+            Vec::new()
+        }
+        Msg::Known(known) => {
+            start::update::known(state, known);
+            Vec::new()
+        }
+        Msg::Unlisted(trouble) => {
+            state.start.trouble = Some(trouble);
+            Vec::new()
+        }
+        Msg::Refused(errors) => {
+            fields::refuse(state, errors);
+            Vec::new()
+        }
+        Msg::CheckEntry(_) | Msg::CheckEnded(_) => validation::update::news(state, msg),
+        other => on_news(state, other),
+    }
+}
+
+/// News of the migration that is open.
+fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let now_ms = state.now_ms;
+    match (msg, &mut state.live) {
+        (Msg::Opened { id, engine, plan }, live) => {
+            let again = live.as_ref().is_some_and(|live| live.id == id);
+            // A later command tells the whole story again from its beginning.
+            let mut fresh = Live::new(id, engine, plan);
+            if let (true, Some(old)) = (again, live.take()) {
+                fresh.wanted = old.wanted;
+                fresh.verify = old.verify;
+                fresh.samples = old.samples;
+            }
+            *live = Some(fresh);
+            if !again {
+                state.screen = Screen::Live;
+                state.focus = Focus::List;
+                state.overlay = None;
+            }
+        }
+        (Msg::Entry(entry), Some(live)) => {
+            live.apply(&entry);
+            return settle(state);
+        }
+        (Msg::Gauges(gauges), Some(live)) if !state.pace.frozen.is_on() => live.measure(gauges, now_ms),
+        (Msg::Ended(ending), Some(live)) => {
+            live.ended = Some(ending);
+            live.engine = Engine::Gone;
+            let wanted = live.wanted.take();
+            if wanted == Some(Wanted::StartOver) && migration::leftovers(live).is_empty() {
+                return dialog::begin_anew(state);
+            }
+            return settle(state);
+        }
+        (Msg::Status(databases), Some(live)) => live.answered(databases, now_ms),
+        (Msg::Trouble(failure), live) => {
+            if let Some(live) = live {
+                live.asking = super::state::Switch::Off;
+                live.wanted = None;
+            }
+            state.complain(failure.to_string());
+        }
+        (Msg::Said(text), _) => state.say(text),
+        (Msg::NotCopied { title, text }, _) => state.overlay = Some(Overlay::Copied { title, text }),
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Once everything that was asked for is there, the last step begins by itself.
+fn settle(state: &mut State) -> Vec<Effect> {
+    let Some(live) = &state.live else { return Vec::new() };
+    let through = |outcome| matches!(outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
+    let all = !live.run.databases.is_empty() && live.run.databases.values().all(|d| through(d.outcome));
+    let ended_well = live.run.outcome.is_some() || live.run.keeping;
+    if state.screen == Screen::Live && all && ended_well && !migration::failed(live) {
+        let unguarded = live.is_following() && live.engine == Engine::Gone;
+        state.screen = Screen::Close;
+        state.focus = close::update::order(state).first().copied().unwrap_or(Focus::List);
+        state.overlay = None;
+        if unguarded {
+            return close::update::ask(state);
+        }
+    }
+    Vec::new()
+}
+
+fn tick(state: &mut State, now_ms: u64) -> Vec<Effect> {
+    let before_ms = std::mem::replace(&mut state.now_ms, now_ms);
+    if state.toast.as_ref().is_some_and(|toast| toast.until_ms <= now_ms) {
+        state.toast = None;
+    }
+    let is_time = |every_ms: u64| now_ms / every_ms != before_ms / every_ms;
+    let mut effects = Vec::new();
+    if state.screen == Screen::Start && is_time(LIST_MS) {
+        effects.push(Effect::List);
+    }
+    let unguarded = |live: &Live| live.is_following() && live.engine == Engine::Gone && !live.asking.is_on();
+    if state.screen == Screen::Close && is_time(ASK_MS) && state.live.as_ref().is_some_and(unguarded) {
+        effects.extend(close::update::ask(state));
+    }
+    effects
+}
+
+fn on_key(state: &mut State, key: Key) -> Vec<Effect> {
+    match (key.code, key.ctrl) {
+        (Code::Char('c'), true) => return leave(state),
+        (Code::Char('z'), true) => return vec![Effect::Suspend],
+        (Code::Char('l'), true) => return vec![Effect::Redraw],
+        (Code::F1, _) => {
+            let open = matches!(state.overlay, Some(Overlay::Help));
+            state.overlay = (!open).then_some(Overlay::Help);
+            return Vec::new();
+        }
+        _ => {}
+    }
+    if state.overlay.is_some() {
+        return overlay::key(state, key);
+    }
+    if let Some(filter) = fields::filter(state).filter(|filter| filter.typing) {
+        match key.code {
+            Code::Enter => filter.typing = false,
+            Code::Esc => *filter = super::state::Filter::default(),
+            _ => {
+                filter.text.key(key);
+            }
+        }
+        return Vec::new();
+    }
+    let handled = match state.screen {
+        Screen::Start => start::update::key(state, key),
+        Screen::Configure => configure::update::key(state, key),
+        Screen::Form => validation::update::form_key(state, key),
+        Screen::Report => validation::update::report_key(state, key),
+        Screen::Plan => migration::update::plan_key(state, key),
+        Screen::Live => migration::update::live_key(state, key),
+        Screen::Close => close::update::key(state, key),
+    };
+    handled.unwrap_or_else(|| common::key(state, key))
+}
+
+fn paste(state: &mut State, text: &str) {
+    if let Some(overlay) = &mut state.overlay {
+        overlay::paste(overlay, &mut state.form, text);
+        return;
+    }
+    if let Some(filter) = fields::filter(state).filter(|filter| filter.typing) {
+        filter.text.paste(text);
+        return;
+    }
+    fields::paste(state, text);
+}
+
+/// The window goes; what runs in another process goes on.
+pub fn leave(state: &mut State) -> Vec<Effect> {
+    let runs_here =
+        state.live.as_ref().is_some_and(|live| live.engine == Engine::Here && live.ended.is_none());
+    let told = state.live.as_ref().is_some_and(|live| live.wanted == Some(Wanted::Stop));
+    if runs_here && !told {
+        state.overlay = Some(Overlay::Dialog(Dialog::new(About::LeaveAndStop)));
+        return Vec::new();
+    }
+    vec![Effect::Leave]
+}
+
+/// Whether the engine listens.
+pub fn commandable(live: &Live) -> bool {
+    live.engine.is_there() && live.ended.is_none()
+}
+
+/// The engine died before its work was done.
+pub fn died(live: &Live) -> bool {
+    let told = live.run.outcome.is_some() || matches!(live.ended, Some(Ending::Ended(_)));
+    // One that only guarded has left nothing half done: what follows goes on following.
+    live.engine == Engine::Gone && !told && !live.run.keeping
+}

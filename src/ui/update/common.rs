@@ -1,0 +1,109 @@
+//! Keys that mean the same on every screen.
+
+use crate::ui::command;
+use crate::ui::keys::{Code, Key};
+use crate::ui::message::Effect;
+use crate::ui::state::{Colors, Focus, Letters, Overlay, Screen, State};
+
+/// Paces that + and - step through, in milliseconds.
+const PACES: [u64; 6] = [500, 1_000, 2_000, 3_000, 5_000, 10_000];
+
+pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
+    let Some(letter) = key.letter() else {
+        return match key.code {
+            Code::Esc => back(state),
+            _ => Vec::new(),
+        };
+    };
+    match letter {
+        '?' => state.overlay = Some(Overlay::Help),
+        'c' => {
+            state.overlay = Some(Overlay::Command);
+            return vec![Effect::Copy { title: "Command line".to_owned(), text: command::line(state) }];
+        }
+        'l' if state.live.is_some() => state.overlay = Some(Overlay::Log { from_end: 0 }),
+        'i' if matches!(state.screen, Screen::Live | Screen::Close) => {
+            state.overlay = Some(Overlay::Explain(0));
+        }
+        'm' => {
+            state.mouse = state.mouse.other();
+            let now = if state.mouse.is_on() { "on" } else { "off: your terminal selects text" };
+            state.say(format!("mouse {now}"));
+            return vec![Effect::Mouse];
+        }
+        't' => {
+            state.look.colors = match state.look.colors {
+                Colors::None => Colors::Ansi16,
+                Colors::Ansi16 => Colors::Rgb,
+                Colors::Rgb => Colors::None,
+            };
+            return vec![Effect::Redraw];
+        }
+        'A' => {
+            state.look.letters = match state.look.letters {
+                Letters::Unicode => Letters::Ascii,
+                Letters::Ascii => Letters::Unicode,
+            };
+            return vec![Effect::Redraw];
+        }
+        '+' | '-' if state.screen == Screen::Live || state.screen == Screen::Close => pace(state, letter),
+        ' ' if state.screen == Screen::Live && state.focus == Focus::List => {
+            state.pace.frozen = state.pace.frozen.other();
+        }
+        'w' if state.live.is_some() => return vec![Effect::SaveBundle],
+        'q' | 'd' => return super::leave(state),
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn pace(state: &mut State, letter: char) {
+    let now = PACES.iter().position(|pace| *pace >= state.pace.every_ms).unwrap_or(1);
+    let next = if letter == '+' { (now + 1).min(PACES.len() - 1) } else { now.saturating_sub(1) };
+    state.pace.every_ms = PACES[next];
+    state.say(format!("numbers are drawn every {} s", PACES[next] as f64 / 1000.0));
+}
+
+/// One screen back, where that loses nothing.
+pub(super) fn back(state: &mut State) -> Vec<Effect> {
+    let (screen, focus) = match state.screen {
+        Screen::Start => return Vec::new(),
+        Screen::Form => (Screen::Configure, Focus::List),
+        Screen::Report => {
+            let running = state.check.as_ref().is_some_and(|check| check.ended.is_none());
+            state.screen = Screen::Form;
+            state.focus = Focus::Button(crate::ui::state::Button::RunCheck);
+            if running {
+                state.check = None;
+                return vec![Effect::LeaveCheck];
+            }
+            return Vec::new();
+        }
+        Screen::Plan => (Screen::Report, Focus::List),
+        // A migration goes on without being looked at, unless it runs in here.
+        Screen::Live | Screen::Close => {
+            let here = state
+                .live
+                .as_ref()
+                .is_some_and(|live| live.engine == crate::ui::state::Engine::Here && live.ended.is_none());
+            if here {
+                return super::leave(state);
+            }
+            state.live = None;
+            state.screen = Screen::Start;
+            state.focus = Focus::List;
+            return vec![Effect::LetGo, Effect::List];
+        }
+        Screen::Configure => {
+            if state.start.known.as_ref().is_none_or(Vec::is_empty) {
+                return Vec::new();
+            }
+            state.screen = Screen::Start;
+            state.focus = Focus::List;
+            return vec![Effect::List];
+        }
+    };
+    state.screen = screen;
+    state.focus = focus;
+    Vec::new()
+}

@@ -1,0 +1,153 @@
+//! Dialogs: the harmless button comes first and has the focus; what cannot be undone wants the name typed.
+
+use super::commandable;
+use crate::model::command::{Command, StopReason};
+use crate::model::task::{Finish, Loss, Task};
+use crate::ui::keys::{Code, Key};
+use crate::ui::message::Effect;
+use crate::ui::state::live::{Live, Wanted};
+use crate::ui::state::{About, Dialog, Engine, Focus, Overlay, Screen, State};
+use crate::ui::steps::migration;
+
+/// What a dialog's button does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    Nothing,
+    Leave,
+    Stop,
+    StopAndLeave,
+    /// Close once nothing is missing, and not otherwise.
+    Finish,
+    /// Close although changes are missing.
+    FinishAnyway,
+    CleanUp,
+    StartOver,
+}
+
+/// How long closing waits for the target, in seconds, where the operator wants to wait for as long as it takes.
+const PATIENT_S: u64 = 24 * 3600;
+
+pub fn buttons(about: About, live: Option<&Live>) -> Vec<(&'static str, Act)> {
+    let apart = live.is_some_and(|live| matches!(live.engine, Engine::Apart { .. }));
+    match about {
+        About::Stop => {
+            let mut all = vec![("Go on", Act::Nothing), ("Stop migration", Act::Stop)];
+            if apart {
+                all.push(("Close window", Act::Leave));
+            }
+            all
+        }
+        About::LeaveAndStop => vec![("Stay", Act::Nothing), ("Stop migration and leave", Act::StopAndLeave)],
+        About::Close => vec![("Keep replicating", Act::Nothing), ("Close connection", Act::Finish)],
+        About::CloseBehind => vec![
+            ("Keep replicating", Act::Nothing),
+            ("Wait until in sync, then close", Act::Finish),
+            ("Close anyway", Act::FinishAnyway),
+        ],
+        About::CleanUp => vec![("Leave it", Act::Nothing), ("Clean up", Act::CleanUp)],
+        About::StartOver => vec![("Leave it", Act::Nothing), ("Start over", Act::StartOver)],
+    }
+}
+
+/// Whether the button works: losing changes wants the migration's name.
+pub fn allowed(dialog: &Dialog, act: Act, live: Option<&Live>) -> bool {
+    act != Act::FinishAnyway || live.is_some_and(|live| dialog.typed.trimmed() == live.id)
+}
+
+pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
+    let Some(Overlay::Dialog(dialog)) = &mut state.overlay else { return Vec::new() };
+    let all = buttons(dialog.about, state.live.as_ref());
+    match key.code {
+        Code::Esc => state.overlay = None,
+        Code::Tab | Code::Right | Code::Down => dialog.on = (dialog.on + 1) % all.len(),
+        Code::BackTab | Code::Left | Code::Up => dialog.on = (dialog.on + all.len() - 1) % all.len(),
+        Code::Enter => {
+            let (_, act) = all[dialog.on.min(all.len() - 1)];
+            if !allowed(dialog, act, state.live.as_ref()) {
+                state.complain("Type the name of the migration first.");
+                return Vec::new();
+            }
+            state.overlay = None;
+            return perform(state, act);
+        }
+        _ if dialog.about == About::CloseBehind => {
+            dialog.typed.key(key);
+        }
+        Code::Char('n' | 'q') => state.overlay = None,
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn perform(state: &mut State, act: Act) -> Vec<Effect> {
+    match act {
+        Act::Nothing => Vec::new(),
+        Act::Leave => vec![Effect::Leave],
+        Act::Stop => stop(state),
+        Act::StopAndLeave => {
+            let mut effects = stop(state);
+            effects.push(Effect::Leave);
+            effects
+        }
+        Act::Finish => finish(state, Loss::Refuse),
+        Act::FinishAnyway => finish(state, Loss::Accept),
+        Act::CleanUp => later(state, (Wanted::CleanUp, Task::Clean)),
+        Act::StartOver => start_over(state),
+    }
+}
+
+/// Ends the copy; what follows already is discontinued.
+fn stop(state: &mut State) -> Vec<Effect> {
+    let Some(live) = &mut state.live else { return Vec::new() };
+    live.wanted = Some(Wanted::Stop);
+    match (commandable(live), live.run.keeping) {
+        (true, false) => vec![Effect::Send(Command::Stop { because: StopReason::Operator })],
+        (true, true) => vec![Effect::Send(Command::Discontinue)],
+        (false, _) => vec![Effect::Run(Task::Stop)],
+    }
+}
+
+fn finish(state: &mut State, loss: Loss) -> Vec<Effect> {
+    let Some(live) = &mut state.live else { return Vec::new() };
+    let patient = loss == Loss::Refuse && live.in_sync() != Some(true);
+    let mut how = Finish { verify: live.verify, loss, ..Finish::default() };
+    if patient {
+        how.timeout_s = PATIENT_S;
+    }
+    if loss == Loss::Accept {
+        how.timeout_s = 0;
+    }
+    live.wanted = Some(Wanted::Close);
+    if commandable(live) {
+        vec![Effect::Send(Command::Finish(how))]
+    } else {
+        vec![Effect::Run(Task::Finish(how))]
+    }
+}
+
+fn later(state: &mut State, (wanted, task): (Wanted, Task)) -> Vec<Effect> {
+    let Some(live) = &mut state.live else { return Vec::new() };
+    live.wanted = Some(wanted);
+    vec![Effect::Run(task)]
+}
+
+/// Back to the first step with everything filled in; what was made is removed before.
+fn start_over(state: &mut State) -> Vec<Effect> {
+    let Some(live) = &mut state.live else { return Vec::new() };
+    if !migration::leftovers(live).is_empty() {
+        live.wanted = Some(Wanted::StartOver);
+        return vec![Effect::Run(Task::Clean)];
+    }
+    begin_anew(state)
+}
+
+pub(super) fn begin_anew(state: &mut State) -> Vec<Effect> {
+    let Some(live) = state.live.take() else { return Vec::new() };
+    migration::fill_from(&mut state.form, &live);
+    state.form.name.set("");
+    state.check = None;
+    state.screen = Screen::Configure;
+    state.focus = Focus::List;
+    state.say("Nothing of the last attempt is left on the source; the form is filled as it was");
+    vec![Effect::LetGo]
+}

@@ -1,0 +1,70 @@
+//! Keys while something lies over the screen.
+
+use super::dialog;
+use crate::ui::keys::{Code, Key};
+use crate::ui::message::Effect;
+use crate::ui::state::form::Form;
+use crate::ui::state::{Overlay, State};
+
+/// Numbers that can be explained.
+pub const EXPLAINED: usize = 5;
+/// Lines of a page of the log.
+const PAGE: usize = 15;
+
+pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
+    let Some(overlay) = &mut state.overlay else { return Vec::new() };
+    match overlay {
+        Overlay::Dialog(_) => return dialog::key(state, key),
+        Overlay::Passwords { on } => match key.code {
+            Code::Tab | Code::BackTab | Code::Down | Code::Up => *on = 1 - (*on).min(1),
+            Code::Esc => state.overlay = None,
+            Code::Enter if *on == 0 => *on = 1,
+            Code::Enter => {
+                state.overlay = None;
+                return crate::ui::steps::close::update::ask(state);
+            }
+            _ => {
+                let server = if *on == 0 { &mut state.form.source } else { &mut state.form.target };
+                server.password.key(key);
+            }
+        },
+        Overlay::Log { from_end } => {
+            let len = state.live.as_ref().map_or(0, |live| live.log.len());
+            match key.code {
+                Code::Up | Code::Char('k') => *from_end = (*from_end + 1).min(len),
+                Code::Down | Code::Char('j') => *from_end = from_end.saturating_sub(1),
+                Code::PageUp => *from_end = (*from_end + PAGE).min(len),
+                Code::PageDown => *from_end = from_end.saturating_sub(PAGE),
+                Code::Home | Code::Char('g') => *from_end = len,
+                Code::End | Code::Char('G') => *from_end = 0,
+                Code::Char('y') => return copy_log(state),
+                Code::Esc | Code::Enter | Code::Char('l' | 'q') => state.overlay = None,
+                _ => {}
+            }
+        }
+        Overlay::Explain(number) => match key.code {
+            Code::Right | Code::Tab | Code::Down | Code::Char('i') => *number = (*number + 1) % EXPLAINED,
+            Code::Left | Code::BackTab | Code::Up => *number = (*number + EXPLAINED - 1) % EXPLAINED,
+            _ => state.overlay = None,
+        },
+        Overlay::Help | Overlay::Command | Overlay::Copied { .. } => state.overlay = None,
+    }
+    Vec::new()
+}
+
+fn copy_log(state: &State) -> Vec<Effect> {
+    let lines = state.live.iter().flat_map(|live| live.log.iter().map(|line| line.text.as_str()));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    vec![Effect::Copy { title: "Log".to_owned(), text }]
+}
+
+pub(super) fn paste(overlay: &mut Overlay, form: &mut Form, text: &str) {
+    match overlay {
+        Overlay::Dialog(dialog) => dialog.typed.paste(text),
+        Overlay::Passwords { on } => {
+            let server = if *on == 0 { &mut form.source } else { &mut form.target };
+            server.password.paste(text);
+        }
+        _ => {}
+    }
+}

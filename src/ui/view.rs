@@ -1,0 +1,132 @@
+//! From the state to a buffer. Pure: the same state draws the same screen.
+
+mod dialog;
+mod explain;
+pub mod footer;
+mod help;
+mod overlay;
+
+use super::state::{STEPS, Screen, State, Weight};
+use super::steps::{close, configure, migration, start, validation};
+use super::theme::Theme;
+use super::widgets::line::Line;
+use super::widgets::paint::Paint;
+use crate::model::units::readable;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Modifier;
+
+/// Below this nothing can be shown whole.
+const LEAST: (u16, u16) = (60, 16);
+/// From this width on the steps are named in the header.
+const ROOMY: usize = 96;
+
+/// Draws everything, and says where the terminal's cursor belongs.
+pub fn view(state: &State, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let mut paint = Paint { buffer, theme: Theme::new(state.look), cursor: None };
+    let p = &mut paint;
+    p.blank(area);
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        too_small(p, area);
+        return None;
+    }
+    let row = |y: u16| Rect { y: area.y + y, height: 1, ..area };
+    header(p, row(0), state);
+    let body = Rect { y: area.y + 1, height: area.height - 3, ..area };
+    match state.screen {
+        Screen::Start => start::view::view(p, body, state),
+        Screen::Configure => configure::view::view(p, body, state),
+        Screen::Form => validation::view::form(p, body, state),
+        Screen::Report => validation::view::report(p, body, state),
+        Screen::Plan => migration::plan::view(p, body, state),
+        Screen::Live => migration::live::view(p, body, state),
+        Screen::Close => close::view::view(p, body, state),
+    }
+    overlay::view(p, body, state);
+    toast(p, row(area.height - 2), state);
+    footer::view(p, row(area.height - 1), state);
+    paint.cursor
+}
+
+fn too_small(p: &mut Paint<'_>, area: Rect) {
+    let text = format!(
+        "The window is {} x {}; {} x {} are needed. Whatever runs goes on. Enlarge the window, or use pgpassage list.",
+        area.width, area.height, LEAST.0, LEAST.1
+    );
+    let style = p.theme.warn;
+    let lines: Vec<_> = super::widgets::wrap::wrap(&text, usize::from(area.width))
+        .into_iter()
+        .map(|line| Line::new(line, style))
+        .collect();
+    p.lines(area, &lines);
+}
+
+fn header(p: &mut Paint<'_>, area: Rect, state: &State) {
+    let theme = p.theme;
+    let mut line = Line::new(" pgpassage ", theme.title);
+    match state.screen.step() {
+        None => line.push(" migrations of this machine", theme.text),
+        Some(now) if usize::from(area.width) >= ROOMY => {
+            for (number, name) in (1..).zip(STEPS) {
+                let (sign, style) = match number.cmp(&now) {
+                    std::cmp::Ordering::Less => ("✔", theme.ok),
+                    std::cmp::Ordering::Equal => ("●", theme.accent.add_modifier(Modifier::BOLD)),
+                    std::cmp::Ordering::Greater => ("○", theme.dim),
+                };
+                line.push(format!(" {sign} {number} {name} "), style);
+                if number < STEPS.len() {
+                    line.push("──", theme.dim);
+                }
+            }
+        }
+        Some(now) => {
+            line.push(format!(" {now}/4 {}", STEPS[now - 1]), theme.accent.add_modifier(Modifier::BOLD));
+        }
+    }
+    let room = usize::from(area.width).saturating_sub(line.width() + 3);
+    let about = Line::new(subject(state), theme.dim).fitted(room);
+    p.line(area, 0, &line);
+    if room > 8 {
+        p.right(Rect { width: area.width - 1, ..area }, 0, &about);
+    }
+}
+
+/// Which migration this is about.
+fn subject(state: &State) -> String {
+    if let Some(live) = &state.live {
+        let host = |address: &str| {
+            let host = address.rsplit('@').next().unwrap_or(address);
+            host.rsplit_once(':').map_or(host, |(host, _)| host).to_owned()
+        };
+        return format!("{}: {} → {}", live.id, host(&live.shown.source), host(&live.shown.target));
+    }
+    if state.screen == Screen::Start {
+        return String::new();
+    }
+    let name = state.form.name.trimmed();
+    let name = if name.is_empty() { String::new() } else { format!("{}: ", readable(name)) };
+    match (state.form.source.short(), state.form.target.short()) {
+        (Some(source), Some(target)) => format!("{name}{source} → {target}"),
+        (None, Some(target)) => format!("{name}→ {target}"),
+        _ => "new migration".to_owned(),
+    }
+}
+
+fn toast(p: &mut Paint<'_>, area: Rect, state: &State) {
+    let Some(toast) = &state.toast else { return };
+    let style = match toast.weight {
+        Weight::News => p.theme.accent,
+        Weight::Trouble => p.theme.error,
+    };
+    let sign = match toast.weight {
+        Weight::News => " ● ",
+        Weight::Trouble => " ✖ ",
+    };
+    p.line(area, 0, &Line::new(sign, style).and(toast.text.clone(), style));
+}
+
+/// A smaller area in the middle, not larger than what is there.
+pub(super) fn centered(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}

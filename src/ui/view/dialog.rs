@@ -1,0 +1,197 @@
+//! Questions before something that matters, with what will happen on each side.
+
+use crate::model::event::DatabaseOutcome;
+use crate::model::units::{count_of, human_bytes, readable};
+use crate::ui::format::ago;
+use crate::ui::state::live::Live;
+use crate::ui::state::{About, Dialog, Engine, Home, State};
+use crate::ui::steps::migration::{half_made, leftovers};
+use crate::ui::update::{Act, buttons};
+use crate::ui::widgets::form::window;
+use crate::ui::widgets::line::{Line, column};
+use crate::ui::widgets::paint::Paint;
+use crate::ui::widgets::wrap::wrap;
+use ratatui::layout::Rect;
+
+const WIDTH: u16 = 74;
+
+pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, dialog): (&State, &Dialog)) {
+    let width = WIDTH.min(area.width.saturating_sub(2));
+    let text_width = usize::from(width).saturating_sub(4);
+    let mut lines: Vec<Line> = Vec::new();
+    for sentence in text(state, dialog.about) {
+        for line in wrap(&sentence, text_width) {
+            lines.push(Line::new(line, p.theme.text));
+        }
+    }
+    let types = dialog.about == About::CloseBehind;
+    let all = buttons(dialog.about, state.live.as_ref());
+    let rows = button_rows(p, (&all, dialog.on), text_width);
+    let height = lines.len() + 1 + usize::from(types) * 2 + rows.len() + 2;
+    let area = super::centered(area, width, u16::try_from(height).unwrap_or(u16::MAX));
+    p.blank(area);
+    let inner = p.panel(area, &Line::new(title(dialog.about), p.theme.title), &Line::default());
+    let kept = usize::from(inner.height).saturating_sub(rows.len() + 1 + usize::from(types) * 2);
+    p.lines(Rect { height: u16::try_from(kept).unwrap_or(0), ..inner }, &lines);
+    let mut row = kept.min(lines.len()) + 1;
+    if types {
+        typed(p, inner, (state, dialog, row));
+        row += 2;
+    }
+    for (number, line) in rows.iter().enumerate() {
+        p.line(inner, row + number, line);
+    }
+}
+
+fn typed(p: &mut Paint<'_>, inner: Rect, (state, dialog, row): (&State, &Dialog, usize)) {
+    let name = state.live.as_ref().map(|live| live.id.clone()).unwrap_or_default();
+    let label = format!("To close anyway, type its name, {name}: ");
+    let (shown, cursor) = window(dialog.typed.value(), dialog.typed.cursor(), 21);
+    let line = Line::new(label.clone(), p.theme.text)
+        .and("[", p.theme.dim)
+        .and(column(&shown, 21), p.theme.field)
+        .and("]", p.theme.dim);
+    p.line(inner, row, &line);
+    let x = Line::new(label, p.theme.text).width() + 1 + cursor;
+    let (x, y) = (u16::try_from(x).unwrap_or(0), u16::try_from(row).unwrap_or(0));
+    p.cursor = Some((inner.x.saturating_add(x).min(inner.right().saturating_sub(1)), inner.y + y).into());
+}
+
+/// As many buttons on a line as fit.
+fn button_rows(p: &Paint<'_>, (all, on): (&[(&'static str, Act)], usize), width: usize) -> Vec<Line> {
+    let mut rows: Vec<Line> = Vec::new();
+    for (number, (label, _)) in all.iter().enumerate() {
+        let button = p.button(label, (number == on).into());
+        match rows.last_mut().filter(|row| row.width() + 3 + button.width() <= width) {
+            Some(row) => {
+                row.push("   ", p.theme.text);
+                row.append(button);
+            }
+            None => rows.push(button),
+        }
+    }
+    rows
+}
+
+fn title(about: About) -> &'static str {
+    match about {
+        About::Stop => "Stop the migration?",
+        About::LeaveAndStop => "Leaving stops the migration",
+        About::Close => "Close the connection?",
+        About::CloseBehind => "Close the connection while the target is behind?",
+        About::CleanUp => "Clean up?",
+        About::StartOver => "Start over?",
+    }
+}
+
+fn text(state: &State, about: About) -> Vec<String> {
+    let Some(live) = &state.live else { return Vec::new() };
+    match about {
+        About::Stop => stop(live),
+        About::LeaveAndStop => {
+            let mut all = vec![match state.home {
+                Home::Demo => "The demo's two servers run in this window and end with it.".to_owned(),
+                _ => "This migration runs in this very window (--foreground) and cannot go on without it.".to_owned(),
+            }];
+            all.push(String::new());
+            all.extend(stop(live));
+            all
+        }
+        About::Close => vec![
+            "The target has everything that the source has. Sequences are copied, both sides are compared, then \
+             subscription, slot and publication are removed."
+                .to_owned(),
+            String::new(),
+            "Closing cannot be undone: to follow the source again everything is copied again. From now on nothing may \
+             write to the source, or it is missing on the target."
+                .to_owned(),
+        ],
+        About::CloseBehind => behind(live, state.now_ms),
+        About::CleanUp => {
+            let mut all = vec!["Removes what this migration made for replication:".to_owned()];
+            all.extend(leftovers(live).iter().map(|what| format!("  {what}")));
+            all.push(String::new());
+            all.push("What was copied to the target stays as it is.".to_owned());
+            all
+        }
+        About::StartOver => start_over(live),
+    }
+}
+
+fn stop(live: &Live) -> Vec<String> {
+    let mut all = Vec::new();
+    let copied = live.best.bytes;
+    if copied > 0 && !live.is_over() {
+        all.push(format!(
+            "{} are copied. A stopped migration cannot be continued: a new start copies them again.",
+            human_bytes(copied)
+        ));
+        all.push(String::new());
+    }
+    let made = leftovers(live);
+    all.push(if made.is_empty() {
+        "On the source: nothing of ours is there; nothing changes.".to_owned()
+    } else {
+        format!("On both sides: removes {}.", made.join(", "))
+    });
+    let half = half_made(live);
+    all.push(if half.is_empty() {
+        "On the target: what was copied stays as it is.".to_owned()
+    } else {
+        let names: Vec<_> = half.iter().map(|name| readable(name)).collect();
+        format!("On the target: half copied databases stay, to be dropped by you: {}.", names.join(", "))
+    });
+    let done = live.run.databases.values().filter(|d| d.outcome == Some(DatabaseOutcome::Done)).count();
+    if done > 0 {
+        all.push(format!("What is done stays: {}.", count_of(done as u64, "database")));
+    }
+    if matches!(live.engine, Engine::Apart { .. }) {
+        all.push(String::new());
+        all.push("Only want to leave? Close window: the migration goes on without it.".to_owned());
+    }
+    all
+}
+
+fn behind(live: &Live, now_ms: u64) -> Vec<String> {
+    let seen = live.seen_ms().map(|at| format!(", {} ago", ago(now_ms.saturating_sub(at))));
+    let missing = match live.lag_bytes() {
+        Some(0) => {
+            "No change is on its way, but not every table is ready or a database complains.".to_owned()
+        }
+        Some(bytes) => format!(
+            "The target misses {} of the source's log (asked{}). Closed now, these changes are lost on the target.",
+            human_bytes(bytes),
+            seen.unwrap_or_default()
+        ),
+        None => {
+            "How much the target misses is not known. Whatever it is would be lost on the target.".to_owned()
+        }
+    };
+    vec![
+        missing,
+        String::new(),
+        "Better: stop what writes to the source, and close once nothing is missing.".to_owned(),
+        "Closing cannot be undone: to follow the source again everything is copied again.".to_owned(),
+    ]
+}
+
+fn start_over(live: &Live) -> Vec<String> {
+    let mut all = Vec::new();
+    let made = leftovers(live);
+    if made.is_empty() {
+        all.push("Nothing that serves replication is left on either server.".to_owned());
+    } else {
+        all.push(format!("First removes {}.", made.join(", ")));
+    }
+    let half = half_made(live);
+    if !half.is_empty() {
+        let names: Vec<_> = half.iter().map(|name| readable(name)).collect();
+        all.push(format!(
+            "Half copied databases on the target are yours to drop before the next start: {}.",
+            names.join(", ")
+        ));
+    }
+    all.push(String::new());
+    all.push("Then goes to step 1 with the form filled as it was.".to_owned());
+    all
+}

@@ -1,0 +1,159 @@
+//! The last line: the keys of this screen, the most needed first. None is cut: what has no room is in the help.
+
+use crate::ui::state::{Focus, Overlay, Screen, State};
+use crate::ui::steps::migration::failed;
+use crate::ui::steps::validation::report::rows;
+use crate::ui::widgets::line::Line;
+use crate::ui::widgets::paint::Paint;
+use ratatui::layout::Rect;
+
+type Keys = Vec<(&'static str, &'static str)>;
+
+pub(super) fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
+    let keys = keys(state);
+    let always = 2.min(keys.len());
+    let (most, last) = keys.split_at(keys.len() - always);
+    let width = |(key, word): &(&str, &str)| Line::new(*key, p.theme.key).width() + word.len() + 4;
+    let mut room = usize::from(area.width).saturating_sub(1 + last.iter().map(width).sum::<usize>());
+    let mut shown = Vec::new();
+    for key in most {
+        if width(key) > room {
+            break;
+        }
+        room -= width(key);
+        shown.push(*key);
+    }
+    shown.extend(last);
+    let mut line = Line::new(" ", p.theme.text);
+    for (key, word) in shown {
+        line.push(key, p.theme.key);
+        line.push(format!(" {word}   "), p.theme.dim);
+    }
+    p.line(area, 0, &line);
+}
+
+/// The keys that do something now; the last two are always shown.
+pub fn keys(state: &State) -> Keys {
+    if let Some(overlay) = &state.overlay {
+        return match overlay {
+            Overlay::Dialog(_) => vec![("Tab", "switch"), ("Enter", "choose"), ("Esc", "change nothing")],
+            Overlay::Log { .. } => vec![("↑↓", "scroll"), ("y", "copy"), ("Esc", "close")],
+            Overlay::Explain(_) => vec![("←→", "other numbers"), ("Esc", "close")],
+            Overlay::Passwords { .. } => vec![("Tab", "switch"), ("Enter", "next, ask"), ("Esc", "close")],
+            _ => vec![("Esc", "close")],
+        };
+    }
+    let typing = matches!(state.focus, Focus::Field(_));
+    match state.screen {
+        Screen::Start if state.start.filter.typing => vec![("Enter", "keep"), ("Esc", "clear")],
+        Screen::Start => vec![
+            ("↑↓", "move"),
+            ("Enter", "open"),
+            ("n", "new migration"),
+            ("u", "Status update"),
+            ("/", "filter"),
+            ("?", "help"),
+            ("q", "quit"),
+        ],
+        Screen::Configure if !typing => vec![
+            ("Tab", "next"),
+            ("↑↓", "guide"),
+            ("←→", "provider"),
+            ("y", "copy"),
+            ("Enter", "press"),
+            ("?", "help"),
+            ("q", "quit"),
+        ],
+        Screen::Configure | Screen::Form => vec![
+            ("Tab", "next"),
+            ("Shift+Tab", "back"),
+            ("Space", "toggle"),
+            ("Enter", "next, press"),
+            ("F1", "help"),
+            ("Esc", "one screen back"),
+        ],
+        Screen::Report if state.check.as_ref().is_some_and(|check| check.ended.is_none()) => {
+            vec![("?", "help"), ("Esc", "do not wait")]
+        }
+        Screen::Report => report(state),
+        Screen::Plan => vec![
+            ("Tab", "next"),
+            ("Enter", "press"),
+            ("↑↓", "scroll"),
+            ("c", "command line"),
+            ("?", "help"),
+            ("Esc", "report"),
+        ],
+        Screen::Live | Screen::Close => running(state),
+    }
+}
+
+fn report(state: &State) -> Keys {
+    let listed = state.check.as_ref().is_some_and(|check| !rows(check).is_empty());
+    let mut keys = vec![("Tab", "next")];
+    if listed {
+        keys.insert(0, ("↑↓", "move"));
+        keys.extend([("y", "copy fix"), ("Y", "all fixes")]);
+    }
+    keys.extend([("a", "all checks"), ("r", "Run check")]);
+    if listed {
+        keys.push(("x", "leave out"));
+    }
+    keys.extend([("?", "help"), ("Esc", "edit")]);
+    keys
+}
+
+fn running(state: &State) -> Keys {
+    let Some(live) = &state.live else { return vec![("?", "help"), ("q", "quit")] };
+    if live.filter.typing {
+        return vec![("Enter", "keep"), ("Esc", "clear")];
+    }
+    if state.screen == Screen::Close && !live.is_following() {
+        return vec![
+            ("Tab", "next"),
+            ("Enter", "press"),
+            ("y", "copy address"),
+            ("l", "log"),
+            ("w", "save bundle"),
+            ("?", "help"),
+            ("q", "leave"),
+        ];
+    }
+    if state.screen == Screen::Close {
+        return vec![
+            ("Tab", "next"),
+            ("Enter", "press"),
+            ("u", "Status update"),
+            ("v", "how to verify"),
+            ("s", "discontinue"),
+            ("p", "passwords"),
+            ("l", "log"),
+            ("i", "explain"),
+            ("?", "help"),
+            ("d", "leave"),
+        ];
+    }
+    if failed(live) {
+        return vec![
+            ("Tab", "choose"),
+            ("Enter", "press"),
+            ("y", "copy error"),
+            ("l", "log"),
+            ("w", "save bundle"),
+            ("?", "help"),
+            ("q", "leave"),
+        ];
+    }
+    vec![
+        ("s", "stop"),
+        ("↑↓", "move"),
+        ("v", "view"),
+        ("/", "filter"),
+        ("o", "sort"),
+        ("l", "log"),
+        ("i", "explain"),
+        ("c", "command"),
+        ("?", "help"),
+        ("d", "Close window"),
+    ]
+}

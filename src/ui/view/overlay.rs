@@ -1,0 +1,114 @@
+//! What lies over the screen.
+
+use super::{dialog, explain, help};
+use crate::ui::command;
+use crate::ui::format::clock;
+use crate::ui::state::{Overlay, State};
+use crate::ui::widgets::form::window;
+use crate::ui::widgets::line::{Line, column};
+use crate::ui::widgets::paint::Paint;
+use crate::ui::widgets::wrap::wrap;
+use ratatui::layout::Rect;
+
+pub(super) fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
+    match &state.overlay {
+        None => {}
+        Some(Overlay::Help) => help::view(p, area, state),
+        Some(Overlay::Log { from_end }) => log(p, area, (state, *from_end)),
+        Some(Overlay::Command) => command_line(p, area, state),
+        Some(Overlay::Explain(number)) => explain::view(p, area, (state, *number)),
+        Some(Overlay::Copied { title, text }) => copied(p, area, (title, text)),
+        Some(Overlay::Dialog(dialog)) => dialog::view(p, area, (state, dialog)),
+        Some(Overlay::Passwords { on }) => passwords(p, area, (state, *on)),
+    }
+}
+
+fn log(p: &mut Paint<'_>, area: Rect, (state, from_end): (&State, usize)) {
+    let Some(live) = &state.live else { return };
+    p.blank(area);
+    let title = Line::new("Log", p.theme.title);
+    let right = if from_end == 0 {
+        Line::new("the end", p.theme.dim)
+    } else {
+        Line::new(format!("{from_end} lines further up"), p.theme.warn)
+    };
+    let inner = p.panel(area, &title, &right);
+    let width = usize::from(inner.width).saturating_sub(10);
+    let height = usize::from(inner.height);
+    let upto = live.log.len().saturating_sub(from_end);
+    // From the end up, until the window is full: long lines take more than one.
+    let mut lines: Vec<Line> = Vec::new();
+    for entry in live.log.iter().take(upto).rev() {
+        let pieces = wrap(&entry.text, width);
+        let time = clock(entry.at_ms, state.utc_offset_s);
+        for (number, piece) in pieces.into_iter().enumerate().rev() {
+            let head = if number == 0 { format!("{time}  ") } else { " ".repeat(10) };
+            lines.push(Line::new(head, p.theme.dim).and(piece, p.theme.text));
+        }
+        if lines.len() >= height {
+            break;
+        }
+    }
+    lines.truncate(height);
+    lines.reverse();
+    p.lines(inner, &lines);
+}
+
+fn command_line(p: &mut Paint<'_>, area: Rect, state: &State) {
+    let text = command::line(state);
+    let mut lines = vec![text];
+    if command::needs_passwords(state) {
+        lines.push(String::new());
+        lines.push(
+            "Passwords come from ~/.pgpass or PGPASSWORD; they never stand on a command line.".to_owned(),
+        );
+    }
+    boxed(p, area, ("The same on the command line", &lines.join("\n")));
+}
+
+fn copied(p: &mut Paint<'_>, area: Rect, (title, text): (&str, &str)) {
+    let lines = format!("No clipboard could be reached. Here it is:\n\n{text}");
+    boxed(p, area, (title, &lines));
+}
+
+fn boxed(p: &mut Paint<'_>, area: Rect, (title, text): (&str, &str)) {
+    let width = area.width.saturating_sub(4).min(100);
+    let lines: Vec<_> = wrap(text, usize::from(width).saturating_sub(4))
+        .into_iter()
+        .map(|line| Line::new(line, p.theme.text))
+        .collect();
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let area = super::centered(area, width, height);
+    p.blank(area);
+    let inner = p.panel(area, &Line::new(title, p.theme.title), &Line::default());
+    p.lines(inner, &lines);
+}
+
+fn passwords(p: &mut Paint<'_>, area: Rect, (state, on): (&State, usize)) {
+    let area = super::centered(area, 66, 8);
+    p.blank(area);
+    let inner = p.panel(area, &Line::new("Passwords", p.theme.title), &Line::default());
+    let lines = [
+        Line::new("The engine that knew them is gone. They are kept in memory only;", p.theme.text),
+        Line::new("a field that stays empty asks ~/.pgpass and the environment.", p.theme.text),
+    ];
+    p.lines(inner, &lines);
+    for (row, (label, server)) in
+        [("Source", &state.form.source), ("Target", &state.form.target)].into_iter().enumerate()
+    {
+        let stars = "•".repeat(server.password.len());
+        let width = usize::from(inner.width).saturating_sub(14).min(40);
+        let (shown, cursor) = window(&stars, server.password.cursor(), width);
+        let focused = on == row;
+        let mark = if focused { "▌ " } else { "  " };
+        let line = Line::new(column(&format!("{mark}{label}"), 10), p.theme.text)
+            .and("[", p.theme.dim)
+            .and(column(&shown, width), p.theme.field)
+            .and("]", p.theme.dim);
+        p.line(inner, 3 + row, &line);
+        if focused {
+            let x = inner.x.saturating_add(u16::try_from(11 + cursor).unwrap_or(0));
+            p.cursor = Some((x, inner.y + 3 + u16::try_from(row).unwrap_or(0)).into());
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Rows of labels and fields, with what is wrong below the field that it is about.
+
+use super::line::{Line, column, tail};
+use super::paint::Paint;
+use crate::model::endpoint::Words;
+use crate::model::plan::TargetPolicy;
+use crate::ui::state::form::{Field, Part};
+use crate::ui::state::{Focus, State};
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+/// As wide as the longest label and its mark.
+const LABEL: usize = 20;
+/// Fields are as wide as hints beside them allow.
+const WIDEST: usize = 40;
+const NARROW: usize = 34;
+const ROOMY: u16 = 90;
+
+/// How many lines the rows need without blank ones between them.
+pub fn height(state: &State, fields: &[Field]) -> usize {
+    fields.len() + fields.iter().filter(|field| state.form.error(**field).is_some()).count()
+}
+
+/// Draws the fields; with room to spare there is a blank line between them, and with too little the one with the focus
+/// is among those that are shown. Returns how many lines were used.
+pub fn form(paint: &mut Paint<'_>, area: Rect, state: &State, fields: &[Field]) -> usize {
+    let room = usize::from(area.height);
+    let airy = room >= height(state, fields) + fields.len();
+    let focused = fields.iter().position(|field| state.focus == Focus::Field(*field)).unwrap_or(0);
+    // From which field on: as few as possible are left out above.
+    let mut first = 0;
+    let needed = |first: usize| height(state, &fields[first..=focused.max(first)]);
+    while first < focused && needed(first) > room {
+        first += 1;
+    }
+    let mut row = 0;
+    for field in &fields[first..] {
+        if row >= room {
+            break;
+        }
+        one(paint, area, row, (state, *field));
+        row += 1;
+        if let Some(what) = state.form.error(*field) {
+            let text = format!("{}✖ {what}", " ".repeat(LABEL + 1));
+            paint.line(area, row, &Line::new(text, paint.theme.error));
+            row += 1;
+        }
+        row += usize::from(airy);
+    }
+    row
+}
+
+fn one(paint: &mut Paint<'_>, area: Rect, row: usize, (state, field): (&State, Field)) {
+    let theme = paint.theme;
+    let focused = state.overlay.is_none() && state.focus == Focus::Field(field);
+    let mark = if focused { "▌ " } else { "  " };
+    let label = column(&format!("{mark}{}", field.label()), LABEL);
+    let style = if focused { theme.accent.patch(theme.title) } else { theme.text };
+    let mut line = Line::new(label, style);
+    let widest = if area.width < ROOMY { NARROW } else { WIDEST };
+    let width = usize::from(area.width).saturating_sub(LABEL + 3).min(widest);
+    let (shown, cursor) = content(state, field, width);
+    let is_choice = matches!(field, Field::NotEmpty | Field::Source(Part::Ssl) | Field::Target(Part::Ssl));
+    if is_choice {
+        line.push(shown, if focused { theme.focus } else { theme.text });
+    } else {
+        line.push("[", theme.dim);
+        line.push(column(&shown, width), if focused { theme.field.patch(theme.title) } else { theme.field });
+        line.push("]", theme.dim);
+    }
+    let (long, short) = hint(state, field);
+    let room = usize::from(area.width).saturating_sub(line.width() + 3);
+    if let Some(hint) = [long, short].into_iter().find(|hint| hint.width() <= room) {
+        line.push(format!("   {hint}"), theme.dim);
+    }
+    paint.line(area, row, &line);
+    if focused {
+        let offset = LABEL + if is_choice { 0 } else { 1 + cursor };
+        let x = area.x.saturating_add(u16::try_from(offset).unwrap_or(0)).min(area.right().saturating_sub(1));
+        paint.cursor = Some((x, area.y.saturating_add(u16::try_from(row).unwrap_or(0))).into());
+    }
+}
+
+/// What stands in the field, and at which column of it the cursor is.
+fn content(state: &State, field: Field, width: usize) -> (String, usize) {
+    match field {
+        Field::NotEmpty => (not_empty(state.form.not_empty).to_owned(), 0),
+        Field::Source(part) | Field::Target(part) => {
+            let side = match field {
+                Field::Source(_) => crate::model::units::Side::Source,
+                _ => crate::model::units::Side::Target,
+            };
+            let server = state.form.server(side);
+            match part {
+                Part::Ssl => {
+                    let tick = if server.encrypts() { "[✔]" } else { "[ ]" };
+                    (format!("{tick} {}", server.ssl_mode().word()), 0)
+                }
+                Part::Password => {
+                    let shown = server
+                        .password
+                        .revealed()
+                        .map_or_else(|| "•".repeat(server.password.len()), str::to_owned);
+                    window(&shown, server.password.cursor(), width)
+                }
+                _ => window(
+                    server.text(part).map_or("", |t| t.value()),
+                    server.text(part).map_or(0, |t| t.cursor()),
+                    width,
+                ),
+            }
+        }
+        _ => {
+            let text = state.form.text(field);
+            window(text.map_or("", |t| t.value()), text.map_or(0, |t| t.cursor()), width)
+        }
+    }
+}
+
+/// The part of a text around its cursor.
+pub fn window(text: &str, cursor: usize, width: usize) -> (String, usize) {
+    let before: String = text.chars().take(cursor).collect();
+    // The cursor itself needs a column where it stands behind the text.
+    let room = width.saturating_sub(1);
+    if text.width() <= room {
+        return (text.to_owned(), before.width());
+    }
+    let head = tail(&before, room);
+    let at = head.width();
+    let rest: String = text.chars().skip(cursor).collect();
+    (super::line::clip(&format!("{head}{rest}"), width), at)
+}
+
+fn not_empty(policy: TargetPolicy) -> &'static str {
+    match policy {
+        TargetPolicy::Refuse => "← refuse →",
+        TargetPolicy::Append => "← append →",
+        TargetPolicy::Truncate => "← truncate →",
+    }
+}
+
+/// In full, and for narrow windows.
+fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
+    match field {
+        Field::Name => ("a-z, 0-9 and _; empty: random", "a-z, 0-9, _"),
+        Field::Exclude => ("names with spaces between them", "spaces between them"),
+        Field::SkipTables => ("table, schema.table or db.schema.table, commas", "commas between them"),
+        Field::Jobs => ("empty: by the servers' processors", "empty: automatic"),
+        Field::NotEmpty => match state.form.not_empty {
+            TargetPolicy::Refuse => {
+                ("leave such a database alone and say what is in it", "leave it alone, say so")
+            }
+            TargetPolicy::Append => ("add rows where tables are defined alike", "add rows to it"),
+            TargetPolicy::Truncate => {
+                ("empty the tables that are copied, then copy", "empty its tables first")
+            }
+        },
+        Field::Source(part) | Field::Target(part) => match part {
+            Part::Host => ("a name, an address, or paste a postgres:// URI", "or paste a URI"),
+            Part::Database => ("to connect to; empty: the usual ones", "to connect to"),
+            Part::Password => ("Ctrl-R shows it; empty: ~/.pgpass, PGPASSWORD", "empty: ~/.pgpass"),
+            Part::Ssl => ("recommended; Space, or ← → for another mode", "recommended; ← → modes"),
+            Part::Ca => ("path, or system; compares the name too", "path, or system"),
+            Part::Port | Part::User => ("", ""),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_is_always_in_the_window() {
+        let text = "a-long-host-name.example.net";
+        for cursor in 0..=text.len() {
+            for width in 1..40 {
+                let (shown, at) = window(text, cursor, width);
+                assert!(shown.width() <= width && at < width.max(1), "{cursor} {width}: {shown:?} {at}");
+            }
+        }
+        assert_eq!(window("abc", 1, 10), ("abc".to_owned(), 1));
+    }
+}

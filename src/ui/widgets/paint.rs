@@ -1,0 +1,174 @@
+//! The only hand that writes into the buffer: it escapes, cuts with an ellipsis, and draws frames.
+
+use super::line::Line;
+use crate::model::units::turns_text;
+use crate::ui::theme::Theme;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+/// Whether keys act on something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    Focused,
+    Apart,
+}
+
+impl From<bool> for Reach {
+    fn from(focused: bool) -> Self {
+        if focused { Reach::Focused } else { Reach::Apart }
+    }
+}
+
+#[derive(Debug)]
+pub struct Paint<'a> {
+    pub buffer: &'a mut Buffer,
+    pub theme: Theme,
+    /// Where the terminal's own cursor belongs: screen readers follow it.
+    pub cursor: Option<Position>,
+}
+
+impl Paint<'_> {
+    /// A line at `row` of the area, cut at the area's edge.
+    pub fn line(&mut self, area: Rect, row: usize, line: &Line) {
+        let Ok(row) = u16::try_from(row) else { return };
+        if row >= area.height || area.width == 0 {
+            return;
+        }
+        let mut x = area.x;
+        for (text, style) in line.fitted(usize::from(area.width)).pieces() {
+            x = self.put(x, area.y + row, area.right(), (text, style));
+        }
+    }
+
+    pub fn right(&mut self, area: Rect, row: usize, line: &Line) {
+        let width = u16::try_from(line.width()).unwrap_or(u16::MAX).min(area.width);
+        let area = Rect { x: area.right() - width, width, ..area };
+        self.line(area, row, line);
+    }
+
+    /// As many of the lines as there is room for; where they are too many, the last one that fits says so.
+    pub fn lines(&mut self, area: Rect, lines: &[Line]) {
+        let room = usize::from(area.height);
+        for (row, line) in lines.iter().take(room).enumerate() {
+            self.line(area, row, line);
+        }
+        if lines.len() > room && room > 0 {
+            let more = Line::new("…", self.theme.dim);
+            self.blank(Rect { y: area.bottom() - 1, height: 1, ..area });
+            self.line(area, room - 1, &more);
+        }
+    }
+
+    /// Returns where the text ends.
+    fn put(&mut self, x: u16, y: u16, end: u16, (text, style): (&str, Style)) -> u16 {
+        let room = usize::from(end.saturating_sub(x));
+        let harmless: String = text.chars().map(|c| self.letter(c)).collect();
+        let area = self.buffer.area;
+        if !area.contains(Position { x, y }) || room == 0 {
+            return x;
+        }
+        // What stood there, a border for example, leaves nothing of its style behind.
+        let width = u16::try_from(harmless.width()).unwrap_or(u16::MAX).min(end - x);
+        self.blank(Rect { x, y, width, height: 1 });
+        self.buffer.set_stringn(x, y, harmless, room, style).0
+    }
+
+    /// No control character of a server's reaches the terminal, and without Unicode everything has a stand-in.
+    fn letter(&self, c: char) -> char {
+        if c.is_control() || turns_text(c) {
+            return '?';
+        }
+        if !self.theme.ascii || c.is_ascii() {
+            return c;
+        }
+        match c {
+            '✔' => 'x',
+            '●' | '•' | '▐' | '▌' => '*',
+            '○' | '─' | '▁' => '-',
+            '✖' => 'X',
+            '▲' | '┤' | '│' => '|',
+            '⟳' => '@',
+            '…' => '~',
+            '■' | '█' | '▇' | '▆' => '#',
+            '▅' | '▄' => '=',
+            '▶' | '→' => '>',
+            '·' | '▃' | '▂' => '.',
+            '←' => '<',
+            '↑' => '^',
+            '↓' => 'v',
+            '╭' | '╮' | '╰' | '╯' => '+',
+            '–' => '-',
+            _ => '?',
+        }
+    }
+
+    pub fn blank(&mut self, area: Rect) {
+        let area = area.intersection(self.buffer.area);
+        for position in area.positions() {
+            if let Some(cell) = self.buffer.cell_mut(position) {
+                cell.reset();
+            }
+        }
+    }
+
+    /// Gives cells that are there another style.
+    pub fn tint(&mut self, area: Rect, style: Style) {
+        self.buffer.set_style(area.intersection(self.buffer.area), style);
+    }
+
+    /// A frame with a title, and something short at its right; what is inside it, with a margin of one column.
+    pub fn panel(&mut self, area: Rect, title: &Line, right: &Line) -> Rect {
+        self.frame(area, self.theme.border);
+        let room = usize::from(area.width).saturating_sub(4);
+        let beside = right.width() + 2;
+        let shows_right = !right.is_empty() && room >= beside + title.width().min(12) + 4;
+        let left_room = if shows_right { room.saturating_sub(beside + 2) } else { room };
+        let head =
+            Rect { x: area.x.saturating_add(2), width: area.width.saturating_sub(4), height: 1, ..area };
+        if !title.is_empty() && left_room > 2 {
+            let mut line = Line::new(" ", self.theme.border);
+            line.append(title.fitted(left_room - 2));
+            line.push(" ", self.theme.border);
+            self.line(head, 0, &line);
+        }
+        if shows_right {
+            let mut line = Line::new(" ", self.theme.border);
+            line.append(right.clone());
+            line.push(" ", self.theme.border);
+            self.right(head, 0, &line);
+        }
+        Rect {
+            x: area.x.saturating_add(2),
+            y: area.y.saturating_add(1),
+            width: area.width.saturating_sub(4),
+            height: area.height.saturating_sub(2),
+        }
+    }
+
+    pub fn frame(&mut self, area: Rect, style: Style) {
+        if area.width < 2 || area.height < 2 {
+            return;
+        }
+        let across = usize::from(area.width) - 2;
+        let edge = |left: &str, right: &str| format!("{left}{}{right}", "─".repeat(across));
+        let (top, bottom) = (edge("╭", "╮"), edge("╰", "╯"));
+        let last = usize::from(area.height) - 1;
+        self.line(area, 0, &Line::new(top, style));
+        self.line(area, last, &Line::new(bottom, style));
+        for row in 1..last {
+            self.line(area, row, &Line::new("│", style));
+            self.right(area, row, &Line::new("│", style));
+        }
+    }
+
+    /// A button; the one that keys act on is reversed and marked.
+    pub fn button(&self, label: &str, reach: Reach) -> Line {
+        if reach == Reach::Focused {
+            Line::new(format!("▐ {label} ▌"), self.theme.focus)
+        } else {
+            Line::new(format!("[ {label} ]"), self.theme.text)
+        }
+    }
+}

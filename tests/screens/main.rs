@@ -1,0 +1,9 @@
+//! Every screen in every state, drawn from serialised states without a terminal, a clock or a server.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod expected;
+mod pictures;
+mod scenes;
+mod sizes;
+mod styled;
+mod transitions;
