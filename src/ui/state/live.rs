@@ -169,7 +169,13 @@ impl Live {
                 ms: 0,
                 failed: Some(failure.what.clone()),
             }),
-            Event::Resumed { .. } => self.ended = None,
+            Event::Started { pid, .. } | Event::Resumed { pid, .. } => {
+                self.ended = None;
+                // The entries know better than whoever looked at the folder while it began.
+                if let Engine::Apart { pid: known } = &mut self.engine {
+                    *known = *pid;
+                }
+            }
             // Whatever was asked of an engine that guards has been worked through.
             Event::Answered { .. } => self.wanted = None,
             _ => {}
