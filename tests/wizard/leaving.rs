@@ -61,7 +61,7 @@ fn left_in_the_copy_and_joined_again_and_again() {
     pair.source.psql("shop", "INSERT INTO orders VALUES (5001, 'late')").unwrap();
     eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "5001");
     let mut list = wizard(&pair);
-    list.wait("⟳ Syncing");
+    list.wait("↻ Syncing");
     list.send("\r");
     list.wait("Replication mode active");
     list.send("q");
