@@ -331,6 +331,9 @@ pub struct StatusArgs {
     /// Go on asking, and guard what follows, until Ctrl-C
     #[arg(long, requires = "id")]
     pub watch: bool,
+    /// Leave a guard at work, in a process of its own, and do not wait
+    #[arg(long, requires = "watch")]
+    pub detach: bool,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -12,24 +12,26 @@ pub(super) fn obituary(known: &Known) -> Vec<String> {
     }
     let (id, run) = (&known.id, &known.run);
     let pid = if run.pid == 0 { String::new() } else { format!(" (pid {})", run.pid) };
-    let mut lines = vec![if run.keeping {
-        format!("The engine{pid} died while it watched over what follows; the databases go on following.")
+    let mut lines = vec![if run.only_follows() {
+        format!("The engine{pid} died. What follows goes on following by itself, and nobody watches over it.")
     } else {
         format!("The engine{pid} died in the middle of its work: killed, or the machine went down.")
     }];
     lines.extend(known.damage.as_ref().map(|why| format!("  its journal is damaged: {}", printable(why))));
     let left = left(known);
     if !left.is_empty() {
-        lines.push("What it made, and may have left on the servers:".to_owned());
+        let what = if run.only_follows() { "What serves that" } else { "What it made, and may have left" };
+        lines.push(format!("{what} on the servers:"));
         lines.extend(left.iter().map(|line| format!("  {line}")));
     }
     let follows = run.databases.values().any(|d| d.outcome == Some(DatabaseOutcome::Following));
     if follows {
-        lines.push(format!("  pgpassage status {id} --watch   watch over what follows again"));
-        lines.push(format!("  pgpassage finish {id}           close the connection in good order"));
+        lines.push(format!("  pgpassage status {id} --watch --detach   watch over what follows again"));
+        lines.push(format!("  pgpassage finish {id}                    close the connection in good order"));
     }
+    let space = if follows { "         " } else { "" };
     lines.push(format!(
-        "  pgpassage clean {id}            remove what serves replication; what was copied stays"
+        "  pgpassage clean {id}  {space}          remove what serves replication; what was copied stays"
     ));
     lines
 }

@@ -91,8 +91,8 @@ pub(super) enum Until {
     Ended,
     /// When the checks are through and the work is begun.
     Begun,
-    /// When the engine only guards what follows any more.
-    Guards,
+    /// When the engine only guards what follows any more, as it says after this entry.
+    Guards { after_seq: u64 },
     /// When the engine has answered a command that was given after this entry, and guards on.
     Answered { after_seq: u64 },
 }
@@ -179,9 +179,12 @@ impl Until {
     fn has_come(self, run: &Run, entry: &Entry) -> bool {
         let follows = || run.databases.values().any(|d| d.outcome == Some(DatabaseOutcome::Following));
         match (self, &entry.event) {
-            (Until::Begun, Event::Planned { .. }) | (Until::Guards, Event::Keeping) => true,
-            // Where nothing follows any more, the engine ends.
-            (Until::Answered { after_seq }, Event::Answered { .. }) => entry.seq > after_seq && follows(),
+            (Until::Begun, Event::Planned { .. }) => true,
+            (Until::Guards { after_seq }, Event::Keeping) => entry.seq > after_seq,
+            // Where nothing follows any more, and where it was told to stop, the engine ends.
+            (Until::Answered { after_seq }, Event::Answered { .. }) => {
+                entry.seq > after_seq && run.stopping.is_none() && follows()
+            }
             _ => false,
         }
     }

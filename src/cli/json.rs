@@ -64,6 +64,8 @@ pub(super) fn document(
         "error": broken.or(run.refused.as_ref()).map(|f| f.what.clone()),
         "findings": run.findings,
         "findings_dropped": run.findings_dropped,
+        // The engine that goes on, if one does.
+        "engine_pid": run.keeping.then_some(run.pid),
     })
 }
 
@@ -71,6 +73,7 @@ pub(super) fn document(
 pub(super) fn left(run: &Run, id: &str, show: Option<&PlaceholderKey>) -> Value {
     let mut document = document(run, id, show, None);
     document["left"] = true.into();
+    document["engine_pid"] = run.pid.into();
     for (name, _) in run.databases.iter().filter(|(_, d)| d.outcome.is_none()) {
         document["pg_databases"][name]["status"] = "running".into();
         document["pg_databases"][name]["message"] = "at work".into();

@@ -56,7 +56,7 @@ fn state(known: &Known) -> &'static str {
         Some(RunOutcome::Stopped) => "stopped",
         Some(RunOutcome::Refused) => "refused",
         Some(RunOutcome::Partly | RunOutcome::Failed) => "failed",
-        None if known.run.keeping => "syncing",
+        None if known.run.keeping || (known.is_dead() && known.run.only_follows()) => "syncing",
         None if known.engine == Engine::Gone => "dead",
         None => "running",
     }

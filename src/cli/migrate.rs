@@ -68,7 +68,7 @@ async fn start_apart(plan: Plan, secrets: Secrets, args: &MigrateArgs) -> Result
     shown.key = args.show_passwords.then(|| secrets.placeholder_key.clone());
     let detail = if args.output.debug { Detail::Debug } else { Detail::Info };
     let link = start_detached_logging(plan, secrets, Logging { further, detail }).await;
-    let until = if args.detach { Until::Begun } else { Until::Guards };
+    let until = if args.detach { Until::Begun } else { Until::Guards { after_seq: 0 } };
     let result = shown.result(link, until, Hand::Holds).await;
     Ok(result.map_or_else(|exit| exit, |(run, outcome)| Exit::of(outcome, &run)))
 }

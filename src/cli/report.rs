@@ -172,7 +172,8 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
             "Everything is there after {took}, and the target follows the source. Nobody watches over that until you do:\n  \
              pgpassage status {id}   how far it is; the source keeps its log until the target has it\n  \
              pgpassage finish {id}   close the connection, once nothing writes to the source any more\n  \
-             pgpassage stop {id}     discontinue; what was copied stays",
+             pgpassage stop {id}     discontinue; what was copied stays\n  \
+             pgpassage status {id} --watch --detach   leave a guard at work",
             id = run.id
         ),
         RunOutcome::Partly => {

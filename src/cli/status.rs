@@ -35,7 +35,7 @@ pub(super) struct Told {
     /// What is wrong with all of it.
     pub(super) error: Option<String>,
     pub(super) databases: Vec<DatabaseStatus>,
-    /// What is left of an engine that died, and what to do.
+    /// What an engine that died has left, and what to do.
     pub(super) obituary: Vec<String>,
 }
 
@@ -53,6 +53,7 @@ async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
     };
     let places = discovered::places(args.source.as_deref(), args.target.as_deref(), env)?;
     match (&args.id, places) {
+        (Some(id), _) if args.detach => Ok(Asked::Watched(watch::leave_guard(&of_known(id), env).await?)),
         (Some(id), _) if args.watch => Ok(Asked::Watched(watch::run(&of_known(id), env).await?)),
         (Some(id), Some(places)) if !is_known(id, env) => {
             let mut found = discovered::told(&places, env).await;
@@ -83,14 +84,15 @@ async fn one(args: &ResumeArgs, env: &Env) -> Result<Told> {
         bail!("{why}");
     }
     let mut databases = status(&plan, &secrets, &known.run).await;
-    if known.is_dead() {
-        let died = || Some("its engine died before it was worked through".to_owned());
-        databases.iter_mut().filter(|d| d.outcome.is_none()).for_each(|d| d.error = died());
-    }
     let obituary = obituary(&known);
-    let remark = (!obituary.is_empty()).then(|| "its engine died".to_owned());
-    let refused = known.run.refused.as_ref().map(ToString::to_string);
-    let error = if databases.is_empty() { refused.or_else(|| obituary.first().cloned()) } else { refused };
+    let died = || format!("its engine is gone; pgpassage clean {} removes what it left", plan.id);
+    for database in databases.iter_mut().filter(|d| d.outcome.is_none() && known.is_dead()) {
+        database.error = database.error.take().or_else(|| Some(died()));
+    }
+    // What followed goes on following without an engine.
+    let remark = (known.is_dead() && known.run.only_follows()).then(|| "nobody watches over it".to_owned());
+    let error = (known.is_dead() && !known.run.only_follows()).then(died);
+    let error = error.or_else(|| known.run.refused.as_ref().map(ToString::to_string));
     Ok(Told { id: plan.id, remark, error, databases, obituary })
 }
 
@@ -153,7 +155,7 @@ pub(super) fn document(told: &Told) -> Value {
     let methods: Vec<_> = databases.iter().map(|d| method(d.method)).collect();
     let same = methods.windows(2).all(|pair| pair[0] == pair[1]);
     let error = told.error.clone().or_else(|| databases.iter().find_map(|d| d.error.clone()));
-    let mut document = json!({
+    json!({
         "format": FORMAT,
         "id": told.id,
         "migration": {
@@ -162,17 +164,12 @@ pub(super) fn document(told: &Told) -> Value {
             "status": status,
         },
         "migration_detail": detail,
-    });
-    if !told.obituary.is_empty() {
-        document["died"] = json!(told.obituary);
-    }
-    document
+    })
 }
 
 pub(super) fn lines(told: &Told) -> Vec<String> {
     let remark = told.remark.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
-    let error = told.error.as_ref().filter(|_| told.obituary.is_empty());
-    let error = error.map(|e| format!(": {}", printable(e))).unwrap_or_default();
+    let error = told.error.as_ref().map(|e| format!(": {}", printable(e))).unwrap_or_default();
     let mut lines = vec![format!("migration {}{remark}{error}", told.id)];
     for d in &told.databases {
         let mut parts = vec![word(d).to_owned()];

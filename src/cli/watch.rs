@@ -3,13 +3,15 @@
 use super::args::{OutputArgs, ResumeArgs};
 use super::connection::Env;
 use super::exit::Exit;
+use super::follow::{Hand, Until};
 use super::lines::finding_line;
+use super::outcome::Shown;
 use super::progress::Screen;
 use super::resume::known;
 use super::signals::Signals;
 use super::status::{Told, document, lines};
 use super::{log, out};
-use crate::link::{Engine, Known, Link, run_task, status};
+use crate::link::{Engine, Known, Link, resume_detached, run_task, status};
 use crate::model::command::Command;
 use crate::model::event::{DatabaseOutcome, Event, RunOutcome};
 use crate::model::failure::{Failure, FailureKind};
@@ -98,6 +100,19 @@ pub(super) async fn run(args: &ResumeArgs, env: &Env) -> Result<Exit> {
             Ok(Exit::Failed)
         }
     }
+}
+
+/// Leaves a guard in a process of its own, where there is none.
+///
+/// # Errors
+/// When this machine does not know the migration.
+pub(super) async fn leave_guard(args: &ResumeArgs, env: &Env) -> Result<Exit> {
+    let (plan, secrets) = known(args, env)?;
+    let after_seq = Known::read(&plan.home).map_or(0, |known| known.run.seq);
+    let shown = Shown::of(&plan, &args.output);
+    let link = resume_detached(plan, secrets, Task::Watch).await;
+    let result = shown.result(link, Until::Guards { after_seq }, Hand::Holds).await;
+    Ok(result.map_or_else(|exit| exit, |(run, outcome)| Exit::of(outcome, &run)))
 }
 
 /// Tells how things stand, and what happens after `known_seq`. The guard is an engine here, or one that was there.

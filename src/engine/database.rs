@@ -1,6 +1,8 @@
 //! One database from beginning to end: its phases in order, and what they amount to.
 
 use super::context::{Cx, guarded};
+use super::phases::entries::Script;
+use super::phases::snapshot::Snapshot;
 use super::phases::{create, data, existing, load, schema, settings};
 use super::replicate::remove::{What, remove};
 use super::replicate::{publish, subscribe};
@@ -19,6 +21,7 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// A database that is to be moved, as the checks left it.
@@ -243,23 +246,19 @@ async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
     if db.cancel.is_cancelled() {
         return Err(Failure::interrupted());
     }
-    db.phase(Phase::Database, create::run(db)).await?;
-    let link = match db.method() {
-        Method::Replication => publish_or_fall_back(db).await?,
-        Method::Dump => None,
+    // The database is made on the target while the source is read: the one server's work is not the other's.
+    let (is_made, made) = oneshot::channel();
+    let making = async {
+        let result = db.phase(Phase::Database, create::run(db)).await;
+        match &result {
+            Ok(()) => drop(is_made.send(())),
+            Err(failure) => db.abort(failure.clone()),
+        }
+        result
     };
-    let (snapshot, archive) = db
-        .phase(Phase::Schema, async {
-            let (snapshot, archive) = schema::under_snapshot(db, link.as_ref()).await?;
-            let archive = Arc::new(archive);
-            if db.occupied {
-                existing::prepare(db, &snapshot, &archive).await?;
-            } else {
-                schema::before_data(db, &archive).await?;
-            }
-            Ok((Arc::new(snapshot), archive))
-        })
-        .await?;
+    let (making, schema) = tokio::join!(making, schema(db, made));
+    making?;
+    let (link, snapshot, archive) = schema?;
     let sequences = load::run(db, &snapshot, &archive).await?;
     if db.occupied {
         existing::verify(db, &snapshot).await?;
@@ -276,6 +275,31 @@ async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
         Some(link) => db.phase(Phase::Follow, subscribe::wait_until_it_follows(db, link)).await,
         None => Ok(()),
     }
+}
+
+/// What is to be followed, the snapshot and the definitions; and of those, on the target, what rows need.
+async fn schema(
+    db: &Arc<Db>,
+    made: oneshot::Receiver<()>,
+) -> Result<(Option<publish::Link>, Arc<Snapshot>, Arc<Script>), Failure> {
+    let link = match db.method() {
+        Method::Replication => publish_or_fall_back(db).await?,
+        Method::Dump => None,
+    };
+    let work = async {
+        let (snapshot, script) = schema::under_snapshot(db, link.as_ref()).await?;
+        let (snapshot, script) = (Arc::new(snapshot), Arc::new(script));
+        // Where it could not be made, the whole database is aborted.
+        made.await.map_err(|_| Failure::interrupted())?;
+        if db.occupied {
+            existing::prepare(db, &snapshot, &script).await?;
+        } else {
+            schema::before_data(db, &script).await?;
+        }
+        Ok((snapshot, script))
+    };
+    let (snapshot, script) = db.phase(Phase::Schema, work).await?;
+    Ok((link, snapshot, script))
 }
 
 async fn publish_or_fall_back(db: &Db) -> Result<Option<publish::Link>, Failure> {

@@ -30,10 +30,15 @@ use tokio_util::sync::CancellationToken;
 pub(super) fn start(plan: Plan, secrets: Secrets, stay: Stay) -> Result<Handle, Failure> {
     let folder = Folder::at(&plan.home);
     let lock = folder.lock().map_err(local)?;
-    let (journal, entries) = Journal::open(&folder.journal_path()).map_err(local)?;
+    let (mut journal, entries) = Journal::open(&folder.journal_path()).map_err(local)?;
     if !entries.is_empty() {
-        // A snapshot does not outlive its engine: a migration of that method starts over, under a new id.
-        return Err(local(StoreError::Exists(plan.home.clone())));
+        let before = Run::fold(&entries);
+        let changed_nothing = matches!(before.outcome, Some(RunOutcome::Refused | RunOutcome::Checked));
+        if !changed_nothing || !before.ledger.is_empty() {
+            // A snapshot does not outlive its engine: a migration of that method starts over, under a new id.
+            return Err(local(StoreError::Exists(plan.home.clone())));
+        }
+        journal.restart().map_err(local)?;
     }
     folder.write_plan(&plan).map_err(local)?;
 

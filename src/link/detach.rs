@@ -7,12 +7,13 @@
 
 use super::face::{attach, replay};
 use super::handover::{Logging, Order, decode, encode};
-use super::local::start_reachable;
+use super::local::reachable;
 use super::{Engine, Known, Link};
+use crate::engine;
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
 use crate::model::secrets::Secrets;
-use crate::model::task::Stay;
+use crate::model::task::{Stay, Task};
 use crate::store::Folder;
 use close_fds::set_fds_cloexec_threadsafe;
 use rustix::process::{Resource, Rlimit, setrlimit, setsid};
@@ -53,8 +54,19 @@ pub async fn start_detached(plan: Plan, secrets: Secrets) -> Result<Link, Failur
 /// # Errors
 /// As [`start_detached`].
 pub async fn start_detached_logging(plan: Plan, secrets: Secrets, logging: Logging) -> Result<Link, Failure> {
-    let home = plan.home.clone();
-    let order = Order { plan, secrets, logging };
+    start(Order { plan, secrets, task: None, logging }).await
+}
+
+/// As [`start_detached`], for a later command on a migration that no engine works on.
+///
+/// # Errors
+/// As [`start_detached`].
+pub async fn resume_detached(plan: Plan, secrets: Secrets, task: Task) -> Result<Link, Failure> {
+    start(Order { plan, secrets, task: Some(task), logging: Logging::default() }).await
+}
+
+async fn start(order: Order) -> Result<Link, Failure> {
+    let home = order.plan.home.clone();
     let mut child = spawn(&home)?;
     let begun = tokio::time::timeout(BEGINS, hand_over(&mut child, &order)).await;
     match begun {
@@ -154,12 +166,17 @@ pub fn become_engine() -> Result<Order, Failure> {
     decode(File::from(stdin))
 }
 
-/// Begins what was ordered. Must be called within a tokio runtime.
+/// Begins what was ordered.
 ///
 /// # Errors
 /// As [`start_local`](super::start_local), and when no face could join.
-pub fn begin(plan: Plan, secrets: Secrets) -> Result<Link, Failure> {
-    start_reachable(plan, secrets, Stay::AsLongAsItFollows)
+pub async fn begin(plan: Plan, secrets: Secrets, task: Option<Task>) -> Result<Link, Failure> {
+    let folder = Folder::at(&plan.home);
+    let start = || match task {
+        None => engine::start(plan, secrets, Stay::AsLongAsItFollows),
+        Some(task) => engine::resume(plan, secrets, task),
+    };
+    reachable(folder, start).await
 }
 
 /// Tells the face that waits for it whether the engine has begun.

@@ -8,6 +8,7 @@ use crate::model::passwords::{Field, PassLine, Passwords};
 use crate::model::plan::Plan;
 use crate::model::secret::Secret;
 use crate::model::secrets::{PlaceholderKey, Secrets};
+use crate::model::task::Task;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -37,12 +38,15 @@ pub enum Detail {
 pub struct Order {
     pub plan: Plan,
     pub secrets: Secrets,
+    /// A later command on a migration that exists; a new one is begun without.
+    pub task: Option<Task>,
     pub logging: Logging,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Handover<'a> {
     plan: Cow<'a, Plan>,
+    task: Option<Task>,
     logging: Cow<'a, Logging>,
     source: Login<'a>,
     target: Login<'a>,
@@ -97,10 +101,11 @@ impl<'a> Login<'a> {
 
 /// Everything as bytes, which are wiped when they are dropped.
 pub(super) fn encode(order: &Order) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let Order { plan, secrets, logging } = order;
+    let Order { plan, secrets, task, logging } = order;
     let roles = secrets.role_passwords.iter();
     let handover = Handover {
         plan: Cow::Borrowed(plan),
+        task: *task,
         logging: Cow::Borrowed(logging),
         source: Login::of(&secrets.source),
         target: Login::of(&secrets.target),
@@ -138,7 +143,8 @@ pub(super) fn decode(mut from: impl Read) -> Result<Order, Failure> {
         role_passwords: roles.map(|(role, secret)| (role.into_owned(), Secret::new(secret))).collect(),
         placeholder_key: PlaceholderKey(handover.placeholder_key),
     };
-    Ok(Order { plan: handover.plan.into_owned(), secrets, logging: handover.logging.into_owned() })
+    let (plan, logging) = (handover.plan.into_owned(), handover.logging.into_owned());
+    Ok(Order { plan, secrets, task: handover.task, logging })
 }
 
 struct Counted(usize);
@@ -159,6 +165,7 @@ mod tests {
     use super::*;
     use crate::model::endpoint::{Host, HostSpec, Keepalives, Ssl};
     use crate::model::passwords::parse_passfile;
+    use crate::model::task::Finish;
 
     fn order() -> Order {
         let endpoint = serde_json::json!({
@@ -187,7 +194,8 @@ mod tests {
             placeholder_key: PlaceholderKey([7; 32]),
         };
         let logging = Logging { further: Some("/tmp/x".into()), detail: Detail::Debug };
-        Order { plan: serde_json::from_value(plan).unwrap(), secrets, logging }
+        let task = Some(Task::Finish(Finish::default()));
+        Order { plan: serde_json::from_value(plan).unwrap(), secrets, task, logging }
     }
 
     #[test]
@@ -198,6 +206,7 @@ mod tests {
         assert_eq!(bytes.len(), bytes.capacity());
         let back = decode(bytes.as_slice()).unwrap();
         assert_eq!((&back.plan, &back.logging), (&order.plan, &order.logging));
+        assert_eq!(back.task, order.task);
         assert_eq!(back.secrets.source, order.secrets.source);
         assert_eq!(back.secrets.target, order.secrets.target);
         assert_eq!(back.secrets.role_passwords, order.secrets.role_passwords);

@@ -4,6 +4,7 @@ use super::Link;
 use super::place::Socket;
 use super::serve::host;
 use crate::engine::{self, Handle};
+use crate::model::command::{Command, StopReason};
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
 use crate::model::secrets::Secrets;
@@ -39,19 +40,26 @@ fn hosted(folder: Folder, start: impl FnOnce() -> Result<Handle, Failure>) -> Re
     Ok(host(handle, folder, published.ok()))
 }
 
-/// As [`start_local`], for an engine that nobody could watch or stop without a socket.
+/// What `start` starts, for an engine that nobody could watch or stop without a socket.
 ///
 /// # Errors
 /// As [`start_local`], and where the disk takes no socket.
-pub(super) fn start_reachable(plan: Plan, secrets: Secrets, stay: Stay) -> Result<Link, Failure> {
-    let folder = Folder::at(&plan.home);
+pub(super) async fn reachable(
+    folder: Folder,
+    start: impl FnOnce() -> Result<Handle, Failure>,
+) -> Result<Link, Failure> {
     let refused = |error: std::io::Error| {
         Failure::local(format!("no window could join: {}: {error}", folder.socket_path().display()))
             .advise("put the state folder (XDG_STATE_HOME) on a local disk, or use --foreground")
     };
     let socket = Socket::bind(&folder).map_err(refused)?;
-    let handle = engine::start(plan, secrets, stay)?;
-    // In a folder that has taken this very file under another name.
-    socket.publish().map_err(refused)?;
+    let handle = start()?;
+    // Only who holds the lock may do this; the folder has taken this very file under another name.
+    if let Err(error) = socket.publish() {
+        let mut link = host(handle, folder.clone(), None);
+        link.commands().send(Command::Stop { because: StopReason::Terminated }).await.ok();
+        while link.next_entry().await.is_some() {}
+        return Err(refused(error));
+    }
     Ok(host(handle, folder, Some(socket)))
 }

@@ -16,7 +16,9 @@ mod task;
 mod tests;
 
 pub use crate::engine::{discover, remove_discovered, status};
-pub use detach::{ENGINE_VERB, become_engine, begin, report, start_detached, start_detached_logging};
+pub use detach::{
+    ENGINE_VERB, become_engine, begin, report, resume_detached, start_detached, start_detached_logging,
+};
 pub use face::{attach, attach_as, look};
 pub use frame::Rights;
 pub use handover::{Detail, Logging, Order};

@@ -216,6 +216,14 @@ impl Run {
         self.ledger.insert(ledger_key(object), LedgerLine { object: object.clone(), state });
     }
 
+    /// Every database was worked through, and some follow: these do so by themselves, whether an engine lives or not.
+    pub fn only_follows(&self) -> bool {
+        let mut ends = self.databases.values().map(|d| d.outcome);
+        self.settings_ended
+            && ends.clone().all(|end| end.is_some())
+            && ends.any(|end| end == Some(DatabaseOutcome::Following))
+    }
+
     /// What the databases' ends and the findings amount to.
     pub fn judge(&self) -> RunOutcome {
         if self.refused.is_some() {

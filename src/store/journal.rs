@@ -38,6 +38,16 @@ impl Journal {
         Ok((Journal { file, path: path.to_owned() }, entries))
     }
 
+    /// Begins anew: for a run that was refused or only judged, and so has left nothing anywhere.
+    ///
+    /// # Errors
+    /// When the disk will not take it.
+    pub fn restart(&mut self) -> Result<(), StoreError> {
+        self.file.set_len(0).map_err(StoreError::io(&self.path))?;
+        self.file.seek(SeekFrom::Start(0)).map_err(StoreError::io(&self.path))?;
+        Ok(())
+    }
+
     /// Appends one entry as a single write.
     ///
     /// # Errors

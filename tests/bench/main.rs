@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot go on has failed")]
 
 use pgpassage::demo::cluster::{Cluster, ClusterOptions, find_server_binaries};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -67,7 +68,7 @@ const FOLLOWERS: [Tool; 2] = [
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
     seconds: f64,
-    /// Of both servers and of the tool without its children, in seconds; only measured for ours.
+    /// Of both servers, and of the tool (face and engine) without pg_dump, in seconds; only measured for ours.
     servers_cpu_s: f64,
     own_cpu_s: f64,
     memory_mb: f64,
@@ -176,11 +177,16 @@ fn watched(bench: &Bench, command: &mut Command) -> Cost {
     let (before, began) = (servers(), Instant::now());
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut cost = Cost::default();
+    let mut processes = BTreeMap::new();
     let status = loop {
-        if let Some((own, _)) = cpu_of(child.id()) {
-            cost.own_cpu_s = own;
-            cost.memory_mb = memory_mb(child.id()).unwrap_or(cost.memory_mb);
+        // The face, and the engine in its own process.
+        for pid in engine_of(child.id()).into_iter().chain([child.id()]) {
+            if let (Some((cpu_s, _)), Some(memory_mb)) = (cpu_of(pid), memory_mb(pid)) {
+                processes.insert(pid, (cpu_s, memory_mb));
+            }
         }
+        cost.own_cpu_s = processes.values().map(|(cpu_s, _)| cpu_s).sum();
+        cost.memory_mb = processes.values().map(|(_, memory_mb)| memory_mb).sum();
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
@@ -190,6 +196,14 @@ fn watched(bench: &Bench, command: &mut Command) -> Cost {
     assert!(status.success(), "{command:?}: {status}");
     cost.servers_cpu_s = servers() - before;
     cost
+}
+
+/// The process that a face has started for its engine.
+fn engine_of(face: u32) -> Option<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{face}/task")).ok()?;
+    let of_thread = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("children")).ok();
+    let children: Vec<String> = threads.flatten().filter_map(of_thread).collect();
+    children.iter().flat_map(|pids| pids.split_whitespace()).find_map(|pid| pid.parse().ok())
 }
 
 /// Seconds of processor time of a process, and of its children that have ended (proc(5), `/proc/pid/stat`).

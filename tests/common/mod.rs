@@ -17,6 +17,11 @@ pub(crate) fn server_binaries() -> PathBuf {
     find_server_binaries(None, None).unwrap()
 }
 
+/// `make test-all`: the long loops.
+pub(crate) fn test_all() -> bool {
+    std::env::var_os("PGPASSAGE_TEST_ALL").is_some()
+}
+
 pub(crate) fn cluster() -> Cluster {
     Cluster::start(ClusterOptions::new(server_binaries())).unwrap()
 }

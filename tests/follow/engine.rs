@@ -1,7 +1,7 @@
 //! Continuous migration from end to end: under a write load, finished, stopped, killed; nothing lost and nothing left.
 
 use crate::catalog::{identities, leftovers};
-use crate::common::{Pair, Ran, cluster, server_binaries};
+use crate::common::{Pair, Ran, cluster, server_binaries, test_all};
 use crate::pair;
 use crate::traffic::{Load, Traffic};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
@@ -22,6 +22,12 @@ fn differences(pair: &Pair) -> Vec<String> {
 
 #[test]
 fn under_a_write_load_nothing_is_lost_and_nothing_is_left() {
+    for _ in 0..if test_all() { 10 } else { 1 } {
+        followed_under_a_write_load();
+    }
+}
+
+fn followed_under_a_write_load() {
     let pair = pair();
     Traffic::prepare(&pair.source, "postgres");
     pair.source

@@ -2,7 +2,7 @@
 //! a row is missing.
 
 use crate::catalog::{identities, leftovers};
-use crate::common::{Pair, Ran, eventually, wait};
+use crate::common::{Pair, Ran, eventually, test_all, wait};
 use crate::engine::{later, make_slow, replicate};
 use crate::pair;
 use crate::proxy::Proxy;
@@ -132,6 +132,30 @@ fn the_engine_is_killed_after_every_kind_of_entry() {
         clear(&pair, wanted, &before);
     }
     assert!(killed + 2 >= kinds.len(), "only {killed} of {} were killed in time", kinds.len());
+}
+
+/// `make test-all`: after every single entry.
+#[test]
+fn the_engine_is_killed_after_every_entry() {
+    if !test_all() {
+        println!("skipped: make test-all kills the engine after every entry of the journal");
+        return;
+    }
+    let pair = shop();
+    let before = identities(&pair.source, "shop");
+    kinds_of_a_whole_run(&pair);
+    let whole = entries(&pair, "whole").len();
+    assert_eq!(of_migration(&pair, "stop", "whole", &[]).code, 0);
+    clear(&pair, "whole", &before);
+    for at in 1..=whole {
+        let id = format!("e{at}");
+        let child = start(&pair, &arguments(&pair, &id));
+        kill_upon(&pair, &id, child, at - 1, |_| true);
+        let verb = if follows(&pair, &id) { "stop" } else { "clean" };
+        let cleaned = of_migration(&pair, verb, &id, &[]);
+        assert_eq!(cleaned.code, 0, "after entry {at}: {}\n{}", cleaned.stderr, cleaned.stdout);
+        clear(&pair, &id, &before);
+    }
 }
 
 /// Closing the connection is killed in the middle: done again, or what is left is removed; the rows are there.

@@ -27,6 +27,7 @@ mod kills;
 mod load;
 mod network;
 mod rights;
+mod windows;
 
 use common::{Pair, server_binaries};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};

@@ -114,7 +114,7 @@ fn rewrites_on_the_source_never_take_rows() {
     pair.source.psql("postgres", "CREATE DATABASE busy").unwrap();
     pair.source.psql("busy", TWO_TABLES).unwrap();
     let mut done = 0;
-    let attempts = if all_of_it() { 40 } else { 6 };
+    let attempts = if crate::common::test_all() { 40 } else { 6 };
     for attempt in 0..attempts {
         std::thread::scope(|scope| {
             // It is ended from outside, so its end is an error.
@@ -148,11 +148,6 @@ fn rewrites_on_the_source_never_take_rows() {
         pair.target.psql("postgres", "DROP DATABASE IF EXISTS busy").unwrap();
     }
     assert!(done >= attempts / 3, "only {done} of {attempts} attempts found a moment");
-}
-
-/// `make test-all`: the long loops.
-fn all_of_it() -> bool {
-    std::env::var_os("PGPASSAGE_TEST_ALL").is_some()
 }
 
 /// Somebody who wants an exclusive lock waits for us, and every later reader waits for him: the rest of our own COPYs too.

@@ -10,7 +10,7 @@ use crate::model::plan::{Keep, TargetPolicy};
 use crate::pg::connect::Session;
 use crate::pg::facts::objects::LargeObjectFacts;
 use crate::pg::statement::data::{
-    import_snapshot, large_object_owner, large_object_privileges, large_object_texts,
+    UNLINK_LARGE_OBJECTS, import_snapshot, large_object_owner, large_object_privileges, large_object_texts,
 };
 use tokio_postgres::types::{Oid, ToSql};
 
@@ -50,6 +50,22 @@ pub(crate) async fn run(db: &Db, snapshot: &Snapshot, objects: &[LargeObjectFact
     db.put_target_back(target);
     drop(doing);
     Ok(())
+}
+
+/// Removes from the target what the source has no more, when they are copied again.
+pub(crate) async fn remove_others(
+    db: &Db,
+    target: &Session,
+    objects: &[LargeObjectFacts],
+) -> Result<(), Failure> {
+    let kept: Vec<Oid> = objects.iter().filter_map(|o| Oid::try_from(o.oid).ok()).collect();
+    loop {
+        let parameters: [&(dyn ToSql + Sync); 1] = [&kept];
+        let removed = target.query(UNLINK_LARGE_OBJECTS, &parameters);
+        if db.guarded(target.canceller(), removed).await?.is_empty() {
+            return Ok(());
+        }
+    }
 }
 
 async fn one_by_one(db: &Db, snapshot: &Snapshot, group: &[LargeObjectFacts]) -> Result<(), Failure> {
@@ -108,8 +124,9 @@ async fn contents(
 
 async fn write(db: &Db, source: &Session, target: &Session, heads: &[Head]) -> Result<(), Failure> {
     let oids: Vec<Oid> = heads.iter().map(|h| h.oid).collect();
-    if db.cx.plan.policies.target_not_empty == TargetPolicy::Truncate {
-        // What truncating is to a table: those of the same number make room, others stay.
+    if db.cx.plan.policies.target_not_empty == TargetPolicy::Truncate || db.copies_again() {
+        // What truncating is to a table: those of the same number make room, others stay. In one transaction with what
+        // takes their place, so that at no time one is missing.
         let remove = "SELECT pg_catalog.lo_unlink(m.oid) FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = ANY ($1)";
         db.guarded(target.canceller(), target.execute(remove, &[&oids])).await?;
     }

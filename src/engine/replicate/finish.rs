@@ -21,7 +21,7 @@ use crate::pg::facts::replication::progress::{of_slot, position};
 use crate::pg::facts::replication::tables::candidates;
 use crate::pg::facts::replication::watch::schema_fingerprint;
 use crate::pg::facts::tables::TableFacts;
-use crate::pg::statement::data::{AS_ORIGIN, AS_REPLICA, UNLINK_LARGE_OBJECTS, delete_only, read_sequences};
+use crate::pg::statement::data::{AS_ORIGIN, AS_REPLICA, delete_only, read_sequences};
 use crate::pg::statement::replication::EMIT_MARK;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -230,8 +230,8 @@ async fn carry_the_rest(db: &Arc<Db>, names: &ObjectNames) -> Result<(), Failure
     for table in again {
         copy::run(db, &held, table).await?;
     }
-    while !db.guarded(target.canceller(), target.query(UNLINK_LARGE_OBJECTS, &[])).await?.is_empty() {}
     large_objects::run(db, &held, &held.large_objects).await?;
+    large_objects::remove_others(db, &target, &held.large_objects).await?;
     let mut values = Vec::new();
     for batch in held.sequences.chunks(SEQUENCE_BATCH) {
         values.extend(read(db, batch).await?);

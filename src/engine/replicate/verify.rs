@@ -6,40 +6,72 @@ use crate::engine::database::Db;
 use crate::engine::graph::{Graph, Ran};
 use crate::model::check::Finding;
 use crate::model::failure::Failure;
+use crate::model::plan::ExtensionTables;
 use crate::model::task::Verify;
-use crate::model::units::ServerVersion;
+use crate::model::units::{ServerVersion, TableName};
 use crate::pg::connect::Session;
-use crate::pg::facts::tables::{Belongs, gather};
+use crate::pg::facts::tables::{Belongs, TableFacts, gather};
 use crate::pg::statement::data::{ROUNDED_FLOATS, checksum_rows, count_rows};
 use crate::pg::statement::replication::TableForm;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+/// A table, and which of its rows count on each side.
+#[derive(Debug, Clone)]
+struct Compared {
+    table: Published,
+    /// What each server's own extension says of a configuration table's rows; empty for all rows.
+    on_source: String,
+    on_target: String,
+}
+
+impl Compared {
+    fn whole(name: TableName, form: TableForm) -> Self {
+        let (on_source, on_target) = Default::default();
+        Self { table: Published { name, form }, on_source, on_target }
+    }
+}
+
 pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
     let source = db.cx.source_session(&db.name).await?;
     let tables = db.guarded(source.canceller(), gather(&source)).await?;
-    let scope = &db.cx.plan.scope.tables;
+    let target = db.cx.target_session(&db.name).await?;
+    let theirs = db.guarded(target.canceller(), gather(&target)).await?;
+    let plan = &db.cx.plan.scope;
+    let wanted = |table: &TableFacts| match &table.belongs {
+        Belongs::User => plan.tables.selects(&db.name, &table.names()),
+        Belongs::Extension { name, .. } => {
+            plan.extension_tables == ExtensionTables::Copy && !plan.excluded_extensions.contains(name)
+        }
+    };
     let mut graph = Graph::new();
     let mut seen = HashSet::new();
-    for table in tables {
-        if table.belongs != Belongs::User || !scope.selects(&db.name, &table.names()) {
-            continue;
-        }
+    for table in tables.into_iter().filter(wanted) {
+        let rows = table.rows_estimate.max(1);
         // A tree as a whole: on the target a row may belong into another partition.
-        match table.ancestors.last() {
-            Some(top) if seen.insert(top.clone()) => {
-                let top = Published { name: top.clone(), form: TableForm::Partitioned };
-                graph.add(top, table.rows_estimate.max(1), vec![]);
+        match (table.ancestors.last(), table.belongs) {
+            (Some(top), _) if seen.insert(top.clone()) => {
+                graph.add(Compared::whole(top.clone(), TableForm::Partitioned), rows, vec![]);
             }
-            Some(_) => {}
-            None => {
-                let rows = table.rows_estimate.max(1);
-                graph.add(Published { name: table.name, form: TableForm::Plain }, rows, vec![]);
+            (Some(_), _) => {}
+            (None, Belongs::User) => {
+                graph.add(Compared::whole(table.name, TableForm::Plain), rows, vec![]);
+            }
+            (None, Belongs::Extension { condition, .. }) => {
+                // The source's words are not for the target to execute.
+                let there = theirs.iter().find(|t| t.name == table.name).map(|t| t.belongs.clone());
+                let on_target = match there {
+                    Some(Belongs::Extension { condition, .. }) => condition.unwrap_or_default(),
+                    Some(Belongs::User) | None => String::new(),
+                };
+                let on_source = condition.unwrap_or_default();
+                let table = Published { name: table.name, form: TableForm::Plain };
+                graph.add(Compared { table, on_source, on_target }, rows, vec![]);
             }
         }
     }
     let worker = Arc::clone(db);
-    let work = move |table: Published, _| {
+    let work = move |table: Compared, _| {
         let db = Arc::clone(&worker);
         async move {
             if let Err(failure) = compare(&db, &table, how).await {
@@ -53,13 +85,14 @@ pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
     }
 }
 
-async fn compare(db: &Db, table: &Published, how: Verify) -> Result<(), Failure> {
-    let (name, named) = (&table.name, table.named());
+async fn compare(db: &Db, compared: &Compared, how: Verify) -> Result<(), Failure> {
+    let (name, named) = (&compared.table.name, compared.table.named());
     let doing = db.cx.board.doing(&db.name, format!("comparing {name}"), None);
-    let sql = match how {
-        Verify::Checksums => checksum_rows(named),
-        Verify::Counts | Verify::Nothing => count_rows(named),
+    let sql = |condition: &str| match how {
+        Verify::Checksums => checksum_rows(named, condition),
+        Verify::Counts | Verify::Nothing => count_rows(named, condition),
     };
+    let (on_source, on_target) = (sql(&compared.on_source), sql(&compared.on_target));
     let (source, target) = tokio::try_join!(db.cx.source_session(&db.name), db.cx.target_session(&db.name))?;
     let writes_otherwise = |version: ServerVersion| !version.at_least(12);
     if writes_otherwise(db.cx.source_facts.version) != writes_otherwise(db.cx.target_facts.version) {
@@ -67,7 +100,7 @@ async fn compare(db: &Db, table: &Published, how: Verify) -> Result<(), Failure>
             execute(&db.cancel, session, ROUNDED_FLOATS).await?;
         }
     }
-    let (ours, theirs) = tokio::join!(ask(db, &source, &sql), ask(db, &target, &sql));
+    let (ours, theirs) = tokio::join!(ask(db, &source, &on_source), ask(db, &target, &on_target));
     drop(doing);
     let text = |answer: &Result<String, Failure>| match answer {
         Ok(answer) => answer.clone(),

@@ -146,16 +146,18 @@ pub fn refresh(view: &TableName) -> String {
 pub const ROUNDED_FLOATS: &str = "SET extra_float_digits = 0";
 
 /// How many rows a table itself has, as text.
-pub fn count_rows(table: NamedTable<'_>) -> String {
-    format!("SELECT pg_catalog.count(*)::text || ' rows' FROM {table}")
+///
+/// `condition`: the server's own for a configuration table of an extension, with its WHERE; empty for all rows.
+pub fn count_rows(table: NamedTable<'_>, condition: &str) -> String {
+    format!("SELECT pg_catalog.count(*)::text || ' rows' FROM {table} {condition}")
 }
 
 /// The same with a sum over a hash of each row's text: the order of rows does not matter.
-pub fn checksum_rows(table: NamedTable<'_>) -> String {
+pub fn checksum_rows(table: NamedTable<'_>, condition: &str) -> String {
     format!(
         "SELECT pg_catalog.count(*)::text || ' rows, checksum ' || \
          coalesce(pg_catalog.sum(('x' || pg_catalog.substr(pg_catalog.md5(t::text), 1, 15))::bit(60)::int8), 0)::text \
-         FROM {table} t"
+         FROM {table} t {condition}"
     )
 }
 
@@ -163,10 +165,11 @@ pub fn checksum_rows(table: NamedTable<'_>) -> String {
 pub const AS_REPLICA: &str = "SET session_replication_role = replica";
 pub const AS_ORIGIN: &str = "SET session_replication_role = DEFAULT";
 
-/// Some of the database's, one row each: before they are copied again, until there are none. Each is locked until the
-/// transaction ends, and the server's room for locks is limited.
+/// Some of the database's that are not among `$1` (oid[]), one row each: again and again, until there are none. Each is
+/// locked until the transaction ends, and the server's room for locks is limited.
 pub const UNLINK_LARGE_OBJECTS: &str = "SELECT pg_catalog.lo_unlink(m.oid) FROM (SELECT l.oid FROM \
-     pg_catalog.pg_largeobject_metadata l ORDER BY l.oid LIMIT 1000) m";
+     pg_catalog.pg_largeobject_metadata l WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.oid[]) k WHERE k = l.oid) \
+     ORDER BY l.oid LIMIT 1000) m";
 
 /// Several tables in one statement: from 11. Each is a transaction of its own (manual, ANALYZE).
 pub fn analyze(tables: &[&TableName]) -> String {
