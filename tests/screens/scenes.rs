@@ -559,45 +559,53 @@ pub(crate) fn film(mut show: impl FnMut(&mut State, u16)) {
     show(&mut state, 220);
     press(&mut state, Code::Enter);
     show(&mut state, 260);
-    send(&mut state, Msg::Opened { id: "shop".into(), engine: APART, plan: shown() });
+    film_of_the_copy(&mut state, &mut show);
+    film_of_the_close(&mut state, &mut show);
+}
+
+fn film_of_the_copy(state: &mut State, show: &mut impl FnMut(&mut State, u16)) {
+    send(state, Msg::Opened { id: "shop".into(), engine: APART, plan: shown() });
     for entry in entries(copying_events()) {
-        send(&mut state, Msg::Entry(entry));
+        send(state, Msg::Entry(entry));
     }
     for second in 0..720u64 {
         let now_ms = NOW_MS + second * 1000;
-        send(&mut state, Msg::Tick { now_ms });
-        send(&mut state, Msg::Gauges(copying_gauges(now_ms, second)));
+        send(state, Msg::Tick { now_ms });
+        send(state, Msg::Gauges(copying_gauges(now_ms, second)));
         if second % 18 == 0 {
-            show(&mut state, 12);
+            show(state, 12);
         }
     }
-    show(&mut state, 100);
+    show(state, 100);
+}
+
+fn film_of_the_close(state: &mut State, show: &mut impl FnMut(&mut State, u16)) {
     for entry in entries(followed()) {
-        send(&mut state, Msg::Entry(entry));
+        send(state, Msg::Entry(entry));
     }
     for second in 720..800u64 {
         let now_ms = NOW_MS + second * 1000;
         let lag = if second < 760 { (760 - second) * 31_337 } else { 0 };
-        send(&mut state, Msg::Tick { now_ms });
-        send(&mut state, Msg::Gauges(following_gauges(now_ms, [Some(lag), Some(0), Some(0)])));
+        send(state, Msg::Tick { now_ms });
+        send(state, Msg::Gauges(following_gauges(now_ms, [Some(lag), Some(0), Some(0)])));
         if second % 4 == 0 {
-            show(&mut state, 12);
+            show(state, 12);
         }
     }
-    press(&mut state, Code::Tab);
-    show(&mut state, 120);
-    press(&mut state, Code::Enter);
-    show(&mut state, 220);
-    press(&mut state, Code::Tab);
-    show(&mut state, 60);
-    press(&mut state, Code::Enter);
-    show(&mut state, 60);
+    press(state, Code::Tab);
+    show(state, 120);
+    press(state, Code::Enter);
+    show(state, 220);
+    press(state, Code::Tab);
+    show(state, 60);
+    press(state, Code::Enter);
+    show(state, 60);
     for name in ["shop", "analytics", "sessions"] {
         let ended = database_ended(name, DatabaseOutcome::Done, "the connection is closed");
         let entry = entries(vec![ended]).remove(0);
-        send(&mut state, Msg::Entry(entry));
-        show(&mut state, 30);
+        send(state, Msg::Entry(entry));
+        show(state, 30);
     }
-    send(&mut state, Msg::Ended(Ending::Ended(RunOutcome::Done)));
-    show(&mut state, 400);
+    send(state, Msg::Ended(Ending::Ended(RunOutcome::Done)));
+    show(state, 400);
 }
