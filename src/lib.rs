@@ -63,7 +63,8 @@
 //! - Before a database is done, a transaction that writes is committed with synchronous_commit on.
 //! - A slot that nobody reads from fills the source's disk: before a database follows, whatever ends the run removes what
 //!   was made; after that only finish, stop and clean do.
-//! - Secrets have a type without `Serialize` and with an empty `Debug`; they reach children through a file in memory.
+//! - Secrets have a type without `Serialize` and with an empty `Debug`; they reach children through a file in memory, and
+//!   the engine's process through a pipe.
 //! - What a server says is data: bounded, escaped before it is shown, never put into SQL unquoted.
 //! - Every wait has a bound or ends with the run's token; interruption is a value, not an error.
 //! - Words: *source* and *target*; a *phase* is the engine's, a *check* is a judgement, a *finding* is what it says.

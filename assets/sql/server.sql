@@ -5,6 +5,7 @@ SELECT pg_catalog.current_setting('server_version_num')::int4 AS version_num,
        r.rolcreaterole AS create_role,
        r.rolcreatedb AS create_database,
        pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS reads_passwords,
+       pg_catalog.has_function_privilege('pg_catalog.pg_read_file(text, int8, int8, bool)', 'EXECUTE') AS reads_files,
        pg_catalog.pg_is_in_recovery() AS in_recovery,
        (SELECT s.setting::int8 FROM pg_catalog.pg_settings s WHERE s.name = 'maintenance_work_mem')
          AS maintenance_work_mem_kb,

@@ -48,6 +48,11 @@ pub enum Color {
 pub enum Verb {
     /// Copy every database of the source to the target
     Migrate(Box<MigrateArgs>),
+    /// Judge whether and how every database can be moved; change nothing
+    #[command(mut_args(not_for_checks))]
+    Check(Box<CheckArgs>),
+    /// Tell all about a check
+    Explain(ExplainArgs),
     /// Join a migration that is under way, and watch it; leaving (Ctrl-C) does not stop it
     Attach(Box<AttachArgs>),
     /// Close the connection of a continuous migration: wait until in sync, verify, remove what was made for it
@@ -202,6 +207,12 @@ pub struct MigrateArgs {
     /// Only run the checks
     #[arg(long, help_heading = "How")]
     pub validate: bool,
+    /// Leave these checks out: what they would have found is met on the way (repeatable, commas)
+    #[arg(long, value_name = "ID,…", value_delimiter = ',', help_heading = "How")]
+    pub skip_check: Vec<String>,
+    /// Free space on the target's disk, which most servers cannot tell
+    #[arg(long, value_name = "BYTES", help_heading = "How")]
+    pub target_disk: Option<u64>,
     /// Leave once the work is begun; it goes on by itself (Ctrl-\ does so later)
     #[arg(long, conflicts_with_all = ["foreground", "validate"], help_heading = "How")]
     pub detach: bool,
@@ -220,6 +231,42 @@ pub struct MigrateArgs {
 
     #[command(flatten, next_help_heading = "Continuous migration")]
     pub replication: ReplicationArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Only these checks (repeatable, commas)
+    #[arg(long, value_name = "ID,…", value_delimiter = ',', help_heading = "What to check")]
+    pub only: Vec<String>,
+    /// Name every object, and tell notes in full
+    #[arg(long, help_heading = "Output")]
+    pub all: bool,
+    #[command(flatten)]
+    pub of: MigrateArgs,
+}
+
+/// What a migration takes, and the checks of it do not care for.
+fn not_for_checks(arg: clap::Arg) -> clap::Arg {
+    const WITHOUT: [&str; 9] = [
+        "validate",
+        "show_passwords",
+        "split_tables_larger_than",
+        "role_passwords",
+        "migration_id",
+        "max_replication_lag",
+        "stop_replication",
+        "mangle",
+        "max_wal_kept",
+    ];
+    let hidden = WITHOUT.contains(&arg.get_id().as_str());
+    if hidden { arg.hide(true) } else { arg }
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The check's name, as reports give it; without it all are listed
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]

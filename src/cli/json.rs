@@ -1,5 +1,6 @@
 //! The result as one JSON document, in the shape that the reference tool's users know.
 
+use crate::model::check::Verdict;
 use crate::model::event::{DatabaseOutcome, RolePassword, RoleStatus};
 use crate::model::failure::Failure;
 use crate::model::plan::{FORMAT, Method};
@@ -66,6 +67,41 @@ pub(super) fn document(
         "findings_dropped": run.findings_dropped,
         // The engine that goes on, if one does.
         "engine_pid": run.keeping.then_some(run.pid),
+    })
+}
+
+/// What the checks found. `error`: why nothing would be begun.
+pub(super) fn checked(run: &Run, error: Option<&str>) -> Value {
+    let mut databases = Map::new();
+    for (name, possible) in &run.possible {
+        let verdict = match (&possible.not_snapshot, &possible.not_continuous) {
+            (Some(_), _) => "impossible",
+            (None, Some(_)) => "snapshot",
+            (None, None) => "continuous",
+        };
+        databases.insert(
+            name.clone(),
+            json!({
+                "verdict": verdict,
+                "because": possible.not_snapshot.as_ref().or(possible.not_continuous.as_ref()),
+                "size_bytes": possible.size_bytes,
+                "estimate_s": possible.estimate_s,
+                "wal_bytes": possible.wal_bytes,
+            }),
+        );
+    }
+    let told = |which: fn(&Verdict) -> Option<&String>| -> Vec<Value> {
+        let told = run.judgements.iter().filter_map(|j| Some((j, which(&j.verdict)?)));
+        told.map(|(j, why)| json!({"id": j.check, "database": j.database, "why": why})).collect()
+    };
+    json!({
+        "format": FORMAT,
+        "databases": databases,
+        "findings": run.findings,
+        "findings_dropped": run.findings_dropped,
+        "skipped": told(|v| if let Verdict::Skipped(why) = v { Some(why) } else { None }),
+        "unknown": told(|v| if let Verdict::Unknown(why) = v { Some(why) } else { None }),
+        "error": error,
     })
 }
 

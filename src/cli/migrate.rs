@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::follow::{Hand, Until};
 use super::outcome::Shown;
 use super::plan::{Prepared, prepare};
-use super::{json, log, out};
+use super::{fallback, json, log, out};
 use crate::link::{Detail, Logging, start_detached_logging, start_local};
 use crate::model::plan::Plan;
 use crate::model::secrets::Secrets;
@@ -17,7 +17,7 @@ use std::path::Path;
 
 pub(super) async fn run(args: MigrateArgs) -> Exit {
     let env = Env::from_process();
-    let Prepared { plan, secrets, warnings } = match prepare(&args, &env) {
+    let Prepared { mut plan, secrets, warnings } = match prepare(&args, &env) {
         Ok(prepared) => prepared,
         Err(error) => {
             let sentence = format!("{error:#}");
@@ -30,6 +30,11 @@ pub(super) async fn run(args: MigrateArgs) -> Exit {
     };
     if !args.output.quiet {
         warnings.iter().for_each(|warning| out::note(&format!("warning: {warning}")));
+    }
+    if fallback::is_to_be_asked(&args)
+        && let Some(exit) = fallback::ask(&mut plan, &secrets, &args.output).await
+    {
+        return exit;
     }
     let (id, apart) = (plan.id.clone(), !args.foreground && !args.validate);
     let started =

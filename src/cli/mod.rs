@@ -2,6 +2,7 @@
 
 pub mod args;
 mod attach;
+mod check;
 mod clean;
 pub mod connection;
 mod dead;
@@ -10,6 +11,9 @@ mod dialogue;
 mod discovered;
 mod engine;
 pub mod exit;
+mod explain;
+mod fallback;
+mod findings;
 mod follow;
 mod json;
 mod list;
@@ -61,6 +65,8 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
                 wizard::run(&cli.window, home).await
             }
             Some(Verb::Migrate(args)) => migrate::run(*args).await,
+            Some(Verb::Check(args)) => check::run(*args).await,
+            Some(Verb::Explain(args)) => explain::run(&args),
             Some(Verb::Attach(args)) => attach::run(*args).await,
             Some(Verb::Finish(args)) => resume::finish(*args).await,
             Some(Verb::Stop(args)) => resume::stop(*args).await,

@@ -55,14 +55,24 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
         max_total_bytes: args.dbs_max_total_size,
         tools: tool_places(args.pgbin.clone(), env)?,
         only_checks: args.validate,
-        skipped_checks: Vec::new(),
+        skipped_checks: checks(&args.skip_check, "--skip-check")?,
         selected_checks: Vec::new(),
-        target_disk_bytes: None,
+        target_disk_bytes: args.target_disk,
     };
     let placeholder_key = PlaceholderKey(random()?);
     let secrets =
         Secrets { source: source.passwords, target: target.passwords, role_passwords, placeholder_key };
     Ok(Prepared { plan, secrets, warnings })
+}
+
+/// Names of checks, each of which there must be.
+pub(super) fn checks(names: &[String], flag: &str) -> Result<Vec<String>> {
+    let known = crate::engine::check_ids();
+    let names: Vec<_> = names.iter().map(|name| name.trim().to_owned()).filter(|n| !n.is_empty()).collect();
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => bail!("{flag} {name}: there is no such check; pgpassage explain lists them"),
+        None => Ok(names),
+    }
 }
 
 fn method(args: &MigrateArgs) -> MethodPolicy {

@@ -26,6 +26,7 @@ mod sessions;
 mod slots;
 mod status;
 
+pub use checks::{Explanation, explain, ids as check_ids};
 pub use discover::{discover, remove_discovered};
 pub use status::status;
 

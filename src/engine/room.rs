@@ -70,6 +70,11 @@ fn choose(source: Option<u32>, target: Option<u32>) -> (u32, String) {
     (jobs.clamp(*JOBS.start(), *JOBS.end()), because)
 }
 
+/// How many workers a migration would have, as far as processors go.
+pub(super) fn workers(plan: &Plan, source: Option<u32>, target: Option<u32>) -> u32 {
+    plan.jobs.unwrap_or_else(|| choose(source, target).0)
+}
+
 /// What the server says, or what this machine has if the server is on it.
 fn cores(reached: &Reached) -> Option<u32> {
     let here = || std::thread::available_parallelism().ok().and_then(|n| u32::try_from(n.get()).ok());

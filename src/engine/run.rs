@@ -104,19 +104,6 @@ async fn work(
     let found = checks::gather(&plan, &secrets, &emit, &cancel).await?;
     emit.record(Event::PhaseEnded { phase: Phase::Checks, database: None, outcome: PhaseOutcome::Done });
     if plan.only_checks {
-        for candidate in &found.candidates {
-            if let Some(failure) = &candidate.blocked {
-                let finding = crate::model::check::Finding::new(
-                    "database",
-                    crate::model::check::Severity::Blocker,
-                    failure.what.clone(),
-                );
-                let finding = finding
-                    .in_database(&candidate.facts.name)
-                    .fix(failure.advice.clone().unwrap_or_default());
-                emit.record(Event::Finding { finding });
-            }
-        }
         return Ok(RunOutcome::Checked);
     }
     let planned = found.candidates.iter().map(|c| PlannedDatabase {

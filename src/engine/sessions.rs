@@ -60,6 +60,28 @@ pub(crate) fn settings(side: Side, version: ServerVersion) -> Vec<Setting<'stati
     settings
 }
 
+/// What of [`settings`] does not change what a session of the database gets by itself and
+/// [`crate::pg::facts::databases::session_defaults`] asks for.
+pub(crate) fn settings_for_questions(side: Side, version: ServerVersion) -> Vec<Setting<'static>> {
+    const ASKED_FOR: [&str; 8] = [
+        "DateStyle",
+        "IntervalStyle",
+        "TimeZone",
+        "extra_float_digits",
+        "bytea_output",
+        "lc_monetary",
+        "xmloption",
+        "array_nulls",
+    ];
+    let mut settings = settings(side, version);
+    settings.retain(|(name, _)| !ASKED_FOR.contains(name));
+    if version.at_least(11) {
+        // A question of a few milliseconds about a database that was never analyzed was compiled for 200.
+        settings.push(("jit", "off"));
+    }
+    settings
+}
+
 /// What pg_restore sets for the statements of an archive, beyond the above.
 const FOR_SCHEMA: &str = "SET check_function_bodies = off";
 

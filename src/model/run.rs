@@ -1,6 +1,6 @@
 //! A migration as it stands: the fold of its journal. The one place where entries become state.
 
-use super::check::{Finding, Severity};
+use super::check::{Finding, Judgement, Possible, Severity};
 use super::command::StopReason;
 use super::event::{
     DatabaseOutcome, Entry, Event, PhaseOutcome, RolePassword, RoleStatus, RunOutcome, ServerObject,
@@ -33,6 +33,10 @@ pub struct Run {
     /// Findings that were not kept because there were too many, and how many of those were losses.
     pub findings_dropped: u64,
     pub losses_dropped: u64,
+    /// What the checks said, in their order.
+    pub judgements: Vec<Judgement>,
+    /// What they amount to for each database.
+    pub possible: BTreeMap<String, Possible>,
     pub refused: Option<Failure>,
     pub stopping: Option<StopReason>,
     pub outcome: Option<RunOutcome>,
@@ -115,6 +119,12 @@ impl Run {
             Event::ServerSeen { side: Side::Source, server } => self.source = Some(server.clone()),
             Event::ServerSeen { side: Side::Target, server } => self.target = Some(server.clone()),
             Event::Finding { finding } => self.keep(finding),
+            Event::Judged { judgement } if self.judgements.len() < MAX_FINDINGS => {
+                self.judgements.push(judgement.clone());
+            }
+            Event::DatabaseJudged { possible } => {
+                self.possible.insert(possible.database.clone(), possible.clone());
+            }
             Event::Refused { failure } => self.refused = Some(failure.clone()),
             Event::Making { object } => self.ledger(object, LedgerState::Making),
             Event::Made { object } => self.ledger(object, LedgerState::Made),

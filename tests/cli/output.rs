@@ -196,7 +196,8 @@ fn validate_judges_and_changes_nothing() {
     assert_eq!(ran.code, 1, "{ran:?}");
     let blockers = ran.findings("blocker");
     let title = "the target's database is not empty: it holds 1 object (table public.theirs)";
-    assert_eq!(blockers, [format!("database: {title}: ")]);
+    let why = "rows would mix with what is there, or be there twice";
+    assert_eq!(blockers, [format!("target-empty: {title}: {why}")]);
     let ran = pair.migrate(&["--validate", "--database", "held"]);
     assert_refused(&ran, 1, &format!("database held: {title}"));
     let ran = pair.migrate(&["--validate", "--if-target-not-empty", "append"]);

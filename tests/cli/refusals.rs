@@ -353,14 +353,14 @@ fn one_database_that_cannot_be_reached_does_not_stop_the_others() {
     for (name, sentence) in [
         (
             "closed",
-            "the source's user has no CONNECT privilege on the database (on the source: GRANT CONNECT ON DATABASE … TO \
-             the migration's user, or leave it out with --exclude-database)"
+            "the source's user has no CONNECT privilege on the database (on the source: GRANT CONNECT ON DATABASE \
+             \"closed\" TO \"mover\"; or leave it out with --exclude-database)"
                 .to_owned(),
         ),
         (
             "shut",
-            "the source's database does not accept connections (on the source: ALTER DATABASE … ALLOW_CONNECTIONS true, \
-             or leave it out with --exclude-database)"
+            "the source's database does not accept connections (on the source: ALTER DATABASE \"shut\" WITH \
+             ALLOW_CONNECTIONS true; or leave it out with --exclude-database)"
                 .to_owned(),
         ),
         (
@@ -379,7 +379,9 @@ fn one_database_that_cannot_be_reached_does_not_stop_the_others() {
         ),
         (
             "barred",
-            "the target's database cannot be reached: database \"barred\" is not currently accepting connections".to_owned(),
+            "the target's database cannot be reached: database \"barred\" is not currently accepting connections (on the \
+             target: ALTER DATABASE \"barred\" WITH ALLOW_CONNECTIONS true;)"
+                .to_owned(),
         ),
     ] {
         assert_eq!((ran.status(name), ran.message(name)), ("failed", sentence.as_str()));

@@ -58,6 +58,17 @@ fn what_may_not_be_read_is_named() {
             "GRANT USAGE ON SCHEMA s TO mover; GRANT SELECT ON ALL TABLES IN SCHEMA s, public TO mover",
         )
         .unwrap();
+    // It is said before anything is begun; whoever leaves that check out meets it on the way.
+    let ran = migrate_as(&pair, "mover", "postgres");
+    let refused =
+        "database shop: the source's user may not read 1 object, sequence s.orders_id_seq among them";
+    assert_eq!((ran.code, ran.error()), (1, refused));
+    let migrate_as = |pair: &Pair, source: &str, target: &str| {
+        let (source, target) =
+            (pair.source.uri_for(source, None, "postgres"), pair.target.uri_for(target, None, "postgres"));
+        let skip = ["--database", "shop", "--skip-check", "readable"];
+        pair.program(&[&["migrate", "-s", &source, "-t", &target, "--json"], skip.as_slice()].concat())
+    };
     // A sequence: its value is lost, the rest is moved.
     let ran = migrate_as(&pair, "mover", "postgres");
     assert_ne!((ran.code, ran.status("shop")), (0, "done"), "{}", ran.stdout);

@@ -1,30 +1,27 @@
 //! Asks both servers what has to be known before anything is done.
 
-use super::judge;
-use crate::engine::context::guarded;
+use super::ask::{Depth, side};
+use super::ask_database::Asking;
+use super::facts::{Facts, Known, Probes, SideFacts, SlotProbe, Wanted};
+use super::tell::{Told, tell, tell_unreachable};
+use super::{judge, probe, verdict};
 use crate::engine::database::Candidate;
 use crate::engine::emit::Emitter;
 use crate::engine::replicate::means::{self, Subscriber};
-use crate::engine::replicate::survey::survey;
-use crate::engine::sessions::{base, settings};
+use crate::engine::sessions::base;
 use crate::model::endpoint::Endpoint;
 use crate::model::event::{Event, ServerSummary};
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, FailureKind};
 use crate::model::passwords::Passwords;
-use crate::model::plan::{MethodPolicy, Plan, TargetPolicy};
+use crate::model::plan::{MethodPolicy, Plan};
 use crate::model::secrets::Secrets;
-use crate::model::units::{Side, TableName, count_of};
+use crate::model::units::Side;
 use crate::pg::connect::{Server, Session};
 use crate::pg::error::ErrorKind;
-use crate::pg::facts::databases::{self, DatabaseFacts, session_defaults};
-use crate::pg::facts::relations::{table_names, user_objects};
+use crate::pg::facts::databases::{self, DatabaseFacts};
 use crate::pg::facts::server::{self, ServerFacts};
 use crate::pg::tools::{Tool, ToolSearch, find_pg_dump};
-use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
-
-/// How many objects a refusal names.
-const NAMED: usize = 5;
 
 /// One server, reached.
 #[derive(Debug)]
@@ -37,7 +34,7 @@ pub(crate) struct Reached {
     pub(crate) databases: Vec<DatabaseFacts>,
 }
 
-/// Everything that the checks found.
+/// Everything that a migration needs of what the checks found.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) source: Reached,
@@ -55,36 +52,143 @@ pub(crate) async fn gather(
     emit: &Emitter,
     cancel: &CancellationToken,
 ) -> Result<Found, Failure> {
-    let (source, target) = tokio::select! {
+    tokio::select! {
         biased;
-        () = cancel.cancelled() => return Err(Failure::interrupted()),
-        both = async {
-            tokio::try_join!(
-                reach(plan, Side::Source, &plan.source, &secrets.source),
-                reach(plan, Side::Target, &plan.target, &secrets.target),
-            )
-        } => both?,
-    };
+        () = cancel.cancelled() => Err(Failure::interrupted()),
+        // On the heap, as the questions below: together they are more than a thread's stack holds.
+        found = Box::pin(look(plan, secrets, emit)) => found,
+    }
+}
+
+async fn look(plan: &Plan, secrets: &Secrets, emit: &Emitter) -> Result<Found, Failure> {
+    let (source, target) = reach_both(plan, secrets, emit).await?;
     for (side, reached) in [(Side::Source, &source), (Side::Target, &target)] {
         emit.record(Event::ServerSeen { side, server: summary(reached) });
     }
-    judge::servers(plan, &source, &target, emit)?;
-    let mut candidates = judge::databases(plan, &source, &target, emit)?;
-    let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
-    let tool = find_pg_dump(&search, source.facts.version.major(), target.facts.version.major())
-        .await
-        .map_err(|e| Failure::refused(e.to_string()))?;
-    let names = look_into_sources(&source, &mut candidates, plan, cancel).await?;
-    judge::filters(plan, &names)?;
-    look_into_targets(&target, &mut candidates, plan, cancel).await?;
-    if plan.method != MethodPolicy::Dump {
-        tokio::select! {
-            () = cancel.cancelled() => return Err(Failure::interrupted()),
-            judged = replicable(plan, (&source, &target), &mut candidates) => judged?,
+    let mut facts = ask_all(plan, &source, &target).await?;
+    let told = tell(&facts, plan, emit);
+    block(&mut facts.databases, &told);
+    if plan.only_checks && plan.selected_checks.is_empty() {
+        verdict::tell(&facts, plan, &told, emit);
+    }
+    if let Some(refusal) = told.refusal {
+        return Err(refusal);
+    }
+    let (means, mut wanted) = (facts.probes.means, facts.databases);
+    if plan.method != MethodPolicy::Dump && plan.selected_checks.is_empty() {
+        replicable(plan, means, &mut wanted)?;
+    }
+    let candidates: Vec<_> = wanted.into_iter().map(|w| w.candidate).collect();
+    judge::all_blocked(&candidates)?;
+    let tool = facts.tool.map_err(Failure::refused)?;
+    Ok(Found { source, target, tool, candidates })
+}
+
+async fn reach_both(plan: &Plan, secrets: &Secrets, emit: &Emitter) -> Result<(Reached, Reached), Failure> {
+    let from = reach(plan, Side::Source, &plan.source, &secrets.source);
+    let to = reach(plan, Side::Target, &plan.target, &secrets.target);
+    if !plan.only_checks {
+        return tokio::try_join!(from, to);
+    }
+    match tokio::join!(from, to) {
+        (Ok(source), Ok(target)) => Ok((source, target)),
+        (source, target) => {
+            let failures: Vec<_> = [source.err(), target.err()].into_iter().flatten().collect();
+            tell_unreachable(plan, &failures, emit);
+            Err(failures.into_iter().next().unwrap_or_else(Failure::interrupted))
         }
     }
-    judge::all_blocked(&candidates)?;
-    Ok(Found { source, target, tool, candidates })
+}
+
+/// Everything that is to be judged, at the same time as far as it goes.
+async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Facts, Failure> {
+    let depth = Depth::of(plan);
+    let (candidates, left_out) = judge::candidates(plan, source, target);
+    let continuous = plan.method != MethodPolicy::Dump;
+    let asking = Asking { plan, source, target, depth };
+    let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
+    let (sides, databases, tool, wal_bytes_per_s) = tokio::join!(
+        async {
+            let (from, to) = (side(source, Side::Source, depth), side(target, Side::Target, depth));
+            tokio::try_join!(Box::pin(from), Box::pin(to))
+        },
+        Box::pin(asking.databases(candidates)),
+        Box::pin(find_pg_dump(&search, source.facts.version.major(), target.facts.version.major())),
+        wal_rate(plan, source),
+    );
+    let (from, to) = sides?;
+    let free = probe::target_free_bytes(plan, target.server.endpoint(), data_directory(&to));
+    let mut facts = Facts {
+        source: from,
+        target: to,
+        tool: tool.map_err(|e| e.to_string()),
+        databases,
+        left_out,
+        probes: Probes {
+            slot: SlotProbe::NotTried(String::new()),
+            means: Ok(Subscriber::OurUser),
+            wal_bytes_per_s,
+            target_free_bytes: free,
+        },
+    };
+    if continuous {
+        let wanted = u32::try_from(facts.count()).unwrap_or(u32::MAX);
+        facts.probes.means = means::judge(plan, source, target, wanted).await;
+        if matches!(facts.probes.means, Ok(Subscriber::Extension)) {
+            by_extension(target, &mut facts.databases).await;
+        }
+    }
+    facts.probes.slot = try_slot(plan, source).await;
+    Ok(facts)
+}
+
+/// Whether aiven_extras can subscribe, which each database has to have for itself.
+async fn by_extension(target: &Reached, databases: &mut [Wanted]) {
+    for wanted in databases.iter_mut().filter(|w| w.source.is_ok()) {
+        let asked = means::extension_subscribes(target, &wanted.candidate.facts.name).await;
+        let survey =
+            wanted.source.as_ref().ok().and_then(|s| s.survey.as_ref()?.as_ref().ok()?.as_ref().ok());
+        wanted.subscribes = match asked {
+            Ok(Ok(())) if survey.is_some_and(|survey| !survey.inserts.is_empty()) => Err(Failure::refused(
+                "tables of which only new rows are published need a second publication, and aiven_extras subscribes to one",
+            )
+            .advise("choose --replica-identity skip for them")),
+            Ok(judged) => judged,
+            Err(failure) => Err(failure),
+        };
+    }
+}
+
+fn data_directory(target: &SideFacts) -> Option<&str> {
+    target.settings.as_ref().ok()?.text("data_directory")
+}
+
+/// In the end: the sender and the slot that this takes would count as used by others before.
+async fn try_slot(plan: &Plan, source: &Reached) -> SlotProbe {
+    if Depth::of(plan) == Depth::Blockers || plan.method == MethodPolicy::Dump {
+        return SlotProbe::NotTried("not asked".to_owned());
+    }
+    probe::slot(plan, source).await
+}
+
+async fn wal_rate(plan: &Plan, source: &Reached) -> Known<u64> {
+    match Depth::of(plan) {
+        Depth::Blockers => Err("not asked".to_owned()),
+        Depth::Everything => probe::wal_bytes_per_s(source).await,
+    }
+}
+
+/// What the checks found against single databases.
+fn block(databases: &mut [Wanted], told: &Told) {
+    for wanted in databases {
+        if let Some(Ok(there)) = &wanted.target {
+            wanted.candidate.occupied =
+                there.objects.as_ref().is_some_and(|o| o.as_ref().is_ok_and(|o| !o.is_empty()));
+        }
+        if let Some(failure) = told.blocked.get(wanted.name()) {
+            wanted.candidate.blocked = Some(failure.clone());
+        }
+    }
 }
 
 fn summary(reached: &Reached) -> ServerSummary {
@@ -127,134 +231,38 @@ pub(crate) async fn first_session(server: &Server) -> Result<(Session, String), 
     Err(first_error.map_or_else(|| Failure::refused("no database to connect to"), Failure::from))
 }
 
-/// Whether each source database can be reached; with table filters also which names there are to mean.
-async fn look_into_sources(
-    source: &Reached,
-    candidates: &mut [Candidate],
-    plan: &Plan,
-    cancel: &CancellationToken,
-) -> Result<BTreeMap<String, Vec<TableName>>, Failure> {
-    let mut names = BTreeMap::new();
-    for candidate in candidates.iter_mut().filter(|c| c.blocked.is_none()) {
-        // Nothing is set in this session: it shows what sessions of this database get by themselves.
-        let session = tokio::select! {
-            () = cancel.cancelled() => return Err(Failure::interrupted()),
-            connected = source.server.connect(&candidate.facts.name, &[]) => match connected {
-                Ok(session) => session,
-                Err(error) => {
-                    let failure = Failure::from(error).while_doing("the source's database cannot be reached");
-                    candidate.blocked = Some(failure);
-                    continue;
-                }
-            },
-        };
-        candidate.defaults = guarded(cancel, session.canceller(), session_defaults(&session)).await?;
-        if !plan.scope.tables.patterns().is_empty() {
-            let found = guarded(cancel, session.canceller(), table_names(&session)).await?;
-            names.insert(candidate.facts.name.clone(), found);
-        }
-    }
-    Ok(names)
-}
-
 /// Whether the databases can be replicated; what becomes of those that cannot is the plan's to say.
 ///
 /// # Errors
 /// Where the migration is not to start then.
-async fn replicable(
+fn replicable(
     plan: &Plan,
-    (source, target): (&Reached, &Reached),
-    candidates: &mut [Candidate],
+    means: Result<Subscriber, Failure>,
+    databases: &mut [Wanted],
 ) -> Result<(), Failure> {
-    let wanted = candidates.iter().filter(|c| c.blocked.is_none()).count();
-    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
-    let at_all = means::judge(plan, source, target, wanted).await;
-    if let (MethodPolicy::Replication, Err(failure)) = (plan.method, &at_all) {
+    if let (MethodPolicy::Replication, Err(failure)) = (plan.method, &means) {
         return Err(failure.clone().while_doing(judge::NOT_CONTINUOUS));
     }
-    for candidate in candidates.iter_mut().filter(|c| c.blocked.is_none()) {
-        let judged = match &at_all {
-            Ok(subscriber) => one_replicable(plan, (source, target), candidate, *subscriber).await?,
-            Err(failure) => Err(failure.clone()),
-        };
+    for wanted in databases.iter_mut().filter(|w| w.candidate.blocked.is_none()) {
+        let judged = means.clone().and_then(|_| followable(wanted));
         if let Err(failure) = judged {
-            judge::not_continuous(plan, candidate, failure)?;
+            judge::not_continuous(plan, &mut wanted.candidate, failure)?;
         }
     }
     Ok(())
 }
 
 /// # Errors
-/// Outside: the source cannot be asked. Inside: why this database cannot be replicated.
-async fn one_replicable(
-    plan: &Plan,
-    (source, target): (&Reached, &Reached),
-    candidate: &Candidate,
-    subscriber: Subscriber,
-) -> Result<Result<(), Failure>, Failure> {
-    if candidate.occupied {
+/// Why this database cannot be replicated.
+pub(super) fn followable(wanted: &Wanted) -> Result<(), Failure> {
+    if wanted.candidate.occupied {
         let what = "the target's database holds something already, which changes could collide with";
-        return Ok(Err(Failure::refused(what).advise("migrate into an empty database")));
+        return Err(Failure::refused(what).advise("migrate into an empty database"));
     }
-    let (name, version) = (&candidate.facts.name, source.facts.version);
-    let session = source.server.connect(name, &settings(Side::Source, version)).await?;
-    let survey = match survey(&session, plan, name, version).await? {
-        Ok(survey) => survey,
-        Err(failure) => return Ok(Err(failure)),
-    };
-    if subscriber == Subscriber::OurUser {
-        return Ok(Ok(()));
+    let survey = wanted.source.as_ref().map_err(Clone::clone)?.survey.as_ref();
+    match survey {
+        Some(Ok(Ok(_))) | None => wanted.subscribes.clone(),
+        Some(Ok(Err(failure))) => Err(failure.clone()),
+        Some(Err(missing)) => Err(Failure::new(FailureKind::Server, missing.clone())),
     }
-    if !survey.inserts.is_empty() {
-        let what = "tables of which only new rows are published need a second publication, and aiven_extras subscribes to one";
-        return Ok(Err(Failure::refused(what).advise("choose --replica-identity skip for them")));
-    }
-    means::extension_subscribes(target, name).await
-}
-
-/// What the target's databases hold already.
-async fn look_into_targets(
-    target: &Reached,
-    candidates: &mut [Candidate],
-    plan: &Plan,
-    cancel: &CancellationToken,
-) -> Result<(), Failure> {
-    let version = target.facts.version;
-    for candidate in candidates.iter_mut().filter(|c| c.blocked.is_none() && c.on_target.is_some()) {
-        let session_settings = settings(Side::Target, version);
-        let connected = tokio::select! {
-            () = cancel.cancelled() => return Err(Failure::interrupted()),
-            connected = target.server.connect(&candidate.facts.name, &session_settings) => connected,
-        };
-        let session = match connected {
-            Ok(session) => session,
-            Err(error) => {
-                candidate.blocked =
-                    Some(Failure::from(error).while_doing("the target's database cannot be reached"));
-                continue;
-            }
-        };
-        let there = guarded(cancel, session.canceller(), user_objects(&session)).await?;
-        candidate.occupied = !there.is_empty();
-        if candidate.occupied && plan.policies.target_not_empty == TargetPolicy::Refuse {
-            let tables: Vec<_> =
-                there.iter().filter(|o| o.kind == "table").map(ToString::to_string).collect();
-            let all: Vec<_> = there.iter().map(ToString::to_string).collect();
-            let named = if tables.is_empty() { &all } else { &tables };
-            let list = named.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-            let more = if named.len() > NAMED {
-                format!(" and {} more", named.len() - NAMED)
-            } else {
-                String::new()
-            };
-            candidate.blocked = Some(
-                Failure::refused(format!(
-                    "the target's database is not empty: it holds {} ({list}{more})",
-                    count_of(all.len() as u64, "object")
-                ))
-                .advise("migrate into an empty database, or choose --if-target-not-empty append or truncate"),
-            );
-        }
-    }
-    Ok(())
 }

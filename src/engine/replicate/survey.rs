@@ -76,7 +76,18 @@ pub(crate) async fn survey(
     database: &str,
     version: ServerVersion,
 ) -> Result<Result<Survey, Failure>, Error> {
+    survey_of(session, tables(session, plan).await?, plan, (database, version)).await
+}
+
+/// The tables that there are to publish.
+///
+/// # Errors
+/// The server's.
+pub(crate) async fn tables(session: &Session, plan: &Plan) -> Result<Vec<PublishCandidate>, Error> {
     let all = candidates(session).await?;
+    if all.iter().all(|table| table.extension.is_none()) {
+        return Ok(all);
+    }
     let configuration: HashSet<i64> = gather(session)
         .await?
         .into_iter()
@@ -84,8 +95,20 @@ pub(crate) async fn survey(
             if plan.scope.extension_tables == ExtensionTables::Copy && !plan.scope.excluded_extensions.contains(name)))
         .map(|t| t.oid)
         .collect();
-    let ours = all.into_iter().filter(|t| t.extension.is_none() || configuration.contains(&t.oid)).collect();
-    let survey = match judge(ours, plan, database, version) {
+    Ok(all.into_iter().filter(|t| t.extension.is_none() || configuration.contains(&t.oid)).collect())
+}
+
+/// What becomes of these tables.
+///
+/// # Errors
+/// As [`survey`].
+pub(crate) async fn survey_of(
+    session: &Session,
+    tables: Vec<PublishCandidate>,
+    plan: &Plan,
+    (database, version): (&str, ServerVersion),
+) -> Result<Result<Survey, Failure>, Error> {
+    let survey = match judge(tables, plan, database, version) {
         Ok(survey) => survey,
         Err(failure) => return Ok(Err(failure)),
     };
@@ -123,6 +146,8 @@ fn published_by(mut survey: Survey, publisher: Publisher) -> Result<Survey, Fail
         )))
 }
 
+/// # Errors
+/// Why the database cannot be replicated, with the statements that help.
 fn judge(
     candidates: Vec<PublishCandidate>,
     plan: &Plan,

@@ -4,6 +4,7 @@ use super::grants::Grant;
 use super::{get, rows};
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
+use std::collections::BTreeSet;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseFacts {
@@ -112,4 +113,34 @@ pub async fn extras(session: &Session) -> Result<DatabaseExtras, Error> {
 pub async fn session_defaults(session: &Session) -> Result<Vec<(String, String)>, Error> {
     let sql = include_str!("../../../assets/sql/session_defaults.sql");
     rows(session, sql, &[], |r| Ok((get(r, "name")?, get(r, "setting")?))).await
+}
+
+/// What may be made in the session's database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct May {
+    /// Our user may create schemas, publications and trusted extensions.
+    pub create: bool,
+    /// A publication made here and now would come without a warning.
+    pub publish: bool,
+}
+
+/// # Errors
+/// When the server does not answer.
+pub async fn may_create(session: &Session) -> Result<May, Error> {
+    let sql = include_str!("../../../assets/sql/may_create.sql");
+    let found = rows(session, sql, &[], |r| {
+        let create = get(r, "creates")?;
+        Ok(May { create, publish: create && get(r, "publishes")? })
+    })
+    .await?;
+    Ok(found.into_iter().next().unwrap_or(May { create: false, publish: false }))
+}
+
+/// The names of the collations that came with the server.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn collations(session: &Session) -> Result<BTreeSet<String>, Error> {
+    let sql = include_str!("../../../assets/sql/collations.sql");
+    Ok(rows(session, sql, &[], |r| get(r, "name")).await?.into_iter().collect())
 }

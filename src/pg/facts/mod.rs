@@ -3,12 +3,15 @@
 //! The SQL lies in assets/sql, runnable in psql. Every query names pg_catalog and works under an empty search_path.
 
 pub mod databases;
+pub mod extensions;
 pub mod grants;
 pub mod objects;
 pub mod relations;
+pub mod remarks;
 pub mod replication;
 pub mod roles;
 pub mod server;
+pub mod standing;
 pub mod tables;
 
 use super::connect::Session;

@@ -37,7 +37,8 @@ pub struct Identity {
 /// When the server does not answer, or is older than 10.
 pub async fn gather(session: &Session) -> Result<ServerFacts, Error> {
     let mut facts = rows(session, include_str!("../../../assets/sql/server.sql"), &[], |r| {
-        Ok(ServerFacts {
+        let reads_files: bool = get(r, "reads_files")?;
+        let facts = ServerFacts {
             version: ServerVersion(u32::try_from(get::<i32>(r, "version_num")?).unwrap_or_default()),
             user: get(r, "user_name")?,
             superuser: get(r, "superuser")?,
@@ -50,10 +51,11 @@ pub async fn gather(session: &Session) -> Result<ServerFacts, Error> {
             free_connections: get(r, "free_connections")?,
             cores: None,
             identity: None,
-        })
+        };
+        Ok((facts, reads_files))
     })
     .await?;
-    let mut facts =
+    let (mut facts, reads_files) =
         facts.pop().ok_or_else(|| Error::new(ErrorKind::Protocol, "the server does not know our user"))?;
     let identity = rows(session, include_str!("../../../assets/sql/identity.sql"), &[], |r| {
         Ok(Identity { system_identifier: get(r, "system_identifier")?, started: get(r, "started")? })
@@ -61,7 +63,8 @@ pub async fn gather(session: &Session) -> Result<ServerFacts, Error> {
     .await;
     // Some providers keep pg_control_system() to themselves: then this is simply not known.
     facts.identity = identity.ok().and_then(|mut rows| rows.pop());
-    facts.cores = cores(session, facts.version).await;
+    // Asked by somebody who may not, it would be an error in the server's log.
+    facts.cores = if reads_files { cores(session, facts.version).await } else { None };
     Ok(facts)
 }
 

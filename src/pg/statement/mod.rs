@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod database;
+pub mod fixes;
 pub mod replication;
 pub mod roles;
 

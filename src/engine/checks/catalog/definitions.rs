@@ -1,0 +1,230 @@
+//! Checks of definitions that may not come across as they are, or act where nobody expects them to.
+
+use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, listed, warning};
+use crate::engine::checks::facts::{Facts, Wanted};
+use crate::model::check::Severity;
+use crate::model::plan::{Keep, Plan};
+use crate::model::units::{count_of, printable, readable};
+use crate::pg::facts::remarks::{Question, Remark};
+
+pub(super) const CHECKS: [Check; 10] = [
+    Check {
+        id: "superuser-objects",
+        title: "Objects that only a superuser makes",
+        weight: Weight::Stops,
+        what: "Casts without a function, text search parsers and templates, base types, operator classes, functions in C or \
+               an untrusted language, leakproof functions; where the target's user is no superuser.",
+        why: "the target refuses them from anybody else",
+        fix: Fix::Same(
+            "remove them, turn them into an extension, or let them be lost with --skip-check superuser-objects",
+        ),
+        judge: Judge::Database(superuser_objects),
+        ..PLAIN
+    },
+    Check {
+        id: "owners",
+        title: "Owners",
+        what: "What belongs to a superuser or to a provider's role on the source, SECURITY DEFINER functions by themselves.",
+        why: "where that role is not on the target, it belongs to the migration's user there",
+        fix: Fix::Same("make the role on the target beforehand, or change the owner after the migration"),
+        judge: Judge::Database(owners),
+        ..PLAIN
+    },
+    Check {
+        id: "tablespaces",
+        title: "Tablespaces",
+        what: "Tablespaces of the source that the target does not have.",
+        why: "what lies in them goes into the target's default",
+        fix: Fix::Same("make a tablespace of that name on the target, or let it be"),
+        judge: Judge::Servers(tablespaces),
+        ..PLAIN
+    },
+    Check {
+        id: "event-triggers",
+        title: "Event triggers",
+        what: "Event triggers, which are made last on the target so that they do not act on the migration itself.",
+        why: "a user who is no superuser may not make them on the target",
+        fix: Fix::Same("make them by hand afterwards, if they are lost"),
+        judge: Judge::Database(event_triggers),
+        ..PLAIN
+    },
+    Check {
+        id: "foreign-servers",
+        title: "Foreign servers",
+        what: "Foreign servers and user mappings. The passwords of mappings can be read by superusers and their owners only.",
+        why: "a mapping whose options are hidden comes across without them",
+        fix: Fix::Same("use a superuser, or set the options of the mappings on the target afterwards"),
+        judge: Judge::Database(foreign_servers),
+        ..PLAIN
+    },
+    Check {
+        id: "publications",
+        title: "Publications of others",
+        what: "Publications in the source's databases. They are moved, as definitions; their subscribers stay with the source.",
+        why: "whoever subscribes to the source has to subscribe to the target anew",
+        fix: Fix::Same("move the subscribers after the applications"),
+        judge: Judge::Database(publications),
+        ..PLAIN
+    },
+    Check {
+        id: "public-schema",
+        title: "Schema public",
+        what: "Databases in which everybody may create things in schema public, as up to 14 by default. The privileges are \
+               moved as they are.",
+        why: "from 15 on new databases do not allow that, and this one still will",
+        fix: Fix::Same("revoke CREATE on it from PUBLIC when nobody needs it"),
+        judge: Judge::Database(public_schema),
+        ..PLAIN
+    },
+    Check {
+        id: "search-path",
+        title: "Functions under indexes",
+        what: "Functions that indexes and materialized views use and that set no search_path, where the target is 17 or newer.",
+        why: "there such functions see pg_catalog alone while an index is built, and may fail",
+        fix: Fix::Same("write schema names in them, or SET search_path for the function"),
+        judge: Judge::Database(search_path),
+        ..PLAIN
+    },
+    Check {
+        id: "labels",
+        title: "Default privileges and labels",
+        what: "Default privileges, which are moved, and security labels, which need the same provider module on the target.",
+        why: "a label without its module is lost",
+        fix: Fix::Same("preload the module on the target"),
+        judge: Judge::Database(labels),
+        ..PLAIN
+    },
+    Check {
+        id: "subscriptions",
+        title: "Subscriptions of the source",
+        what: "Subscriptions by which the source's databases follow others. They are not moved.",
+        why: "two followers of one publication would write the same rows twice",
+        fix: Fix::Same("make them on the target once it has taken over"),
+        judge: Judge::Servers(subscriptions),
+        ..PLAIN
+    },
+];
+
+fn superuser_objects(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+    const KINDS: [&str; 8] = [
+        "cast",
+        "text search parser",
+        "text search template",
+        "base type",
+        "operator class",
+        "C function",
+        "untrusted function",
+        "leakproof function",
+    ];
+    if facts.target.server.superuser {
+        return super::well();
+    }
+    let found = wanted.remarks(Question::Programs, &KINDS)?;
+    if found.is_empty() {
+        return super::well();
+    }
+    let title =
+        format!("{} that only a superuser can make on the target", count_of(found.len() as u64, "object"));
+    let objects = found.iter().map(|r| format!("{} {r}", r.kind));
+    Ok(vec![blocker(title).objects(objects)])
+}
+
+fn owners(facts: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
+    if facts.target.server.superuser || plan.policies.owners == Keep::No {
+        return super::well();
+    }
+    let found = wanted.remarks(Question::Owners, &[])?;
+    if found.is_empty() {
+        return super::well();
+    }
+    let number = |r: &&&Remark| r.detail.as_deref().and_then(|n| n.parse::<u64>().ok());
+    let total: u64 = found.iter().filter_map(|r| number(&r)).sum();
+    let objects = found.iter().map(|r| {
+        let n = number(&r).unwrap_or(0);
+        format!("{} of {}", count_of(n, &r.kind), readable(&r.name))
+    });
+    let title = format!("{} of superusers or of a provider's roles", count_of(total, "object"));
+    Ok(vec![warning(title).objects(objects)])
+}
+
+fn tablespaces(facts: &Facts, _: &Plan) -> Judged {
+    let here = facts.source.remarks(&["tablespace"])?;
+    let there = facts.target.remarks(&["tablespace"])?;
+    let missing: Vec<_> =
+        here.into_iter().filter(|t| !there.iter().any(|other| other.name == t.name)).collect();
+    Ok(listed(Severity::Warning, &missing, "tablespace", |n| format!("{n} not on the target")))
+}
+
+fn event_triggers(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+    let found = wanted.remarks(Question::Surroundings, &["event trigger"])?;
+    let severity = if facts.target.server.superuser { Severity::Info } else { Severity::Warning };
+    Ok(listed(severity, &found, "event trigger", |n| n))
+}
+
+fn foreign_servers(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+    let servers = wanted.remarks(Question::Surroundings, &["foreign server"])?;
+    let mut found = listed(Severity::Info, &servers, "foreign server", |n| {
+        format!("{n}, which the target has to reach too")
+    });
+    let mappings = wanted.remarks(Question::Surroundings, &["user mapping"])?;
+    let hidden: Vec<_> = mappings.into_iter().filter(|r| r.detail.is_some()).collect();
+    found.extend(listed(Severity::Warning, &hidden, "user mapping", |n| {
+        format!("{n}, whose options are hidden from us or empty")
+    }));
+    Ok(found)
+}
+
+fn publications(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+    let found = wanted.remarks(Question::Surroundings, &["publication"])?;
+    let theirs: Vec<_> = found.into_iter().filter(|r| !r.name.starts_with("pgpassage_")).collect();
+    Ok(listed(Severity::Info, &theirs, "publication", |n| n))
+}
+
+fn public_schema(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+    if !facts.to().at_least(15) {
+        return super::well();
+    }
+    let found = wanted.remarks(Question::PublicSchema, &[])?;
+    Ok(found.iter().map(|_| info("everybody may create things in schema public")).collect())
+}
+
+fn search_path(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+    if !facts.to().at_least(17) {
+        return super::well();
+    }
+    let found = wanted.remarks(Question::SearchPath, &[])?;
+    Ok(listed(Severity::Warning, &found, "function", |n| {
+        format!("{n} under indexes or materialized views without a search_path of their own")
+    }))
+}
+
+fn labels(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+    let defaults = wanted.remarks(Question::Surroundings, &["default privileges"])?;
+    let mut found = Vec::new();
+    if !defaults.is_empty() {
+        let objects = defaults.iter().map(|r| match r.schema.as_str() {
+            "" => readable(&r.name),
+            schema => format!("{} in {}", readable(&r.name), readable(schema)),
+        });
+        found.push(
+            info("default privileges")
+                .because("they are moved, and hold for what is made on the target from then on")
+                .objects(objects),
+        );
+    }
+    let labels = wanted.remarks(Question::Surroundings, &["security label"])?;
+    found.extend(listed(Severity::Warning, &labels, "security label provider", |n| n));
+    Ok(found)
+}
+
+fn subscriptions(facts: &Facts, _: &Plan) -> Judged {
+    let all = facts.source.subscriptions.as_ref().map_err(Clone::clone)?;
+    let moved = |database: &str| facts.databases.iter().any(|w| w.name() == database);
+    let theirs: Vec<_> = all.iter().filter(|s| moved(&s.database)).collect();
+    if theirs.is_empty() {
+        return super::well();
+    }
+    let objects = theirs.iter().map(|s| format!("{} in {}", printable(&s.name), readable(&s.database)));
+    let title = format!("{} of the source stay behind", count_of(theirs.len() as u64, "subscription"));
+    Ok(vec![warning(title).objects(objects)])
+}

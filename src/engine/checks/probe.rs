@@ -1,0 +1,89 @@
+//! What is tried because no question answers it, and undone at once: a temporary slot, the source's rate of writing.
+
+use super::ask::known;
+use super::facts::{Known, SlotProbe};
+use super::gather::Reached;
+use crate::engine::sessions::settings;
+use crate::model::endpoint::Endpoint;
+use crate::model::failure::Failure;
+use crate::model::plan::Plan;
+use crate::model::units::Side;
+use crate::pg::facts::replication::progress::position;
+use crate::pg::facts::replication::server::{ReplicationFacts, gather};
+use crate::pg::wire::{SlotLife, SlotSnapshot};
+use std::path::Path;
+use std::time::Duration;
+
+/// A slot that takes longer waits for somebody, and that is what has to be known.
+const SLOT_PATIENCE: Duration = Duration::from_secs(3);
+/// How long the source's log is watched.
+const WATCHED: Duration = Duration::from_secs(1);
+
+/// Tries a temporary slot. Where it is known beforehand that none can be made, the source's log is spared the error.
+pub(super) async fn slot(plan: &Plan, source: &Reached) -> SlotProbe {
+    let not = |why: &str| SlotProbe::NotTried(why.to_owned());
+    let settings = settings(Side::Source, source.facts.version);
+    let facts = match source.server.connect(&source.home, &settings).await {
+        Ok(session) => known(&session, gather(&session)).await,
+        Err(error) => Err(error.message.clone()),
+    };
+    match facts {
+        Err(why) => return not(&why),
+        Ok(facts) if !could(&facts) => return not("the source is not set up for it yet"),
+        Ok(_) if source.facts.in_recovery => return not("the source is a standby"),
+        Ok(_) => {}
+    }
+    let mut quiet = settings;
+    if source.facts.superuser {
+        // That a slot was made would stand in the source's log.
+        quiet.extend([("log_min_messages", "panic"), ("log_replication_commands", "off")]);
+    }
+    let mut connection = match source.server.connect_replication(&source.home, &quiet).await {
+        Ok(connection) => connection,
+        Err(error) => return SlotProbe::Failed(Failure::from(error)),
+    };
+    let canceller = connection.canceller();
+    let name = format!("pgpassage_{}_probe", plan.id);
+    let making = connection.create_logical_slot(
+        &name,
+        SlotLife::Temporary,
+        SlotSnapshot::Omitted,
+        source.facts.version,
+    );
+    match tokio::time::timeout(SLOT_PATIENCE, making).await {
+        Ok(Ok(_)) => SlotProbe::Made,
+        Ok(Err(error)) => SlotProbe::Failed(Failure::from(error)),
+        Err(_) => {
+            drop(canceller.cancel().await);
+            SlotProbe::Waited
+        }
+    }
+}
+
+fn could(facts: &ReplicationFacts) -> bool {
+    let may = facts.rights.superuser || facts.rights.replication;
+    may && facts.wal_level == "logical" && facts.slots.free() > 0 && facts.senders.free() > 0
+}
+
+/// How much log the source writes in a second, by looking twice.
+pub(super) async fn wal_bytes_per_s(source: &Reached) -> Known<u64> {
+    let settings = settings(Side::Source, source.facts.version);
+    let session =
+        source.server.connect(&source.home, &settings).await.map_err(|error| error.message.clone())?;
+    let before = known(&session, position(&session)).await?;
+    let began = tokio::time::Instant::now();
+    tokio::time::sleep(WATCHED).await;
+    let after = known(&session, position(&session)).await?;
+    let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+    Ok(after.bytes_since(before).saturating_mul(1000) / ms)
+}
+
+/// Free space where the target keeps its data, if that is on this machine; as the operator says otherwise.
+pub(super) fn target_free_bytes(plan: &Plan, target: &Endpoint, data: Option<&str>) -> Option<u64> {
+    if plan.target_disk_bytes.is_some() {
+        return plan.target_disk_bytes;
+    }
+    let folder = Path::new(data.filter(|_| target.is_local())?);
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}

@@ -1,0 +1,125 @@
+//! Statements that operators are told to run. Nothing here is executed by pgpassage itself.
+
+use crate::model::units::TableName;
+use crate::pg::quote::{Ident, Literal, Qualified};
+
+/// For a setting of the server's configuration; many take a restart besides.
+pub fn alter_system(setting: &str, value: &str) -> String {
+    format!("ALTER SYSTEM SET {setting} = {};", Literal(value))
+}
+
+pub fn grant_connect(database: &str, user: &str) -> String {
+    format!("GRANT CONNECT ON DATABASE {} TO {};", Ident(database), Ident(user))
+}
+
+pub fn grant_create(database: &str, user: &str) -> String {
+    format!("GRANT CREATE ON DATABASE {} TO {};", Ident(database), Ident(user))
+}
+
+pub fn allow_connections(database: &str) -> String {
+    format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true;", Ident(database))
+}
+
+/// Gives a role to another one.
+pub fn grant_role(role: &str, to: &str) -> String {
+    format!("GRANT {} TO {};", Ident(role), Ident(to))
+}
+
+/// `attribute`: a word such as REPLICATION; never from a server.
+pub fn role_attribute(role: &str, attribute: &'static str) -> String {
+    format!("ALTER ROLE {} {attribute};", Ident(role))
+}
+
+pub fn role_valid_for_ever(role: &str) -> String {
+    format!("ALTER ROLE {} VALID UNTIL 'infinity';", Ident(role))
+}
+
+/// Everything in a schema that a copy reads.
+pub fn grant_reading(schema: &str, to: &str) -> String {
+    let (schema, to) = (Ident(schema), Ident(to));
+    format!(
+        "GRANT USAGE ON SCHEMA {schema} TO {to}; GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {to}; GRANT SELECT ON \
+         ALL SEQUENCES IN SCHEMA {schema} TO {to};"
+    )
+}
+
+pub fn create_extension(name: &str) -> String {
+    format!("CREATE EXTENSION {} CASCADE;", Ident(name))
+}
+
+pub fn update_extension(name: &str, version: &str) -> String {
+    format!("ALTER EXTENSION {} UPDATE TO {};", Ident(name), Literal(version))
+}
+
+pub fn drop_slot(name: &str) -> String {
+    format!("SELECT pg_catalog.pg_drop_replication_slot({});", Literal(name))
+}
+
+pub fn drop_publication(name: &str) -> String {
+    format!("DROP PUBLICATION {};", Ident(name))
+}
+
+pub fn end_session(pid: i32) -> String {
+    format!("SELECT pg_catalog.pg_terminate_backend({pid});")
+}
+
+/// In the database that the transaction was prepared in.
+pub fn roll_back_prepared(name: &str) -> String {
+    format!("ROLLBACK PREPARED {};", Literal(name))
+}
+
+pub fn set_logged(table: &TableName) -> String {
+    format!("ALTER TABLE {} SET LOGGED;", Qualified(table))
+}
+
+pub fn without_oids(table: &TableName) -> String {
+    format!("ALTER TABLE {} SET WITHOUT OIDS;", Qualified(table))
+}
+
+pub fn set_not_null(table: &TableName, column: &str) -> String {
+    format!("ALTER TABLE {} ALTER COLUMN {} SET NOT NULL;", Qualified(table), Ident(column))
+}
+
+/// `to`: a type's name of ours; never from a server.
+pub fn change_type(table: &TableName, column: &str, to: &'static str) -> String {
+    let column = Ident(column);
+    format!("ALTER TABLE {} ALTER COLUMN {column} TYPE {to} USING {column}::text::{to};", Qualified(table))
+}
+
+pub fn validate_constraint(table: &TableName, constraint: &str) -> String {
+    format!("ALTER TABLE {} VALIDATE CONSTRAINT {};", Qualified(table), Ident(constraint))
+}
+
+pub fn fire_as_usual(table: &TableName, trigger: &str) -> String {
+    format!("ALTER TABLE {} ENABLE TRIGGER {};", Qualified(table), Ident(trigger))
+}
+
+pub fn reindex(index: &TableName) -> String {
+    format!("REINDEX INDEX {};", Qualified(index))
+}
+
+pub fn refresh_view(view: &TableName) -> String {
+    format!("REFRESH MATERIALIZED VIEW {};", Qualified(view))
+}
+
+pub fn refresh_collation(name: &str) -> String {
+    format!("ALTER COLLATION pg_catalog.{} REFRESH VERSION;", Ident(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_others_end_nothing_early() {
+        let table = TableName::new("a\"; b", "it's");
+        assert_eq!(grant_connect("d\"; x", "u"), "GRANT CONNECT ON DATABASE \"d\"\"; x\" TO \"u\";");
+        assert_eq!(set_logged(&table), "ALTER TABLE \"a\"\"; b\".\"it's\" SET LOGGED;");
+        assert_eq!(roll_back_prepared("it's"), "ROLLBACK PREPARED 'it''s';");
+        assert_eq!(alter_system("wal_level", "logical"), "ALTER SYSTEM SET wal_level = 'logical';");
+        assert_eq!(
+            change_type(&table, "c\"", "timestamptz"),
+            "ALTER TABLE \"a\"\"; b\".\"it's\" ALTER COLUMN \"c\"\"\" TYPE timestamptz USING \"c\"\"\"::text::timestamptz;"
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! Checks of the servers as a whole, and of what replication takes of them.
+
+use super::{Checked, check, obey, objects, pair, text, with};
+use crate::common::{Pair, eventually};
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+
+/// A session in a transaction, until it is dropped.
+struct Open(Child);
+
+impl Open {
+    fn new(pair: &Pair, sql: &str) -> Self {
+        let source = &pair.source;
+        let mut child = Command::new(source.bin().join("psql"))
+            .args(["-X", "-q", "-U", "postgres", "-d", "postgres", "-p", &source.port().to_string(), "-h"])
+            .arg(source.socket_dir())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        writeln!(child.stdin.as_mut().unwrap(), "{sql};").unwrap();
+        Self(child)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn a_source_that_cannot_be_followed_is_told_all_of_it_at_once() {
+    let source = with(&[
+        ("wal_level", "replica"),
+        ("max_replication_slots", "1"),
+        ("max_wal_senders", "1"),
+        ("wal_sender_timeout", "10s"),
+    ]);
+    let target = with(&[("max_logical_replication_workers", "0"), ("max_worker_processes", "1")]);
+    let pair = Pair::of(source, target);
+    pair.source.psql("postgres", "CREATE DATABASE shop").unwrap();
+    pair.source
+        .psql("postgres", "ALTER SYSTEM SET logical_decoding_work_mem = '64kB'; SELECT pg_reload_conf()")
+        .unwrap();
+    pair.source.psql("postgres", "SELECT pg_create_physical_replication_slot('theirs')").unwrap();
+    let ran = check(&pair, &[]);
+    assert_eq!(ran.0.code, 0, "{:?}", ran.0);
+    for id in ["wal-level", "slots", "wal-senders", "sender-timeout"] {
+        ran.says(id, None, "warning");
+    }
+    assert_eq!(ran.of("workers", None).len(), 2);
+    ran.says("decoding", None, "info");
+    assert_eq!(ran.verdict("shop"), "snapshot");
+    assert_eq!(objects(ran.one("slots", None)), ["theirs (inactive)"]);
+    let forced = check(&pair, &["--force-method", "replication"]);
+    assert_eq!(forced.0.code, 1);
+    forced.says("wal-level", None, "blocker");
+    assert_eq!(
+        forced.json()["error"],
+        "continuous migration is not possible: wal_level is replica on the source, not logical"
+    );
+    assert_eq!(check(&pair, &["--fallback", "fail"]).0.code, 1);
+
+    for id in ["wal-level", "slots", "wal-senders", "sender-timeout", "workers"] {
+        for finding in ran.of(id, None) {
+            obey(&pair, finding, "postgres");
+        }
+    }
+    pair.source.stop().unwrap();
+    pair.source.restart().unwrap();
+    pair.target.stop().unwrap();
+    pair.target.restart().unwrap();
+    let after = check(&pair, &[]);
+    for id in ["wal-level", "slots", "wal-senders", "slot", "sender-timeout", "workers", "replication"] {
+        after.is_silent(id, None);
+    }
+    assert_eq!(after.verdict("shop"), "continuous", "{:?}", after.0);
+}
+
+#[test]
+fn what_a_slot_waits_for_is_told_within_seconds() {
+    let source = with(&[("wal_level", "logical"), ("max_prepared_transactions", "2")]);
+    let pair = Pair::of(source, with(&[]));
+    let began = "BEGIN; CREATE TABLE t (i int); PREPARE TRANSACTION 'it''s; one'";
+    pair.source.psql("postgres", began).unwrap();
+    let ran = check(&pair, &[]);
+    ran.says("slot", None, "warning");
+    let prepared = ran.says("prepared-transactions", None, "warning");
+    obey(&pair, prepared, "postgres");
+    let slots = "SELECT count(*) FROM pg_replication_slots";
+    eventually(&pair.source, "postgres", slots, "0");
+
+    let open = Open::new(&pair, "BEGIN; CREATE TABLE t (i int)");
+    let writing = "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL";
+    eventually(&pair.source, "postgres", writing, "1");
+    check(&pair, &["--only", "slot"]).says("slot", None, "warning");
+    drop(open);
+    eventually(&pair.source, "postgres", writing, "0");
+    let after = check(&pair, &[]);
+    after.is_silent("slot", None);
+    after.is_silent("prepared-transactions", None);
+}
+
+#[test]
+fn the_same_server_and_a_copy_are_told_apart() {
+    let pair = pair();
+    let uri = pair.source.uri("postgres");
+    let ran = Checked(pair.program(&["check", "-s", &uri, "-t", &uri, "--json"]));
+    assert_eq!(ran.0.code, 1);
+    ran.says("same-server", None, "blocker");
+    assert_eq!(ran.json()["error"], "Migrating to the same server is not supported");
+    check(&pair, &["--only", "same-server,physical-copy"]).is_silent("same-server", None);
+}
+
+#[test]
+fn servers_that_cannot_be_reached_are_both_named() {
+    let pair = pair();
+    let nowhere = "postgres://postgres@127.0.0.1:1/x";
+    let ran = Checked(pair.program(&["check", "-s", nowhere, "-t", nowhere, "--json"]));
+    assert_eq!((ran.0.code, ran.of("connect", None).len()), (1, 2), "{:?}", ran.0);
+    let titles: Vec<_> = ran.of("connect", None).iter().map(|f| text(f, "title").to_owned()).collect();
+    let refused = |side: &str| format!("{side}: cannot connect to 127.0.0.1:1: connection refused");
+    assert_eq!(titles, [refused("source"), refused("target")]);
+    assert_eq!(ran.json()["databases"], serde_json::json!({}));
+}
+
+#[test]
+fn room_names_and_sizes_are_judged() {
+    let pair = pair();
+    pair.source.psql("postgres", "CREATE DATABASE shop").unwrap();
+    let ran = check(
+        &pair,
+        &["--target-disk", "1000", "--dbs-max-total-size", "1000", "--no-createdb", "-f", "nowhere"],
+    );
+    for id in ["disk", "total-size", "create-databases"] {
+        ran.says(id, None, "blocker");
+    }
+    ran.says("filter", None, "info");
+    assert_eq!(ran.json()["error"], "Database 'shop' doesn't exist in target (not creating databases)");
+    assert_eq!(ran.verdict("shop"), "impossible");
+    let ran = check(&pair, &["--database", "Shop"]);
+    ran.says("database-names", None, "blocker");
+    let well = check(&pair, &[]);
+    for id in [
+        "disk",
+        "total-size",
+        "create-databases",
+        "filter",
+        "database-names",
+        "pg-dump",
+        "connections",
+        "clock",
+        "tls",
+    ] {
+        well.is_silent(id, None);
+    }
+    well.says("system-databases", None, "info");
+    // On this machine the target's disk can be looked at.
+    assert!(well.json()["databases"]["shop"]["size_bytes"].as_u64().unwrap() > 1_000_000);
+    assert!(well.json()["databases"]["shop"]["estimate_s"].as_u64().unwrap() >= 1);
+}
+
+#[test]
+fn the_way_from_the_target_to_the_source_is_tried() {
+    let pair = pair();
+    let lost = "postgres://postgres@127.0.0.1:1/postgres";
+    let ran = check(&pair, &["--source-for-target", lost]);
+    let said = ran.says("replication", None, "warning");
+    assert!(text(said, "title").starts_with("the target cannot connect to the source"), "{said}");
+    assert_eq!(ran.verdict("postgres"), "snapshot");
+    check(&pair, &[]).is_silent("replication", None);
+}
+
+#[test]
+fn what_earlier_migrations_left_is_found() {
+    let pair = pair();
+    pair.source
+        .psql(
+            "postgres",
+            "SELECT pg_create_logical_replication_slot('pgpassage_x_postgres_slot', 'pgoutput')",
+        )
+        .unwrap();
+    pair.source.psql("postgres", "CREATE PUBLICATION pgpassage_x_postgres_pub").unwrap();
+    let make = "CREATE SUBSCRIPTION pgpassage_x_postgres_sub CONNECTION 'host=x' PUBLICATION p WITH (connect = false, slot_name = NONE)";
+    pair.target.psql("postgres", make).unwrap();
+    let ran = check(&pair, &["--only", "leftovers"]);
+    let found = ran.of("leftovers", None);
+    assert_eq!(found.len(), 3, "{found:?}");
+    for finding in found.into_iter().filter(|f| text(f, "fix").contains("on the source: ")) {
+        obey(&pair, finding, "postgres");
+    }
+    pair.target.psql("postgres", "DROP SUBSCRIPTION pgpassage_x_postgres_sub").unwrap();
+    check(&pair, &[]).is_silent("leftovers", None);
+}

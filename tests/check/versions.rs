@@ -1,0 +1,131 @@
+//! Checks of what newer versions see otherwise, on the oldest and the newest server that is at hand.
+
+use super::{Checked, check, obey, with};
+use crate::common::Pair;
+use pgpassage::demo::cluster::{Cluster, ClusterOptions};
+use std::path::PathBuf;
+
+fn version(major: u32, settings: &[(&str, &str)]) -> Option<Cluster> {
+    let folder = std::env::var_os("PGPASSAGE_PG_VERSIONS").map(PathBuf::from)?;
+    let bin = folder.join(major.to_string()).join("bin");
+    if !bin.is_dir() {
+        return None;
+    }
+    let mut options = ClusterOptions::new(bin);
+    for (name, value) in settings {
+        options = options.setting(*name, *value);
+    }
+    Some(Cluster::start(options).unwrap())
+}
+
+fn pair(from: u32, to: u32) -> Option<Pair> {
+    let pair = version(from, &[("wal_level", "logical")]).zip(version(to, &[]));
+    if pair.is_none() {
+        println!("skipped: PGPASSAGE_PG_VERSIONS has not PostgreSQL {from} and {to}");
+    }
+    pair.map(|(source, target)| Pair::of(source, target))
+}
+
+fn unknown(ran: &Checked) -> usize {
+    ran.json()["unknown"].as_array().unwrap().len()
+}
+
+#[test]
+fn what_12_14_and_18_took_away_stops_and_the_fixes_help() {
+    let Some(pair) = pair(10, 18) else { return };
+    pair.source.psql("postgres", "CREATE DATABASE old").unwrap();
+    let make = r#"CREATE TABLE "it's old" (i int PRIMARY KEY) WITH OIDS; CREATE TABLE "times;" (i int PRIMARY KEY, a abstime, r reltime, t tinterval, s information_schema.sql_identifier);
+        CREATE AGGREGATE collected(anyelement) (SFUNC = array_append, STYPE = anyarray, INITCOND = '{}');
+        CREATE FUNCTION half(int) RETURNS int LANGUAGE sql AS 'SELECT $1 / 2'; CREATE OPERATOR !!! (LEFTARG = int, PROCEDURE = half);
+        CREATE TABLE parent (i int NOT NULL); CREATE TABLE "child;" () INHERITS (parent); ALTER TABLE "child;" ALTER i DROP NOT NULL;
+        CREATE TABLE parts (i int) PARTITION BY RANGE (i)"#;
+    pair.source.psql("old", make).unwrap();
+    let ran = check(&pair, &["--database", "old"]);
+    for id in ["oids", "removed-types", "array-functions", "postfix-operators", "not-null-inheritance"] {
+        ran.says(id, Some("old"), "blocker");
+    }
+    assert!(ran.of("partitions", Some("old")).iter().any(|f| f["severity"] == "warning"));
+    assert_eq!((ran.0.code, ran.verdict("old"), unknown(&ran)), (1, "impossible", 0), "{:?}", ran.0);
+    // The same stops a migration.
+    assert_eq!(pair.migrate(&["--database", "old", "--foreground"]).code, 1);
+    for id in ["oids", "removed-types", "not-null-inheritance"] {
+        obey(&pair, ran.one(id, Some("old")), "old");
+    }
+    let drops = "DROP AGGREGATE collected(anyelement); DROP OPERATOR !!! (int, NONE)";
+    pair.source.psql("old", drops).unwrap();
+    let after = check(&pair, &["--database", "old"]);
+    for id in ["oids", "removed-types", "array-functions", "postfix-operators", "not-null-inheritance"] {
+        after.is_silent(id, Some("old"));
+    }
+    assert_eq!(after.0.code, 0, "{:?}", after.0);
+}
+
+#[test]
+fn what_17_and_18_see_otherwise_is_told() {
+    let Some(pair) = pair(14, 18) else { return };
+    pair.source.psql("postgres", "CREATE DATABASE old").unwrap();
+    let make = "CREATE COLLATION loose (provider = icu, locale = 'und', deterministic = false);
+        CREATE TABLE a (t text COLLATE loose PRIMARY KEY); CREATE TABLE b (t text REFERENCES a);
+        CREATE UNLOGGED TABLE parts (i int) PARTITION BY RANGE (i);
+        CREATE FUNCTION f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1'; CREATE TABLE c (i int PRIMARY KEY); CREATE INDEX ON c (f(i))";
+    if pair.source.psql("old", make).is_err() {
+        println!("skipped: that server was built without ICU");
+        return;
+    }
+    let ran = check(&pair, &["--database", "old"]);
+    ran.says("mixed-collations", Some("old"), "blocker");
+    ran.says("unlogged-partitioned", Some("old"), "blocker");
+    ran.says("search-path", Some("old"), "warning");
+}
+
+#[test]
+fn nothing_is_unknown_between_any_two_versions() {
+    for (from, to) in [(10, 10), (11, 12), (13, 16), (18, 18)] {
+        let Some(pair) = pair(from, to) else { continue };
+        let ran = check(&pair, &[]);
+        assert_eq!(unknown(&ran), 0, "{from} to {to}: {:?}", ran.0);
+        let blockers: Vec<_> = ran.findings().iter().filter(|f| f["severity"] == "blocker").collect();
+        // Whether a pg_dump is at hand that reads the newest servers is not what this is about.
+        if blockers.iter().any(|f| f["id"] == "pg-dump") {
+            assert_eq!(blockers.len(), 1, "{blockers:?}");
+            continue;
+        }
+        assert_eq!((ran.0.code, ran.verdict("postgres")), (0, "continuous"), "{from} to {to}: {:?}", ran.0);
+    }
+}
+
+#[test]
+fn slots_that_may_not_rest_are_told_from_18_on() {
+    let settings = [("wal_level", "logical"), ("idle_replication_slot_timeout", "60s")];
+    let Some(source) = version(18, &settings) else {
+        println!("skipped: no PostgreSQL 18");
+        return;
+    };
+    let Some(target) = version(18, &[("max_active_replication_origins", "0")]) else { return };
+    let pair = Pair::of(source, target);
+    let ran = check(&pair, &[]);
+    obey(&pair, ran.says("idle-slots", None, "warning"), "postgres");
+    obey(&pair, ran.says("workers", None, "warning"), "postgres");
+    for cluster in [&pair.source, &pair.target] {
+        cluster.stop().unwrap();
+        cluster.restart().unwrap();
+    }
+    let after = check(&pair, &[]);
+    after.is_silent("idle-slots", None);
+    after.is_silent("workers", None);
+}
+
+#[test]
+fn an_older_target_is_refused_or_warned_about() {
+    let Some(target) = version(13, &[]) else {
+        println!("skipped: no PostgreSQL 13");
+        return;
+    };
+    let pair = Pair::of(with(&[("wal_level", "logical")]), target);
+    let ran = check(&pair, &[]);
+    ran.says("versions", None, "blocker");
+    ran.is_silent("older-target", None);
+    let taken = check(&pair, &["--skip-db-version-check"]);
+    taken.is_silent("versions", None);
+    taken.says("older-target", None, "warning");
+}
