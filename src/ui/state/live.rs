@@ -2,7 +2,7 @@
 
 use crate::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
 use crate::model::failure::Failure;
-use crate::model::gauges::Gauges;
+use crate::model::gauges::{Gauges, Running};
 use crate::model::phase::Phase;
 use crate::model::plan::Method;
 use crate::model::run::Run;
@@ -189,6 +189,10 @@ impl Live {
     }
 
     fn table(&mut self, table: Table) {
+        // The gauges are older than this news: what is through does not run any more.
+        let through =
+            |r: &Running| r.database == table.database && r.what == format!("copying {}", table.name);
+        self.gauges.running.retain(|running| !through(running));
         if self.tables.len() < MOST_TABLES {
             self.tables.push(table);
         } else {
@@ -363,7 +367,7 @@ fn most(values: impl Iterator<Item = Option<u64>>) -> Option<u64> {
 /// One line of the list of tables.
 #[derive(Debug)]
 pub enum Row<'a> {
-    Running(&'a crate::model::gauges::Running),
+    Running(&'a Running),
     Through(&'a Table),
 }
 

@@ -1,6 +1,6 @@
 //! Keys on the second step, and the news of its checks.
 
-use super::report::{rows, script, to_copy};
+use super::report::{Weight, rows, script, to_copy};
 use crate::model::units::{Side, readable};
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::{Effect, Msg};
@@ -78,7 +78,8 @@ pub fn news(state: &mut State, msg: Msg) -> Vec<Effect> {
             check.ended = Some(ending);
             check.selected = 0;
             let may = check.may_start().is_ok();
-            if state.screen == Screen::Report && may && rows(check).is_empty() {
+            let quiet = rows(check).iter().all(|row| row.weight >= Weight::Info);
+            if state.screen == Screen::Report && may && quiet {
                 state.focus = Focus::Button(Button::Continue);
             }
         }
