@@ -59,13 +59,17 @@ fn sought(id: Option<&str>, env: &Env) -> Result<Known> {
         });
     }
     let all = migrations(&state_dir).map_err(|e| anyhow!("{e}"))?;
-    let mut alive: Vec<_> = all.into_iter().filter(|known| known.engine != Engine::Gone).collect();
+    let (mut alive, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|k| k.engine != Engine::Gone);
+    if alive.is_empty() {
+        // One that died wants to be heard of.
+        alive = others.into_iter().filter(Known::is_dead).collect();
+    }
     match (alive.pop(), alive.len()) {
         (None, _) => bail!("no migration is under way; pgpassage list shows those that this machine knows"),
         (Some(only), 0) => Ok(only),
         (Some(one), _) => {
             let ids: Vec<_> = alive.iter().chain([&one]).map(|known| known.id.as_str()).collect();
-            bail!("several migrations are under way, say which: {}", ids.join(", "))
+            bail!("there are several, say which: {}", ids.join(", "))
         }
     }
 }

@@ -218,8 +218,10 @@ async fn after(check: &Check) -> Result<&'static str, Gone> {
 /// What becomes of databases that cannot be replicated. False where nothing is left to do.
 async fn decide(check: &mut Check) -> Result<bool, Gone> {
     match check.replicable() {
-        Replicable::None => {
-            out::print("Replication is not possible.");
+        replicable @ (Replicable::None | Replicable::NotJudged) => {
+            if replicable == Replicable::None {
+                out::print("Replication is not possible.");
+            }
             let question = "Start the migration using a one-time snapshot (dump method)";
             check.decisions.snapshot = yes(question, Preset::No).await?;
         }
@@ -236,7 +238,7 @@ async fn decide(check: &mut Check) -> Result<bool, Gone> {
                 check.decisions.each.insert(possible.database, decision);
             }
         }
-        Replicable::All | Replicable::NotJudged => {}
+        Replicable::All => {}
     }
     match check.may_start() {
         Ok(()) => Ok(true),

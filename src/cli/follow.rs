@@ -106,7 +106,7 @@ pub(super) enum Parting {
     Enough,
     /// The operator left, or his terminal did; the engine works on.
     Left(Leave),
-    /// The operator does not wait for an engine that was told to stop.
+    /// The operator does not wait for an engine elsewhere that was told to stop, and goes on stopping.
     Hurried,
 }
 
@@ -159,7 +159,8 @@ pub(super) async fn follow(mut link: Link, output: &OutputArgs, until: Until, ha
                     // The second time somebody means it: the servers roll back by themselves.
                     face.end();
                     run.stopping.get_or_insert(because);
-                    return (run, Parting::Hurried);
+                    let here = link.is_here().then_some(Ok(RunOutcome::Stopped));
+                    return (run, here.map_or(Parting::Hurried, Parting::Ended));
                 }
                 Asked::Stop(because) => {
                     asked_to_stop = Some(because);

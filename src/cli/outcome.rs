@@ -60,7 +60,10 @@ impl<'a> Shown<'a> {
                 self.left(&run);
                 return Err(if leave == Leave::Quit { Exit::Left } else { Exit::Terminated });
             }
-            Parting::Hurried => RunOutcome::Stopped,
+            Parting::Hurried => {
+                self.left(&run);
+                return Err(Exit::of(RunOutcome::Stopped, &run));
+            }
         };
         self.told(&run, outcome);
         Ok((run, outcome))

@@ -213,6 +213,12 @@ pub(super) fn goes_on(run: &Run, id: &str) -> Vec<String> {
         return vec![guarded(run)];
     }
     let pid = if run.pid == 0 { String::new() } else { format!(" (its engine is process {})", run.pid) };
+    if run.stopping.is_some() {
+        return vec![
+            format!("Migration {id} is still being stopped{pid}:"),
+            format!("  pgpassage attach {id}   see how that ends, and what is left"),
+        ];
+    }
     vec![
         format!("Migration {id} goes on without this window{pid}:"),
         format!("  pgpassage attach {id}   watch it again"),

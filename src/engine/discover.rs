@@ -178,7 +178,7 @@ async fn on_target(server: &Server, migrations: &mut Found) -> Result<(), Failur
             Ok(state) => {
                 status.tables_ready = state.ready;
                 status.tables_not_ready = state.not_ready;
-                if !state.is_ready() {
+                if !state.is_sound() {
                     status.error = status.error.take().or(Some(state.what_is_missing()));
                 }
             }

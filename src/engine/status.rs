@@ -68,7 +68,7 @@ async fn ask(
     let state = readiness(&on_target, &names.of(ObjectKind::Subscription)).await?;
     status.tables_ready = state.ready;
     status.tables_not_ready = state.not_ready;
-    if !state.is_ready() && status.error.is_none() {
+    if !state.is_sound() && status.error.is_none() {
         status.error = Some(state.what_is_missing());
     }
     Ok(())

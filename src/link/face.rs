@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 const ANSWER: Duration = Duration::from_secs(10);
 /// Entries that have arrived and that the face has not looked at yet; further ones wait in the journal.
 const WAITING: usize = 1024;
+/// How long a dying process may take to let go of its lock.
+const LAST_BREATH: Duration = Duration::from_millis(20);
+const LAST_BREATHS: u32 = 100;
 /// Commands on their way.
 const COMMANDS: usize = 8;
 
@@ -188,14 +191,25 @@ impl Reader {
                 self.pass_on(entry).await?;
             }
         }
-        match (outcome, self.folder.holder()) {
-            (Some(outcome), _) => Ok(outcome),
-            (None, Ok(Some(pid))) => {
+        if let Some(outcome) = outcome {
+            return Ok(outcome);
+        }
+        match self.survivor().await {
+            Some(pid) => {
                 Err(Failure::local(format!("the line to the engine (pid {pid}) broke; the engine goes on"))
                     .advise("attach again"))
             }
-            (None, _) => Err(died()),
+            None => Err(died()),
         }
+    }
+
+    /// The engine, if it lives. One that is killed loses its sockets a moment before its lock.
+    async fn survivor(&self) -> Option<u32> {
+        for _ in 0..LAST_BREATHS {
+            self.folder.holder().ok().flatten()?;
+            tokio::time::sleep(LAST_BREATH).await;
+        }
+        self.folder.holder().ok().flatten()
     }
 }
 

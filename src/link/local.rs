@@ -33,7 +33,7 @@ pub fn resume_local(plan: Plan, secrets: Secrets, task: Task) -> Result<Link, Fa
 fn hosted(folder: Folder, start: impl FnOnce() -> Result<Handle, Failure>) -> Result<Link, Failure> {
     let socket = Socket::bind(&folder);
     let handle = start()?;
-    let published = socket.and_then(|socket| socket.publish().map(|()| socket));
+    let published = socket.and_then(|mut socket| socket.publish().map(|()| socket));
     if let Err(error) = &published {
         tracing::warn!("no other window can join: {}: {error}", folder.socket_path().display());
     }
@@ -52,7 +52,7 @@ pub(super) async fn reachable(
         Failure::local(format!("no window could join: {}: {error}", folder.socket_path().display()))
             .advise("put the state folder (XDG_STATE_HOME) on a local disk, or use --foreground")
     };
-    let socket = Socket::bind(&folder).map_err(refused)?;
+    let mut socket = Socket::bind(&folder).map_err(refused)?;
     let handle = start()?;
     // Only who holds the lock may do this; the folder has taken this very file under another name.
     if let Err(error) = socket.publish() {

@@ -15,7 +15,8 @@ const LONGEST_ADDRESS: usize = 100;
 #[derive(Debug)]
 pub(super) struct Socket {
     listener: UnixListener,
-    hidden: PathBuf,
+    /// Until it is published.
+    hidden: Option<PathBuf>,
     path: PathBuf,
 }
 
@@ -27,8 +28,8 @@ impl Socket {
         // Left by a process of the same number that died in between.
         fs::remove_file(&hidden).ok();
         let listener = at(&hidden, |address| UnixListener::bind(address))?;
-        let socket = Self { listener, hidden, path: folder.socket_path() };
-        fs::set_permissions(&socket.hidden, Permissions::from_mode(0o600))?;
+        let socket = Self { listener, hidden: Some(hidden.clone()), path: folder.socket_path() };
+        fs::set_permissions(&hidden, Permissions::from_mode(0o600))?;
         Ok(socket)
     }
 
@@ -36,8 +37,12 @@ impl Socket {
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub(super) fn publish(&self) -> io::Result<()> {
-        fs::rename(&self.hidden, &self.path)
+    pub(super) fn publish(&mut self) -> io::Result<()> {
+        if let Some(hidden) = &self.hidden {
+            fs::rename(hidden, &self.path)?;
+        }
+        self.hidden = None;
+        Ok(())
     }
 
     pub(super) async fn accept(&self) -> io::Result<UnixStream> {
@@ -47,8 +52,10 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // One that was never published; the published one is removed under the lock.
-        fs::remove_file(&self.hidden).ok();
+        // The published one is removed under the lock, and another of this process may be about to be.
+        if let Some(hidden) = &self.hidden {
+            fs::remove_file(hidden).ok();
+        }
     }
 }
 

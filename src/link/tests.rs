@@ -30,7 +30,7 @@ impl Fake {
     /// An engine, and its face in the same process.
     fn start(folder: &Folder) -> (Fake, Link) {
         let lock = folder.lock().unwrap();
-        let socket = Socket::bind(folder).unwrap();
+        let mut socket = Socket::bind(folder).unwrap();
         socket.publish().unwrap();
         let (journal, before) = Journal::open(&folder.journal_path()).unwrap();
         let (entries, news) = mpsc::unbounded_channel();
@@ -254,6 +254,20 @@ async fn an_engine_that_cannot_keep_its_journal_says_so_to_every_face() {
     engine.end.send(Err(Failure::local("the disk is full"))).unwrap();
     drop(engine.entries);
     assert_eq!(to_the_end(link).await, (vec![1], Err(Failure::local("the disk is full"))));
+}
+
+/// In one process: the old socket goes while the new one is about to take its place.
+#[tokio::test]
+async fn one_that_goes_takes_nothing_of_its_successor() {
+    let (_state, folder) = folder();
+    let mut old = Socket::bind(&folder).unwrap();
+    old.publish().unwrap();
+    let mut new = Socket::bind(&folder).unwrap();
+    drop(old);
+    new.publish().unwrap();
+    let (there, here) = tokio::join!(connect(&folder), new.accept());
+    there.unwrap();
+    here.unwrap();
 }
 
 /// The engine's own tasks may outlast it for a while, and hold on to what they were given.

@@ -139,7 +139,7 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
     drop(keys);
     terminal.leave();
     let left = drive.left(why);
-    if !left.goes_on {
+    if drive.works_here() {
         drive.stop_here(&mut incoming).await;
     }
     Ok(left)
@@ -210,6 +210,11 @@ impl Drive {
         let apart =
             live.is_some_and(|l| matches!(l.engine, super::state::Engine::Apart { .. }) && l.ended.is_none());
         Left { id: live.map(|l| l.id.clone()), goes_on: apart, why }
+    }
+
+    fn works_here(&self) -> bool {
+        let live = self.state.live.as_ref();
+        live.is_some_and(|l| l.engine == super::state::Engine::Here && l.ended.is_none())
     }
 
     /// A migration in this process is not left to die with it: it is told to stop, and gets time to clean up.

@@ -123,9 +123,7 @@ mod tests {
         for provider in 0..COUNT {
             let guide = guide(provider);
             assert!(guide.items.len() >= 5, "{}", guide.title);
-            for id in
-                ["source-reached", "wal-level", "replication-slots", "replication-rights", "read-rights"]
-            {
+            for id in ["source-reached", "wal-level", "slots", "replication-right", "readable"] {
                 assert!(guide.items.iter().any(|i| i.checks.contains(&id)), "{}: {id}", guide.title);
             }
             let explained = |i: &Item| !i.why.is_empty() || !i.statements.is_empty();

@@ -168,6 +168,10 @@ pub enum Overlay {
         text: String,
     },
     Dialog(Dialog),
+    /// The databases of the source, to be left out or not.
+    Pick {
+        on: usize,
+    },
     /// Passwords for a migration whose engine is not there to remember them.
     Passwords {
         on: usize,

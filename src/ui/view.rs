@@ -84,7 +84,12 @@ fn header(p: &mut Paint<'_>, area: Rect, state: &State) {
         }
     }
     let room = usize::from(area.width).saturating_sub(line.width() + 3);
-    let about = Line::new(subject(state), theme.dim).fitted(room);
+    let whole = Line::new(subject(state), theme.dim);
+    let about = match &state.live {
+        // Better the name alone than half of the hosts.
+        Some(live) if whole.width() > room => Line::new(live.id.clone(), theme.dim),
+        _ => whole.fitted(room),
+    };
     p.line(area, 0, &line);
     if room > 8 {
         p.right(Rect { width: area.width - 1, ..area }, 0, &about);

@@ -72,6 +72,21 @@ fn goes(pid: u32) {
     }
 }
 
+/// Waits until a process catches SIGQUIT, which is when it follows an engine.
+#[track_caller]
+fn heeds_signals(pid: u32) {
+    let began = Instant::now();
+    loop {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        if u64::from_str_radix(caught.trim(), 16).unwrap() & 0b100 != 0 {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "process {pid} heeds no signal");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// It was moved as a whole, whoever looked on.
 #[track_caller]
 fn assert_moved(pair: &Pair) {
@@ -109,10 +124,12 @@ fn any_number_of_windows_come_and_go_in_the_copy() {
     let one = pair.start(&["attach", "follow", "--json"], &[]);
     let two = pair.start(&["attach", "--read-only", "--json"], &[]);
     let gone = pair.start(&["attach", "follow", "--json"], &[]);
-    std::thread::sleep(Duration::from_millis(300));
+    for face in [&one, &two, &gone] {
+        heeds_signals(face.id());
+    }
     for (with, code) in [(Signal::INT, 131), (Signal::QUIT, 131), (Signal::TERM, 143)] {
         let leaves = pair.start(&["attach", "follow", "--json"], &[]);
-        std::thread::sleep(Duration::from_millis(300));
+        heeds_signals(leaves.id());
         signal(leaves.id(), with);
         let ran = Ran::from(wait(leaves));
         assert_eq!((ran.code, &ran.json["left"]), (code, &true.into()), "{}\n{}", ran.stderr, ran.stdout);
@@ -234,7 +251,7 @@ fn the_death_of_the_engine_is_said_and_can_be_cleaned_up_after() {
     assert_eq!((&listed(&pair)["status"], &listed(&pair)["died"]), (&"dead".into(), &true.into()));
     let slot =
         "replication slot pgpassage_follow_postgres_slot on the source: the source keeps its log for it";
-    for verb in [["list", ""], ["attach", "follow"], ["status", "follow"]] {
+    for verb in [["list", ""], ["attach", ""], ["attach", "follow"], ["status", "follow"]] {
         let words: Vec<&str> = verb.into_iter().filter(|word| !word.is_empty()).collect();
         let ran = pair.program(&words);
         for said in [slot, "died in the middle of its work", "pgpassage clean follow"] {
@@ -341,6 +358,7 @@ fn a_closing_that_is_interrupted_lets_go_of_the_source() {
         let finish = pair.start(&["finish", "follow", "--timeout", "100"], &[]);
         let held = "SELECT count(*) > 0 FROM pg_locks WHERE relation = 't'::regclass AND mode = 'ShareLock'";
         eventually(&pair.source, "postgres", held, "t");
+        heeds_signals(finish.id());
         signal(finish.id(), Signal::INT);
         let began = Instant::now();
         let ran = Ran::from(wait(finish));

@@ -157,6 +157,8 @@ fn a_second_ctrl_c_does_not_wait_for_a_server_that_hangs() {
     let (ran, took) = timed(child);
     assert_eq!(ran.code, 130, "{}\n{}", ran.stderr, ran.stdout);
     assert!(began.elapsed() < Duration::from_secs(2), "{took:?}");
+    // It goes on stopping, and nothing else is claimed.
+    assert_eq!((&ran.json["left"], ran.status("held")), (&true.into(), "running"), "{}", ran.stdout);
     kill_process(postmaster, Signal::CONT).unwrap();
     drop(gate);
     assert_left_alone(&pair.source, Duration::from_secs(5));

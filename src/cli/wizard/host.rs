@@ -175,7 +175,8 @@ fn engine_of(link: &Link, plan: &Plan) -> Engine {
     }
     match Found::read(&plan.home).map(|found| found.engine) {
         Some(Lives::Alive { pid }) => Engine::Apart { pid },
-        _ => Engine::Gone,
+        // It has just begun, or just ended: its entries will say so.
+        _ => Engine::Apart { pid: 0 },
     }
 }
 

@@ -210,7 +210,7 @@ impl Watched {
             findings.extend(self.news("apply-errors", || Finding::warning("apply", title).fix(fix)));
         }
         self.errors = errors.or(self.errors);
-        if state.is_ready() {
+        if state.is_sound() {
             self.not_ready_since = None;
             self.told.remove("not-ready");
             if self.target.error.is_none() {

@@ -165,6 +165,11 @@ impl Readiness {
         self.exists && self.enabled && self.works && self.not_ready == 0
     }
 
+    /// Nothing is wrong with it; a table that was added may still be copied.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.exists && self.enabled && self.works
+    }
+
     pub(crate) fn what_is_missing(&self) -> String {
         match self {
             r if !r.exists => "the subscription is gone".to_owned(),

@@ -6,7 +6,7 @@ use crate::model::event::{Entry, Event, RunOutcome};
 use crate::model::plan::{Fallback, MethodPolicy};
 use crate::model::run::Run;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Check {
@@ -18,6 +18,8 @@ pub struct Check {
     pub selected: usize,
     pub passed: Passed,
     pub decisions: Decisions,
+    /// Databases that were left out of it by name.
+    pub left_out_before: Vec<String>,
 }
 
 /// Whether checks that found nothing are listed one by one.
@@ -74,6 +76,7 @@ impl Check {
             selected: 0,
             passed: Passed::Counted,
             decisions: Decisions::default(),
+            left_out_before: Vec::new(),
         }
     }
 
@@ -110,6 +113,19 @@ impl Check {
 
     pub fn passed_count(&self) -> usize {
         self.overall().filter(|j| j.verdict == Verdict::Ok).count()
+    }
+
+    /// The source's databases, as far as they have been told of, and those that were left out of the check by name.
+    pub fn databases(&self) -> Vec<String> {
+        let judged = self.possible.iter().map(|p| &p.database);
+        let planned = self.run.databases.keys();
+        judged
+            .chain(planned)
+            .chain(&self.left_out_before)
+            .cloned()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 
     /// One for each check, over all databases.

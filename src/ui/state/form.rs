@@ -324,6 +324,18 @@ impl Form {
         words(self.exclude.value())
     }
 
+    /// Whether the database is left out afterwards.
+    pub fn toggle_excluded(&mut self, database: &str) -> bool {
+        let mut names = self.excluded();
+        let was = names.iter().any(|name| name == database);
+        names.retain(|name| name != database);
+        if !was {
+            names.push(database.to_owned());
+        }
+        self.exclude.set(names.iter().map(|name| as_word(name)).collect::<Vec<_>>().join(" "));
+        !was
+    }
+
     /// What can be judged without a server. The address itself is judged by those who resolve it.
     pub fn check(&self, fields: &[Field]) -> Vec<FieldError> {
         let mut errors = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
 use crate::model::failure::Failure;
-use crate::model::gauges::Gauges;
+use crate::model::gauges::{Gauges, Running};
 use crate::model::phase::Phase;
 use crate::model::plan::Method;
 use crate::model::run::Run;
@@ -169,7 +169,13 @@ impl Live {
                 ms: 0,
                 failed: Some(failure.what.clone()),
             }),
-            Event::Resumed { .. } => self.ended = None,
+            Event::Started { pid, .. } | Event::Resumed { pid, .. } => {
+                self.ended = None;
+                // The entries know better than whoever looked at the folder while it began.
+                if let Engine::Apart { pid: known } = &mut self.engine {
+                    *known = *pid;
+                }
+            }
             // Whatever was asked of an engine that guards has been worked through.
             Event::Answered { .. } => self.wanted = None,
             _ => {}
@@ -183,6 +189,10 @@ impl Live {
     }
 
     fn table(&mut self, table: Table) {
+        // The gauges are older than this news: what is through does not run any more.
+        let through =
+            |r: &Running| r.database == table.database && r.what == format!("copying {}", table.name);
+        self.gauges.running.retain(|running| !through(running));
         if self.tables.len() < MOST_TABLES {
             self.tables.push(table);
         } else {
@@ -357,7 +367,7 @@ fn most(values: impl Iterator<Item = Option<u64>>) -> Option<u64> {
 /// One line of the list of tables.
 #[derive(Debug)]
 pub enum Row<'a> {
-    Running(&'a crate::model::gauges::Running),
+    Running(&'a Running),
     Through(&'a Table),
 }
 

@@ -1,8 +1,9 @@
 //! Keys while something lies over the screen.
 
 use super::dialog;
-use crate::ui::keys::{Code, Key};
+use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
+use crate::ui::state::check::Check;
 use crate::ui::state::form::Form;
 use crate::ui::state::{Overlay, State};
 
@@ -28,6 +29,19 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
                 server.password.key(key);
             }
         },
+        Overlay::Pick { on } => {
+            let names = state.check.as_ref().map(Check::databases).unwrap_or_default();
+            if let Some(to) = moved(key, *on, names.len(), PAGE) {
+                *on = to;
+                return Vec::new();
+            }
+            match (key.code, names.get(*on)) {
+                (Code::Char(' ' | 'x'), Some(name)) => {
+                    state.form.toggle_excluded(name);
+                }
+                _ => state.overlay = None,
+            }
+        }
         Overlay::Log { from_end } => {
             let len = state.live.as_ref().map_or(0, |live| live.log.len());
             match key.code {

@@ -5,7 +5,7 @@ use crate::model::units::{count_of, human_bytes, readable};
 use crate::ui::format::ago;
 use crate::ui::state::live::Live;
 use crate::ui::state::{About, Dialog, Engine, Home, State};
-use crate::ui::steps::migration::{half_made, leftovers};
+use crate::ui::steps::migration::{half_made, leftovers, leftovers_short};
 use crate::ui::update::{Act, buttons};
 use crate::ui::widgets::form::window;
 use crate::ui::widgets::line::{Line, column};
@@ -88,14 +88,12 @@ fn text(state: &State, about: About) -> Vec<String> {
     let Some(live) = &state.live else { return Vec::new() };
     match about {
         About::Stop => stop(live),
+        About::LeaveAndStop if state.home == Home::Demo => {
+            vec!["The demo's two servers run in this window, and end with it.".to_owned()]
+        }
         About::LeaveAndStop => {
-            let mut all = vec![match state.home {
-                Home::Demo => "The demo's two servers run in this window and end with it.".to_owned(),
-                _ => "This migration runs in this very window (--foreground) and cannot go on without it.".to_owned(),
-            }];
-            all.push(String::new());
-            all.extend(stop(live));
-            all
+            let first = "This migration runs in this very window and cannot go on without it.".to_owned();
+            [vec![first, String::new()], stop(live)].concat()
         }
         About::Close => vec![
             "The target has everything that the source has. Sequences are copied, both sides are compared, then \
@@ -121,7 +119,8 @@ fn text(state: &State, about: About) -> Vec<String> {
 fn stop(live: &Live) -> Vec<String> {
     let mut all = Vec::new();
     let copied = live.best.bytes;
-    if copied > 0 && !live.is_over() {
+    let at_work = live.run.databases.values().any(|d| d.outcome.is_none());
+    if copied > 0 && at_work && !live.is_over() {
         all.push(format!(
             "{} are copied. A stopped migration cannot be continued: a new start copies them again.",
             human_bytes(copied)
@@ -132,7 +131,7 @@ fn stop(live: &Live) -> Vec<String> {
     all.push(if made.is_empty() {
         "On the source: nothing of ours is there; nothing changes.".to_owned()
     } else {
-        format!("On both sides: removes {}.", made.join(", "))
+        format!("On both sides: removes {}.", leftovers_short(live))
     });
     let half = half_made(live);
     all.push(if half.is_empty() {
@@ -181,7 +180,7 @@ fn start_over(live: &Live) -> Vec<String> {
     if made.is_empty() {
         all.push("Nothing that serves replication is left on either server.".to_owned());
     } else {
-        all.push(format!("First removes {}.", made.join(", ")));
+        all.push(format!("First removes {}.", leftovers_short(live)));
     }
     let half = half_made(live);
     if !half.is_empty() {

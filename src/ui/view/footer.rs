@@ -39,6 +39,7 @@ pub fn keys(state: &State) -> Keys {
             Overlay::Dialog(_) => vec![("Tab", "switch"), ("Enter", "choose"), ("Esc", "change nothing")],
             Overlay::Log { .. } => vec![("↑↓", "scroll"), ("y", "copy"), ("Esc", "close")],
             Overlay::Explain(_) => vec![("←→", "other numbers"), ("Esc", "close")],
+            Overlay::Pick { .. } => vec![("↑↓", "move"), ("Space", "leave out or not"), ("Esc", "close")],
             Overlay::Passwords { .. } => vec![("Tab", "switch"), ("Enter", "next, ask"), ("Esc", "close")],
             _ => vec![("Esc", "close")],
         };

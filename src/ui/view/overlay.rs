@@ -1,11 +1,14 @@
 //! What lies over the screen.
 
 use super::{dialog, explain, help};
+use crate::model::units::readable;
 use crate::ui::command;
 use crate::ui::format::clock;
+use crate::ui::state::check::Check;
 use crate::ui::state::{Overlay, State};
 use crate::ui::widgets::form::window;
 use crate::ui::widgets::line::{Line, column};
+use crate::ui::widgets::list::list;
 use crate::ui::widgets::paint::Paint;
 use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
@@ -19,6 +22,7 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
         Some(Overlay::Explain(number)) => explain::view(p, area, (state, *number)),
         Some(Overlay::Copied { title, text }) => copied(p, area, (title, text)),
         Some(Overlay::Dialog(dialog)) => dialog::view(p, area, (state, dialog)),
+        Some(Overlay::Pick { on }) => pick(p, area, (state, *on)),
         Some(Overlay::Passwords { on }) => passwords(p, area, (state, *on)),
     }
 }
@@ -82,6 +86,24 @@ fn boxed(p: &mut Paint<'_>, area: Rect, (title, text): (&str, &str)) {
     p.blank(area);
     let inner = p.panel(area, &Line::new(title, p.theme.title), &Line::default());
     p.lines(inner, &lines);
+}
+
+fn pick(p: &mut Paint<'_>, area: Rect, (state, on): (&State, usize)) {
+    let names = state.check.as_ref().map(Check::databases).unwrap_or_default();
+    let excluded = state.form.excluded();
+    let height = u16::try_from(names.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let area = super::centered(area, 50, height);
+    p.blank(area);
+    let title = Line::new("Exclude databases", p.theme.title);
+    let inner = p.panel(area, &title, &Line::new("Space", p.theme.key));
+    let lines: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let tick = if excluded.contains(name) { "[✔] " } else { "[ ] " };
+            Line::new(tick, p.theme.text).and(readable(name), p.theme.text)
+        })
+        .collect();
+    list(p, inner, &lines, Some(on.min(lines.len().saturating_sub(1))));
 }
 
 fn passwords(p: &mut Paint<'_>, area: Rect, (state, on): (&State, usize)) {

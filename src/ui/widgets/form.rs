@@ -143,6 +143,7 @@ fn not_empty(policy: TargetPolicy) -> &'static str {
 fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
     match field {
         Field::Name => ("a-z, 0-9 and _; empty: random", "a-z, 0-9, _"),
+        Field::Exclude if state.check.is_some() => ("names with spaces between; ↓ picks", "↓ picks them"),
         Field::Exclude => ("names with spaces between them", "spaces between them"),
         Field::SkipTables => ("table, schema.table or db.schema.table, commas", "commas between them"),
         Field::Jobs => ("empty: by the servers' processors", "empty: automatic"),

@@ -89,7 +89,7 @@ impl Paint<'_> {
             '○' | '─' | '▁' => '-',
             '✖' => 'X',
             '▲' | '┤' | '│' => '|',
-            '⟳' => '@',
+            '↻' => '@',
             '…' => '~',
             '■' | '█' | '▇' | '▆' => '#',
             '▅' | '▄' => '=',
@@ -166,7 +166,10 @@ impl Paint<'_> {
     /// A button; the one that keys act on is reversed and marked.
     pub fn button(&self, label: &str, reach: Reach) -> Line {
         if reach == Reach::Focused {
-            Line::new(format!("▐ {label} ▌"), self.theme.focus)
+            // Half a letter of the same colour at each end: whole without colours too.
+            Line::new("▐", self.theme.text)
+                .and(format!(" {label} "), self.theme.focus)
+                .and("▌", self.theme.text)
         } else {
             Line::new(format!("[ {label} ]"), self.theme.text)
         }

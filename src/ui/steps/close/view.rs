@@ -56,13 +56,13 @@ fn following(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
 /// How fresh the numbers are, and who keeps an eye on them.
 fn freshness(theme: Theme, (state, live): (&State, &Live)) -> Line {
     if live.wanted == Some(Wanted::Close) {
-        return Line::new("⟳ closing the connection", theme.warn);
+        return Line::new("↻ closing the connection", theme.warn);
     }
     if live.wanted.is_some() {
-        return Line::new("⟳ told to, working on it", theme.warn);
+        return Line::new("↻ told to, working on it", theme.warn);
     }
     if live.asking.is_on() {
-        return Line::new("⟳ asking both servers", theme.accent);
+        return Line::new("↻ asking both servers", theme.accent);
     }
     let Some(seen_ms) = live.seen_ms() else {
         return Line::new("▲ not asked yet", theme.warn);
@@ -120,7 +120,7 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
     let trouble = status.and_then(|s| s.error.as_deref());
     let (sign, style) = match database.outcome {
         Some(DatabaseOutcome::Following) if trouble.is_some() => ("✖ Syncing", theme.error),
-        Some(DatabaseOutcome::Following) => ("⟳ Syncing", theme.info),
+        Some(DatabaseOutcome::Following) => ("↻ Syncing", theme.info),
         Some(DatabaseOutcome::Done) => ("✔ Ready", theme.ok),
         Some(DatabaseOutcome::Incomplete) => ("▲ NOT WHOLE", theme.error),
         Some(DatabaseOutcome::Failed) => ("✖ FAILED", theme.error),
@@ -172,7 +172,7 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         Some(true) => Line::new("✔ now", theme.ok),
         Some(false) => {
             let by = live.lag_bytes().map(human_bytes).unwrap_or_default();
-            Line::new(format!("⟳ behind by {by}"), theme.warn)
+            Line::new(format!("↻ behind by {by}"), theme.warn)
         }
         None => Line::new("? not known", theme.warn),
     };

@@ -42,7 +42,9 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
             title.push(format!(" {name} "), style);
         }
     }
-    let right = Line::new("nothing is changed before step 3", theme.dim);
+    // The providers take the room where all of them are named.
+    let promise = if area.width >= 100 { "" } else { "nothing is changed before step 3" };
+    let right = Line::new(promise, theme.dim);
     let inner = p.panel(area, &title, &right);
     let guide = guide::guide(state.guide.provider);
     let text_width = usize::from(inner.width).saturating_sub(6);

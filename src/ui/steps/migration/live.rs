@@ -46,7 +46,7 @@ fn headline(theme: Theme, (state, live): (&State, &Live)) -> Line {
         return Line::new("■ stopping", theme.warn);
     }
     if live.wanted.is_some() {
-        return Line::new("⟳ told to, working on it", theme.warn);
+        return Line::new("↻ told to, working on it", theme.warn);
     }
     if state.pace.frozen.is_on() {
         return Line::new("frozen by you, Space goes on", theme.warn);
@@ -225,6 +225,7 @@ fn draw_tables(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         p.line(inner, 0, &Line::new(text, theme.dim));
         return;
     }
+    let inner = headed(p, inner);
     let focused = state.focus == Focus::List && state.overlay.is_none();
     let before = p.cursor;
     list(p, inner, &lines, focused.then_some(live.selected.min(lines.len() - 1)));
@@ -233,13 +234,51 @@ fn draw_tables(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     }
 }
 
-/// Columns leave in this order: rows, database, the bar.
+/// Columns leave in this order: rows, database; bars shrink.
+struct Columns {
+    rows: usize,
+    database: usize,
+    bar: usize,
+    name: usize,
+}
+
+impl Columns {
+    fn of(width: usize) -> Self {
+        let rows = usize::from(width >= 96) * 14;
+        let database = usize::from(width >= 84) * 14;
+        let bar = if width >= 110 { 24 } else { 16 };
+        let name = width.saturating_sub(9 + 10 + 2 + bar + 12 + rows + database).clamp(12, 60);
+        Self { rows, database, bar, name }
+    }
+}
+
+/// A line of column heads where there is room for one, and what is left below it.
+fn headed(p: &mut Paint<'_>, area: Rect) -> Rect {
+    if area.height < 7 {
+        return area;
+    }
+    let c = Columns::of(usize::from(area.width).saturating_sub(4));
+    let mut text = format!("  {}", column("STATE", 9));
+    if c.database > 0 {
+        text.push_str(&column("DATABASE", c.database));
+    }
+    text.push_str(&column("TABLE", c.name));
+    if c.rows > 0 {
+        text.push_str(&column_right("ROWS", c.rows));
+    }
+    text.push_str(&format!(
+        "{}  {}{}",
+        column_right("SIZE", 10),
+        column("DONE", c.bar),
+        column_right("TIME", 12)
+    ));
+    p.line(area, 0, &Line::new(text, p.theme.dim));
+    Rect { y: area.y + 1, height: area.height - 1, ..area }
+}
+
 fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
-    let shows_rows = width >= 96;
-    let shows_database = width >= 84;
-    let bar_width = if width >= 110 { 24 } else { 16 };
-    let fixed = 9 + 10 + 2 + bar_width + 12 + usize::from(shows_rows) * 14 + usize::from(shows_database) * 14;
-    let name_width = width.saturating_sub(fixed).clamp(12, 60);
+    let Columns { rows, database, bar: bar_width, name: name_width } = Columns::of(width);
+    let (shows_rows, shows_database) = (rows > 0, database > 0);
     let (sign, style) = match row {
         Row::Running(running) if running.bytes.is_some() => ("▶ copy", theme.accent),
         Row::Running(_) => ("▶ works", theme.accent),
@@ -262,7 +301,9 @@ fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
                 line.push(column_right(&thousands(table.rows), 14), theme.text);
             }
             line.push(size(table.bytes) + "  ", theme.text);
-            line.push(drawn(theme, (1, 1, bar_width)), theme.ok);
+            let per_second =
+                table.bytes.saturating_mul(1000).checked_div(table.ms).filter(|_| table.ms > 500);
+            line.push(column(&per_second.map(rate).unwrap_or_default(), bar_width), theme.dim);
             line.push(column_right(&human_ms(table.ms), 12), theme.dim);
         }
         Row::Running(running) => {
@@ -277,7 +318,8 @@ fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
                 line.push(drawn(theme, (done, total, bar_width)), theme.accent);
                 line.push(column_right(&human_ms(for_ms), 12), theme.text);
             } else {
-                line.push(" ".repeat(12 + bar_width) + &column_right(&human_ms(for_ms), 10), theme.text);
+                let blank = " ".repeat(12 + bar_width);
+                line.push(blank + &column_right(&human_ms(for_ms), 12), theme.text);
             }
         }
     }
@@ -309,7 +351,7 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
         None if database.phase.is_none() => ("· waits", theme.dim),
         None => ("▶ works", theme.accent),
         Some(DatabaseOutcome::Done) => ("✔ done", theme.ok),
-        Some(DatabaseOutcome::Following) => ("⟳ Syncing", theme.info),
+        Some(DatabaseOutcome::Following) => ("↻ Syncing", theme.info),
         Some(DatabaseOutcome::Incomplete) => ("▲ NOT WHOLE", theme.error),
         Some(DatabaseOutcome::Failed) => ("✖ FAILED", theme.error),
         Some(DatabaseOutcome::Cancelled) => ("■ stopped", theme.warn),

@@ -8,7 +8,7 @@ pub mod view_parts;
 
 use crate::model::event::{DatabaseOutcome, ObjectKind, RunOutcome};
 use crate::model::run::LedgerState;
-use crate::model::units::Side;
+use crate::model::units::{Side, count_of};
 use crate::ui::state::form::{Form, as_word};
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::update::died;
@@ -33,6 +33,18 @@ pub fn leftovers(live: &Live) -> Vec<String> {
         .into_iter()
         .flat_map(|side| left_on(live, side).into_iter().map(move |what| format!("{what} on the {side}")))
         .collect()
+}
+
+/// The same in few words: by name where they are few.
+pub fn leftovers_short(live: &Live) -> String {
+    const NAMED: usize = 2;
+    let all = leftovers(live);
+    if all.len() <= NAMED {
+        return all.join(", ");
+    }
+    let count = |kind: &str| all.iter().filter(|what| what.starts_with(kind)).count() as u64;
+    let kinds = ["publication", "slot", "subscription"].map(|kind| (count(kind), kind));
+    kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| count_of(*n, kind)).collect::<Vec<_>>().join(", ")
 }
 
 /// The same for one side.

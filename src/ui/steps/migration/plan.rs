@@ -2,8 +2,9 @@
 
 use super::view_parts::{button_line, rows};
 use crate::model::plan::TargetPolicy;
-use crate::model::units::{count_of, human_bytes, human_ms, readable};
+use crate::model::units::{count_of, human_bytes, readable};
 use crate::ui::command;
+use crate::ui::format::ago;
 use crate::ui::state::check::{Check, Way};
 use crate::ui::state::form::Field;
 use crate::ui::state::{Button, Focus, State};
@@ -80,8 +81,7 @@ fn databases(theme: Theme, check: &Check) -> Vec<Line> {
             Way::Undecided | Way::Impossible => ("not decided", theme.error),
         };
         let size = possible.size_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);
-        let time =
-            possible.estimate_s.map(|s| format!(", roughly {}", human_ms(s * 1000))).unwrap_or_default();
+        let time = possible.estimate_s.map(|s| format!(", roughly {}", ago(s * 1000))).unwrap_or_default();
         lines.push(
             Line::new(column(&readable(&possible.database), 24), theme.text)
                 .and(format!(" {}", column_right(&size, 9)), theme.text)

@@ -58,7 +58,7 @@ impl Tag {
         match self {
             Tag::Failed | Tag::Dead | Tag::Refused => "✖",
             Tag::Copying => "▶",
-            Tag::Syncing => "⟳",
+            Tag::Syncing => "↻",
             Tag::Ready | Tag::Checked => "✔",
             Tag::Stopped => "■",
         }

@@ -1,12 +1,12 @@
 //! Keys on the second step, and the news of its checks.
 
-use super::report::{rows, script, to_copy};
-use crate::model::units::Side;
+use super::report::{Weight, rows, script, to_copy};
+use crate::model::units::{Side, readable};
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::{Effect, Msg};
 use crate::ui::state::check::{Check, Passed, Replicable};
-use crate::ui::state::form::{Field, PARTS, Part, as_word};
-use crate::ui::state::{Button, Focus, Screen, State};
+use crate::ui::state::form::{Field, PARTS, Part};
+use crate::ui::state::{Button, Focus, Overlay, Screen, State};
 use crate::ui::steps::configure::update::leaves;
 use crate::ui::update::fields;
 
@@ -29,8 +29,14 @@ pub fn form_key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     }
     match fields::pressed(state, key) {
         Some(Button::RunCheck) => return Some(run_check(state)),
-        Some(Button::Back) => return None.or(Some(to(state, Screen::Configure))),
+        Some(Button::Back) => return Some(to(state, Screen::Configure)),
         _ => {}
+    }
+    // Once a check has told which there are, they can be picked.
+    let told = state.check.as_ref().is_some_and(|check| !check.databases().is_empty());
+    if state.focus == Focus::Field(Field::Exclude) && key.code == Code::Down && told {
+        state.overlay = Some(Overlay::Pick { on: 0 });
+        return Some(Vec::new());
     }
     fields::key(state, key, &form_order()).then(Vec::new)
 }
@@ -56,6 +62,7 @@ pub fn run_check(state: &mut State) -> Vec<Effect> {
     let decisions = state.check.take().map(|check| check.decisions).unwrap_or_default();
     let mut check = Check::new(state.now_ms);
     check.decisions = decisions;
+    check.left_out_before = state.form.excluded();
     state.check = Some(check);
     state.screen = Screen::Report;
     state.focus = Focus::List;
@@ -71,7 +78,8 @@ pub fn news(state: &mut State, msg: Msg) -> Vec<Effect> {
             check.ended = Some(ending);
             check.selected = 0;
             let may = check.may_start().is_ok();
-            if state.screen == Screen::Report && may && rows(check).is_empty() {
+            let quiet = rows(check).iter().all(|row| row.weight >= Weight::Info);
+            if state.screen == Screen::Report && may && quiet {
                 state.focus = Focus::Button(Button::Continue);
             }
         }
@@ -177,16 +185,8 @@ fn leave_out(state: &mut State) {
         state.say("That line is not about a database");
         return;
     };
-    let mut names = state.form.excluded();
-    if names.contains(&database) {
-        names.retain(|name| *name != database);
-        state.say(format!("{database} is moved again; run the check again"));
-    } else {
-        names.push(database.clone());
-        state.say(format!("{database} is left out; run the check again"));
-    }
-    let text = names.iter().map(|name| as_word(name)).collect::<Vec<_>>().join(" ");
-    state.form.exclude.set(text);
+    let word = if state.form.toggle_excluded(&database) { "left out" } else { "moved again" };
+    state.say(format!("{} is {word}; run the check again", readable(&database)));
 }
 
 fn go_on(state: &mut State) -> Vec<Effect> {

@@ -6,6 +6,7 @@ use crate::model::check::{Possible, Severity, Verdict};
 use crate::model::event::ServerSummary;
 use crate::model::units::{count_of, human_bytes, human_ms, printable, readable};
 use crate::ui::command;
+use crate::ui::format::ago;
 use crate::ui::state::check::{Check, Replicable, Way};
 use crate::ui::state::{Button, Focus, State};
 use crate::ui::steps::migration::view_parts::{button_line, rows};
@@ -86,7 +87,7 @@ fn running(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
         lines
             .push(sign(theme, weight).and(text, theme.text).and(format!("  {}", printable(what)), theme.dim));
     }
-    lines.push(Line::new("· ", theme.dim).and("asking both servers …", theme.dim));
+    lines.push(Line::new("  · ", theme.dim).and("asking both servers …", theme.dim));
     // The newest is at the bottom, once there are more than fit.
     let skip = lines.len().saturating_sub(inner.height.into());
     p.lines(inner, &lines[skip..]);
@@ -98,7 +99,9 @@ fn servers(theme: Theme, check: &Check) -> Vec<Line> {
         let server = server.as_ref()?;
         let rights = if server.superuser { ", superuser" } else { "" };
         let text = format!("{}, PostgreSQL {}{rights}", printable(&server.address), server.version);
-        Some(sign(theme, Weight::Pass).and(column(name, 8), theme.text).and(text, theme.dim))
+        let mut line = Line::new("  ", theme.text);
+        line.append(sign(theme, Weight::Pass));
+        Some(line.and(column(name, 8), theme.text).and(text, theme.dim))
     };
     [("Source", &check.run.source), ("Target", &check.run.target)].into_iter().filter_map(line).collect()
 }
@@ -276,7 +279,7 @@ fn expectation(check: &Check) -> Option<String> {
     if bytes == 0 {
         return None;
     }
-    let time = if seconds > 0 { format!(", roughly {}", human_ms(seconds * 1000)) } else { String::new() };
+    let time = if seconds > 0 { format!(", roughly {}", ago(seconds * 1000)) } else { String::new() };
     Some(format!("{}, {}{time}.", count_of(all.len() as u64, "database"), human_bytes(bytes)))
 }
 

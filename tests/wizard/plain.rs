@@ -1,0 +1,49 @@
+//! The same questions in lines, without a single escape sequence.
+
+use super::common::eventually;
+use super::tty::Tty;
+use super::{pair, uris};
+
+#[test]
+fn the_whole_way_in_lines() {
+    let pair = pair("replica");
+    let (source, target) = uris(&pair);
+    let mut tty = Tty::spawn(&pair, (100, 60), &[], &[("TERM", "dumb")]);
+    tty.wait("Step 1 of 4, Configure");
+    tty.wait("Hostname, or a postgres:// URI:");
+    tty.send(&format!("{target}\r"));
+    tty.wait("Password, not shown");
+    tty.send("\r");
+    tty.wait("Name of this migration");
+    tty.send("mine\r");
+    tty.wait("Step 2 of 4, Validation");
+    tty.send(&format!("{source}\r"));
+    tty.wait_for("the second password", |s| s.matches("Password, not shown").count() == 2);
+    tty.send("\r");
+    tty.wait("Exclude databases");
+    tty.send("\r");
+    tty.wait("Leave out the rows");
+    tty.send("\r");
+    tty.wait("go on to the migration");
+    tty.send("s\r");
+    tty.wait_for("what comes next", |s| {
+        s.contains("one-time snapshot (dump method), yes or no") || s.contains("Step 3 of 4")
+    });
+    if !tty.text().contains("Step 3 of 4") {
+        tty.send("yes\r");
+    }
+    tty.wait("Start migration, yes or no");
+    tty.send("yes\r");
+    tty.wait("everything that was asked for is on the target");
+    assert_eq!(tty.exit(), 0);
+    assert!(!tty.raw().contains(&0x1b), "{}", tty.text());
+    eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "5000");
+}
+
+#[test]
+fn without_answers_nothing_happens() {
+    let pair = pair("replica");
+    let ran = pair.program(&[]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stdout.contains("Step 1 of 4") && ran.stdout.contains("nothing was changed"), "{ran:?}");
+}

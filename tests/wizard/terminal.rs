@@ -1,0 +1,149 @@
+//! What the program does to a terminal, and what it leaves behind.
+
+use super::tty::Tty;
+use std::time::{Duration, Instant};
+
+fn open(window: (u16, u16), env: &[(&str, &str)]) -> (Tty, tempfile::TempDir) {
+    let home = tempfile::tempdir().unwrap();
+    let tty = Tty::spawn_in(home.path(), window, &[], env);
+    (tty, home)
+}
+
+/// Sent by the program at its end, whatever the end was.
+fn assert_restored(tty: &Tty) {
+    tty.with_screen(|screen, seen| {
+        assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
+        assert!(seen.frames > 0, "no frame was marked as one");
+        // A question whose answer nobody reads ends up in the shell's prompt.
+        assert!(!seen.other.iter().any(|sequence| sequence.ends_with(" n")), "{:?}", seen.other);
+    });
+}
+
+#[test]
+fn the_terminal_is_as_it_was() {
+    for (how, code) in [("key", 0), ("-TERM", 143), ("-HUP", 143)] {
+        let (mut tty, _home) = open((80, 24), &[]);
+        tty.wait("1/4 Configure");
+        if how == "key" {
+            tty.send("\x03");
+        } else {
+            tty.signal(how);
+        }
+        assert_eq!(tty.exit(), code, "{how}");
+        assert_restored(&tty);
+    }
+}
+
+#[test]
+fn suspended_and_back() {
+    let (mut tty, _home) = open((80, 24), &[]);
+    tty.wait("1/4 Configure");
+    tty.send("\x1a");
+    let state = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", tty.pid())).unwrap();
+        stat.rsplit(')').next().unwrap().trim().chars().next().unwrap()
+    };
+    let began = Instant::now();
+    while state() != 'T' && began.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(state(), 'T');
+    tty.with_screen(|screen, _| assert!(!screen.alternate_screen()));
+    tty.signal("-CONT");
+    tty.wait("1/4 Configure");
+    tty.with_screen(|screen, _| assert!(screen.alternate_screen()));
+    tty.send("\x0c");
+    tty.send("\x03");
+    assert_eq!(tty.exit(), 0);
+    assert_restored(&tty);
+}
+
+#[test]
+fn windows_of_all_sizes() {
+    let (mut tty, _home) = open((120, 40), &[]);
+    tty.wait("Get started");
+    tty.resize(40, 10);
+    tty.wait("60 x 16 are");
+    tty.resize(80, 24);
+    tty.wait("1/4 Configure");
+    tty.wait("Get started");
+    tty.resize(200, 50);
+    tty.wait("● 1 Configure");
+    tty.send("\x03");
+    assert_eq!(tty.exit(), 0);
+}
+
+#[test]
+fn colours_are_those_that_were_asked_for() {
+    let coloured = |tty: &Tty| {
+        tty.with_screen(|screen, _| {
+            let (rows, cols) = screen.size();
+            let cells = (0..rows.get()).flat_map(|y| (0..cols.get()).map(move |x| (y, x)));
+            let of = |(y, x)| screen.cell(y, x).map_or(vt100::Color::Default, vt100::Cell::fgcolor);
+            cells.map(of).filter(|color| *color != vt100::Color::Default).count()
+        })
+    };
+    let reversed = |tty: &Tty| {
+        tty.with_screen(|screen, _| {
+            (0..100).any(|x| (0..30).any(|y| screen.cell(y, x).is_some_and(vt100::Cell::inverse)))
+        })
+    };
+    let (tty, _home) = open((100, 30), &[]);
+    tty.wait("Get started");
+    assert!(coloured(&tty) > 0);
+    let (tty, _home) = open((100, 30), &[("NO_COLOR", "1")]);
+    tty.wait("Get started");
+    assert_eq!(coloured(&tty), 0);
+    assert!(reversed(&tty), "without colour the focus is still to be seen");
+    let (tty, _home) = open((100, 30), &[("LANG", "C")]);
+    tty.wait("Get started");
+    assert!(tty.text().is_ascii(), "{}", tty.text());
+}
+
+#[test]
+fn copies_by_the_terminals_clipboard() {
+    let (mut tty, _home) = open((100, 30), &[]);
+    tty.wait("listen_addresses");
+    tty.send("y");
+    tty.wait("OSC 52");
+    tty.with_screen(|_, seen| assert_eq!(seen.copied.len(), 1));
+    tty.send("\x03");
+    assert_eq!(tty.exit(), 0);
+}
+
+/// First frames, typed letters and moves of the focus are small; a frame is one write.
+#[test]
+fn frames_are_small() {
+    let (mut tty, _home) = open((100, 30), &[]);
+    tty.wait("Get started");
+    tty.send("\t");
+    tty.wait("▌ Name");
+    std::thread::sleep(Duration::from_millis(300));
+    let before = tty.raw().len();
+    assert!(before < 12_000, "{before} bytes until the first screen stands");
+    tty.send("a");
+    tty.wait("[a ");
+    std::thread::sleep(Duration::from_millis(300));
+    let typed = tty.raw().len() - before;
+    assert!(typed < 300, "{typed} bytes for a letter");
+    // A second in which nothing happens says nothing.
+    let before = tty.raw().len();
+    std::thread::sleep(Duration::from_millis(2500));
+    let idle = tty.raw().len() - before;
+    assert!(idle < 200, "{idle} bytes while idle");
+}
+
+#[test]
+fn the_first_frame_is_there_at_once() {
+    let mut best = Duration::from_secs(9);
+    for _ in 0..5 {
+        let began = Instant::now();
+        let (mut tty, _home) = open((100, 30), &[]);
+        tty.wait("pgpassage");
+        best = best.min(began.elapsed());
+        tty.send("\x03");
+        tty.exit();
+    }
+    // A debug build on a busy machine, with the start of the process in it.
+    assert!(best < Duration::from_millis(250), "{best:?}");
+}

@@ -1,0 +1,233 @@
+//! A pseudo-terminal with the program in it: keys go in, a screen comes out. Nothing waits for a fixed time.
+
+use super::common::Pair;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::io::{ErrorKind, Read, Write};
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// No screen takes longer to appear.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// What the program sends beside text.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) copied: Vec<Vec<u8>>,
+    /// Sequences that the parser does not know, as text.
+    pub(crate) other: Vec<String>,
+    pub(crate) frames: usize,
+    /// A frame has begun and is not whole yet.
+    in_frame: bool,
+}
+
+impl vt100::Callbacks for Seen {
+    fn copy_to_clipboard(&mut self, _: &mut vt100::Screen, _: &[u8], data: &[u8]) {
+        self.copied.push(data.to_vec());
+    }
+
+    fn unhandled_csi(
+        &mut self,
+        _: &mut vt100::Screen,
+        first: Option<u8>,
+        _: Option<u8>,
+        parameters: &[&[u16]],
+        last: char,
+    ) {
+        if parameters.first().is_some_and(|p| *p == [2026]) {
+            self.frames += usize::from(last == 'h');
+            self.in_frame = last == 'h';
+        }
+        self.other.push(format!("{first:?} {parameters:?} {last}"));
+    }
+}
+
+pub(crate) struct Tty {
+    parser: Arc<Mutex<vt100::Parser<Seen>>>,
+    raw: Arc<Mutex<Vec<u8>>>,
+    writer: Option<Box<dyn Write + Send>>,
+    pub(crate) child: Box<dyn Child + Send + Sync>,
+    master: Option<Box<dyn MasterPty + Send>>,
+    hung_up: Arc<AtomicBool>,
+    reading: Option<JoinHandle<()>>,
+    closed: bool,
+}
+
+fn size(n: u16) -> NonZeroU16 {
+    NonZeroU16::new(n).unwrap()
+}
+
+impl Tty {
+    pub(crate) fn spawn(pair: &Pair, window: (u16, u16), args: &[&str], env: &[(&str, &str)]) -> Tty {
+        Self::spawn_in(pair.state.path(), window, args, env)
+    }
+
+    pub(crate) fn spawn_in(
+        home: &Path,
+        (cols, rows): (u16, u16),
+        args: &[&str],
+        env: &[(&str, &str)],
+    ) -> Tty {
+        let pair =
+            native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pgpassage"));
+        command.args(args);
+        command.env_clear();
+        command.cwd(home);
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("HOME", home);
+        command.env("XDG_STATE_HOME", home);
+        for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8")].iter().chain(env) {
+            command.env(name, value);
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let parser = vt100::Parser::new_with_callbacks(size(rows), size(cols), 0, Seen::default());
+        let parser = Arc::new(Mutex::new(parser));
+        let raw = Arc::new(Mutex::new(Vec::new()));
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        // A read that waits would hold the terminal open when it is to go away.
+        let master = pair.master.as_raw_fd().unwrap();
+        nix::fcntl::fcntl(master, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).unwrap();
+        let hung_up = Arc::new(AtomicBool::new(false));
+        let (to, all, ends) = (Arc::clone(&parser), Arc::clone(&raw), Arc::clone(&hung_up));
+        let reading = std::thread::spawn(move || {
+            let mut bytes = [0; 65536];
+            while !ends.load(Ordering::Relaxed) {
+                match reader.read(&mut bytes) {
+                    Ok(0) => break,
+                    Ok(read) => {
+                        all.lock().unwrap().extend_from_slice(&bytes[..read]);
+                        to.lock().unwrap().process(&bytes[..read]);
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                    Err(_) => break,
+                }
+            }
+        });
+        let reading = Some(reading);
+        let writer = Some(pair.master.take_writer().unwrap());
+        Tty { parser, raw, writer, child, master: Some(pair.master), hung_up, reading, closed: false }
+    }
+
+    pub(crate) fn send(&mut self, keys: &str) {
+        let writer = self.writer.as_mut().unwrap();
+        writer.write_all(keys.as_bytes()).unwrap();
+        writer.flush().unwrap();
+    }
+
+    /// As terminals do it.
+    pub(crate) fn paste(&mut self, text: &str) {
+        self.send(&format!("\x1b[200~{text}\x1b[201~"));
+    }
+
+    /// What stands there once the frame is whole.
+    pub(crate) fn text(&self) -> String {
+        loop {
+            let parser = self.parser.lock().unwrap();
+            if !parser.callbacks().in_frame || self.reading.as_ref().is_none_or(JoinHandle::is_finished) {
+                return parser.screen().contents();
+            }
+            drop(parser);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    pub(crate) fn raw(&self) -> Vec<u8> {
+        self.raw.lock().unwrap().clone()
+    }
+
+    pub(crate) fn with_screen<T>(&self, look: impl FnOnce(&vt100::Screen, &Seen) -> T) -> T {
+        let parser = self.parser.lock().unwrap();
+        look(parser.screen(), parser.callbacks())
+    }
+
+    #[track_caller]
+    pub(crate) fn wait(&self, text: &str) {
+        self.wait_for(text, |screen| screen.contains(text));
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_for(&self, what: &str, fits: impl Fn(&str) -> bool) {
+        let began = Instant::now();
+        while began.elapsed() < LIMIT {
+            if fits(&self.text()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("no {what:?} on the screen:\n{}", self.text());
+    }
+
+    /// Presses Tab until that is on the screen.
+    #[track_caller]
+    pub(crate) fn tab_to(&mut self, text: &str) {
+        for _ in 0..30 {
+            if self.text().contains(text) {
+                return;
+            }
+            let before = (self.text(), self.with_screen(|screen, _| screen.cursor_position()));
+            self.send("\t");
+            let began = Instant::now();
+            while (self.text(), self.with_screen(|screen, _| screen.cursor_position())) == before
+                && began.elapsed() < Duration::from_secs(2)
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        panic!("Tab does not lead to {text:?}:\n{}", self.text());
+    }
+
+    /// The exit code; the program must end by itself.
+    #[track_caller]
+    pub(crate) fn exit(&mut self) -> u32 {
+        let began = Instant::now();
+        while began.elapsed() < LIMIT {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                self.closed = true;
+                // What it said last is read by another thread.
+                std::thread::sleep(Duration::from_millis(100));
+                return status.exit_code();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it does not end:\n{}", self.text());
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
+    pub(crate) fn resize(&mut self, cols: u16, rows: u16) {
+        self.parser.lock().unwrap().screen_mut().set_size(size(rows), size(cols));
+        let window = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
+        self.master.as_ref().unwrap().resize(window).unwrap();
+    }
+
+    /// The line dies: not a signal, the terminal itself is gone.
+    pub(crate) fn hang_up(&mut self) {
+        self.hung_up.store(true, Ordering::Relaxed);
+        self.reading.take().unwrap().join().unwrap();
+        self.writer = None;
+        self.master = None;
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        if !self.closed {
+            self.child.kill().ok();
+            self.child.wait().ok();
+        }
+    }
+}
