@@ -67,6 +67,7 @@
 //! - Secrets have a type without `Serialize` and with an empty `Debug`; they reach children through a file in memory, and
 //!   the engine's process through a pipe.
 //! - What a server says is data: bounded, escaped before it is shown, never put into SQL unquoted.
+//! - Checks judge facts, and what could not be asked is *unknown*, never fine: a missing privilege ends nothing else.
 //! - Every wait has a bound or ends with the run's token; interruption is a value, not an error.
 //! - Words: *source* and *target*; a *phase* is the engine's, a *check* is a judgement, a *finding* is what it says.
 
