@@ -21,6 +21,7 @@ const LOCK_WAIT_MS: u32 = 10_000;
 /// What a server says to whom it does not allow a lock.
 const NOT_PERMITTED: &str = "42501";
 const STOP_THEM: &str = "stop the applications that write to the source, and finish again";
+const LOOKS_FOR_WRITERS: u32 = 40;
 /// Between two looks: a session tells what it has changed up to ten seconds later.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(11);
 
@@ -64,8 +65,7 @@ impl Silence {
                 How::Watched
             }
             Err(failure) if failure.sqlstate.as_deref() == Some(snapshot::LOCK_NOT_AVAILABLE) => {
-                let who = db.guarded(source.canceller(), writers(source, &[])).await.unwrap_or_default();
-                return Err(written_to(&who));
+                return Err(written_to(&who_writes(db, source).await));
             }
             Err(failure) => return Err(failure.while_doing("locking the source's tables against writes")),
         };
@@ -133,6 +133,18 @@ async fn tables(db: &Db, source: &Session) -> Result<BTreeMap<TableName, TableFo
         None => (table.name, TableForm::Plain),
     });
     Ok(named.collect())
+}
+
+/// Short transactions are seen only now and then.
+async fn who_writes(db: &Db, source: &Session) -> Vec<Other> {
+    for _ in 0..LOOKS_FOR_WRITERS {
+        match db.guarded(source.canceller(), writers(source, &[])).await {
+            Ok(who) if who.is_empty() => tokio::time::sleep(Duration::from_millis(50)).await,
+            Ok(who) => return who,
+            Err(_) => break,
+        }
+    }
+    Vec::new()
 }
 
 fn nobody(who: &[Other]) -> Result<(), Failure> {
