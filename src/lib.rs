@@ -47,6 +47,7 @@
 //! ```
 //! Continuously, publications and a slot come before the schema, and the copy reads the slot's snapshot; the subscription
 //! follows upon the copy, and the database *follows* until a later command closes the connection (`engine::replicate`).
+//! From the slot's making on, for as long as an engine works, `engine::guard` looks at both servers.
 //!
 //! The engine executes each entry of the archive itself, exactly once, and accounts for it: pg_restore's exit code and
 //! error text could not say which object a lost index belongs to.
@@ -62,10 +63,11 @@
 //!   a rewrite ([`engine`], phase snapshot).
 //! - Before a database is done, a transaction that writes is committed with synchronous_commit on.
 //! - A slot that nobody reads from fills the source's disk: before a database follows, whatever ends the run removes what
-//!   was made; after that only finish, stop and clean do.
+//!   was made; after that only finish, stop and clean do, and the guard when the source keeps more log than allowed.
 //! - Secrets have a type without `Serialize` and with an empty `Debug`; they reach children through a file in memory, and
 //!   the engine's process through a pipe.
 //! - What a server says is data: bounded, escaped before it is shown, never put into SQL unquoted.
+//! - Checks judge facts, and what could not be asked is *unknown*, never fine: a missing privilege ends nothing else.
 //! - Every wait has a bound or ends with the run's token; interruption is a value, not an error.
 //! - Words: *source* and *target*; a *phase* is the engine's, a *check* is a judgement, a *finding* is what it says.
 

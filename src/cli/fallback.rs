@@ -1,11 +1,12 @@
-//! On a terminal: what is to become of databases that can only be moved by a snapshot, asked before anything is begun.
+//! On a terminal, before anything is begun: what is to become of databases that can only be moved by a snapshot, and how
+//! much room the target has where it does not tell.
 
 use super::args::{MigrateArgs, OutputArgs};
 use super::check::judged;
 use super::exit::Exit;
 use super::out;
 use super::plan::random;
-use crate::model::check::Possible;
+use crate::model::check::{Possible, Severity};
 use crate::model::event::RunOutcome;
 use crate::model::plan::{Fallback, MethodPolicy, Plan};
 use crate::model::run::Run;
@@ -27,10 +28,11 @@ pub(super) fn is_to_be_asked(args: &MigrateArgs) -> bool {
 }
 
 /// What the operator wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Choice {
     Snapshot,
     LeaveOut,
+    #[default]
     Stop,
 }
 
@@ -44,12 +46,17 @@ pub(super) async fn ask(plan: &mut Plan, secrets: &Secrets, output: &OutputArgs)
         Err(()) => return None,
         Ok((run, _)) => run,
     };
+    if let Some(finding) = run.findings.iter().find(|f| f.id == "disk" && f.severity == Severity::Info) {
+        out::note(&printable(&finding.title));
+        match read(|| size(&mut std::io::stdin().lock())).await {
+            Some(bytes) => plan.target_disk_bytes = bytes,
+            None => return Some(Exit::Interrupted),
+        }
+    }
     let question = question(&run)?;
     question.iter().for_each(|line| out::note(line));
-    let choice = tokio::select! {
-        choice = tokio::task::spawn_blocking(|| answer(&mut std::io::stdin().lock())) => choice.unwrap_or(Choice::Stop),
-        // The checks' own handling of signals has taken the default one's place.
-        _ = tokio::signal::ctrl_c() => return Some(Exit::Interrupted),
+    let Some(choice) = read(|| answer(&mut std::io::stdin().lock())).await else {
+        return Some(Exit::Interrupted);
     };
     match choice {
         Choice::Snapshot => plan.method = MethodPolicy::Auto(Fallback::Dump),
@@ -60,6 +67,50 @@ pub(super) async fn ask(plan: &mut Plan, secrets: &Secrets, output: &OutputArgs)
         }
     }
     None
+}
+
+/// What was typed, unless Ctrl-C was: the checks' own handling of signals has taken the default one's place.
+async fn read<T: Default + Send + 'static>(reading: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::select! {
+        typed = tokio::task::spawn_blocking(reading) => Some(typed.unwrap_or_default()),
+        _ = tokio::signal::ctrl_c() => None,
+    }
+}
+
+/// How much room the target has; absent where the operator does not know either.
+fn size(from: &mut impl BufRead) -> Option<u64> {
+    for _ in 0..MOST_ANSWERS {
+        prompt("Free on the target, such as 80 GB [unknown]: ");
+        let mut line = String::new();
+        if from.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
+            return None;
+        }
+        if let Some(bytes) = bytes(line.trim()) {
+            return Some(bytes);
+        }
+    }
+    None
+}
+
+/// `80 GB`, `500M`, or bytes; in powers of 1024, as sizes are shown.
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.trim().to_ascii_uppercase();
+    let power = match unit.trim_end_matches("IB").trim_end_matches('B') {
+        "" => 0,
+        "K" => 1,
+        "M" => 2,
+        "G" => 3,
+        "T" => 4,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1024_u64.pow(power))
+}
+
+fn prompt(text: &str) {
+    let mut err = std::io::stderr().lock();
+    drop(write!(err, "{text}").and_then(|()| err.flush()));
 }
 
 /// In a folder of its own, which is gone afterwards: the migration's begins with the migration.
@@ -100,9 +151,7 @@ fn question(run: &Run) -> Option<Vec<String>> {
 
 fn answer(from: &mut impl BufRead) -> Choice {
     for _ in 0..MOST_ANSWERS {
-        let mut err = std::io::stderr().lock();
-        drop(write!(err, "Choice [3]: ").and_then(|()| err.flush()));
-        drop(err);
+        prompt("Choice [3]: ");
         let mut line = String::new();
         match (from.read_line(&mut line), line.trim()) {
             (Ok(1..), "1") => return Choice::Snapshot,
@@ -140,6 +189,17 @@ mod tests {
         let lines = question(&run).unwrap();
         assert_eq!(lines[0], "1 of 3 databases can only be moved by a one-time snapshot:");
         assert_eq!(lines[1], "  \"C\\u{1b}\": no key");
+    }
+
+    #[test]
+    fn sizes_are_read_as_they_are_shown() {
+        assert_eq!(bytes("80 GB"), Some(80 << 30));
+        assert_eq!(bytes("500m"), Some(500 << 20));
+        assert_eq!(bytes("12"), Some(12));
+        assert_eq!(bytes("1 TiB"), Some(1 << 40));
+        assert_eq!([bytes("much"), bytes("1 XB"), bytes(""), bytes("99999999999 TB")], [None; 4]);
+        assert_eq!(size(&mut "?\n2K\n".as_bytes()), Some(2048));
+        assert_eq!(size(&mut "\n".as_bytes()), None);
     }
 
     #[test]

@@ -20,11 +20,13 @@ pub(super) fn report(run: &Run, outcome: RunOutcome, journal: &str) -> Vec<Strin
         lines.extend(findings(run));
         return lines;
     }
-    if outcome != RunOutcome::Checked {
+    if outcome == RunOutcome::Checked {
+        lines.extend(super::findings::report(run, super::findings::Detail::Enough));
+    } else {
         lines.extend(table(run));
         lines.extend(roles(run));
+        lines.extend(findings(run));
     }
-    lines.extend(findings(run));
     lines.push(String::new());
     lines.push(sentence(run, outcome));
     if run.keeping {

@@ -168,5 +168,27 @@ fn a_choice_of_tables_is_judged() {
     ran.says("table-filter", None, "blocker");
     assert_eq!(ran.0.code, 1);
     let skip = check(&pair, &["--skip-table", "conf", "--database", "loud", "--only", "left-behind"]);
-    assert_eq!(objects(skip.says("left-behind", Some("loud"), "warning")), ["public.conf"]);
+    assert_eq!(objects(skip.says("left-behind", Some("loud"), "info")), ["public.conf"]);
+    let keys = "CREATE TABLE customers (i int PRIMARY KEY); CREATE TABLE orders (c int CONSTRAINT \"of;\" REFERENCES customers)";
+    pair.source.psql("quiet", keys).unwrap();
+    let torn = check(&pair, &["--skip-table", "customers", "--database", "quiet", "--only", "left-behind"]);
+    let found = torn.of("left-behind", Some("quiet"));
+    assert_eq!(objects(found[1]), ["\"of;\" on public.orders to public.customers"], "{found:?}");
+}
+
+#[test]
+fn a_collation_of_another_version_is_recorded_as_told() {
+    let pair = pair();
+    let make = "CREATE TABLE t (i int PRIMARY KEY, t text COLLATE \"en-x-icu\")";
+    if pair.source.psql("postgres", make).is_err() {
+        println!("skipped: this server was built without ICU");
+        return;
+    }
+    pair.source
+        .psql("postgres", "UPDATE pg_collation SET collversion = '0' WHERE collname = 'en-x-icu'")
+        .unwrap();
+    let ran = check(&pair, &["--only", "collation-versions,collations"]);
+    ran.is_silent("collations", Some("postgres"));
+    obey(&pair, ran.says("collation-versions", Some("postgres"), "warning"), "postgres");
+    check(&pair, &["--only", "collation-versions"]).is_silent("collation-versions", Some("postgres"));
 }

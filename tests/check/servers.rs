@@ -193,3 +193,35 @@ fn what_earlier_migrations_left_is_found() {
     pair.target.psql("postgres", "DROP SUBSCRIPTION pgpassage_x_postgres_sub").unwrap();
     check(&pair, &[]).is_silent("leftovers", None);
 }
+
+#[test]
+fn a_slot_of_others_that_was_given_up_is_dropped_as_told() {
+    let source = with(&[("wal_level", "logical"), ("max_slot_wal_keep_size", "1MB")]);
+    let pair = Pair::of(source, with(&[]));
+    pair.source.psql("postgres", "SELECT pg_create_physical_replication_slot('theirs', true)").unwrap();
+    for _ in 0..4 {
+        let write = "SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)); SELECT pg_switch_wal(); CHECKPOINT";
+        pair.source.psql("postgres", write).unwrap();
+    }
+    let lost = "SELECT wal_status FROM pg_replication_slots";
+    eventually(&pair.source, "postgres", lost, "lost");
+    let ran = check(&pair, &["--only", "wal-kept"]);
+    obey(&pair, ran.says("wal-kept", None, "warning"), "postgres");
+    check(&pair, &["--only", "wal-kept"]).is_silent("wal-kept", None);
+}
+
+#[test]
+fn old_transactions_are_named_and_ended_as_told() {
+    if std::env::var_os("PGPASSAGE_TEST_ALL").is_none() {
+        println!("skipped: PGPASSAGE_TEST_ALL is not set, and a transaction has to grow old first");
+        return;
+    }
+    let pair = pair();
+    let _open = Open::new(&pair, "BEGIN; CREATE TABLE t (i int)");
+    std::thread::sleep(std::time::Duration::from_secs(32));
+    let ran = check(&pair, &["--only", "open-transactions"]);
+    obey(&pair, ran.says("open-transactions", None, "warning"), "postgres");
+    let writing = "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL";
+    eventually(&pair.source, "postgres", writing, "0");
+    check(&pair, &["--only", "open-transactions"]).is_silent("open-transactions", None);
+}

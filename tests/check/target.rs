@@ -146,3 +146,18 @@ fn fixes_speak_the_providers_words() {
         ran.says("provider", None, "info");
     }
 }
+
+#[test]
+fn an_older_extension_is_updated_as_told() {
+    let pair = pair();
+    for cluster in [&pair.source, &pair.target] {
+        cluster.psql("postgres", "CREATE DATABASE shop").unwrap();
+    }
+    let newest = "SELECT default_version FROM pg_available_extensions WHERE name = 'hstore'";
+    assert_ne!(pair.source.psql("postgres", newest).unwrap(), "1.4");
+    pair.source.psql("shop", "CREATE EXTENSION hstore").unwrap();
+    pair.target.psql("shop", "CREATE EXTENSION hstore VERSION '1.4'").unwrap();
+    let ran = check(&pair, &["--only", "extension-versions"]);
+    obey(&pair, ran.says("extension-versions", Some("shop"), "warning"), "shop");
+    check(&pair, &["--only", "extension-versions"]).is_silent("extension-versions", Some("shop"));
+}

@@ -1,6 +1,6 @@
 //! Checks of what newer versions see otherwise, on the oldest and the newest server that is at hand.
 
-use super::{Checked, check, obey, with};
+use super::{Checked, check, check_as, obey, with};
 use crate::common::Pair;
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
 use std::path::PathBuf;
@@ -128,4 +128,23 @@ fn an_older_target_is_refused_or_warned_about() {
     let taken = check(&pair, &["--skip-db-version-check"]);
     taken.is_silent("versions", None);
     taken.says("older-target", None, "warning");
+}
+
+#[test]
+fn from_16_on_a_plain_user_is_let_subscribe_as_told() {
+    let Some(target) = version(16, &[]) else {
+        println!("skipped: no PostgreSQL 16");
+        return;
+    };
+    let pair = Pair::of(with(&[("wal_level", "logical")]), target);
+    pair.target.psql("postgres", "CREATE ROLE \"plain; user\" LOGIN CREATEDB CREATEROLE").unwrap();
+    let users = ("postgres", "plain; user");
+    let ran = check_as(&pair, users, &[]);
+    let told = ran.says("subscription-right", Some("postgres"), "warning");
+    // Nor may it make anything in a database that is there already.
+    obey(&pair, ran.says("target-rights", Some("postgres"), "blocker"), "postgres");
+    obey(&pair, told, "postgres");
+    let after = check_as(&pair, users, &[]);
+    after.is_silent("subscription-right", Some("postgres"));
+    assert_eq!(after.verdict("postgres"), "continuous", "{:?}", after.0);
 }

@@ -16,7 +16,7 @@ use crate::pg::facts::replication::objects::{slots, subscriptions};
 use crate::pg::facts::replication::server::gather as replication;
 use crate::pg::facts::replication::watch::open_transactions;
 use crate::pg::facts::roles::gather as roles;
-use crate::pg::facts::standing::{password_kinds, settings as server_settings, standing};
+use crate::pg::facts::standing::{own_pid, password_kinds, settings as server_settings, standing};
 use std::future::Future;
 use std::time::Duration;
 
@@ -86,6 +86,7 @@ pub(crate) async fn side(reached: &Reached, side: Side, depth: Depth) -> Result<
         when(all.then(|| known(s, ask(s, Question::Server)))),
     );
     let collations = when((all && is_target).then(|| known(s, collations(s)))).await;
+    let last_pid = known(s, own_pid(s)).await;
     let hosts = reached.server.endpoint().hosts.clone();
     let provider = recognise(&hosts, server_settings.as_ref().ok(), standing.as_ref().ok());
     Ok(SideFacts {
@@ -94,6 +95,7 @@ pub(crate) async fn side(reached: &Reached, side: Side, depth: Depth) -> Result<
         hosts,
         provider,
         standing,
+        last_pid,
         settings: server_settings,
         replication,
         slots,

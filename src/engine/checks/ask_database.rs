@@ -13,7 +13,7 @@ use crate::pg::connect::Session;
 use crate::pg::error::Error;
 use crate::pg::facts::databases::{May, may_create, session_defaults};
 use crate::pg::facts::extensions::{installed, languages};
-use crate::pg::facts::relations::{table_names, user_objects};
+use crate::pg::facts::relations::{foreign_keys, table_names, user_objects};
 use crate::pg::facts::remarks::{Question, ask};
 use crate::pg::facts::replication::objects::publications;
 use crate::pg::statement::replication::{Published, create_publication};
@@ -67,10 +67,11 @@ impl Asking<'_> {
         let unreachable = |e| Failure::from(e).while_doing("the source's database cannot be reached");
         let settings = settings_for_questions(Side::Source, self.source.facts.version);
         let session = self.source.server.connect(&name, &settings).await.map_err(unreachable)?;
-        let mut names = None;
+        let (mut names, mut keys) = (None, None);
         candidate.defaults = session_defaults(&session).await.map_err(unreachable)?;
         if !self.plan.scope.tables.patterns().is_empty() {
             names = Some(known(&session, table_names(&session)).await);
+            keys = Some(known(&session, foreign_keys(&session)).await);
         }
         let s = &session;
         let questions = self.questions();
@@ -85,6 +86,7 @@ impl Asking<'_> {
             extensions: Some(extensions),
             languages: Some(languages),
             names,
+            foreign_keys: keys,
             ..InDatabase::default()
         };
         if self.plan.method != MethodPolicy::Dump {

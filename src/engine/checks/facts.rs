@@ -9,7 +9,7 @@ use crate::model::failure::Failure;
 use crate::model::units::{ServerVersion, Side, TableName};
 use crate::pg::facts::databases::DatabaseFacts;
 use crate::pg::facts::extensions::{Available, Extension, Language};
-use crate::pg::facts::relations::UserObject;
+use crate::pg::facts::relations::{ForeignKey, UserObject};
 use crate::pg::facts::remarks::{Question, Remark};
 use crate::pg::facts::replication::objects::{PublicationFacts, SlotFacts, SubscriptionFacts};
 use crate::pg::facts::replication::server::ReplicationFacts;
@@ -81,6 +81,8 @@ pub(crate) struct SideFacts {
     pub(crate) hosts: Vec<HostSpec>,
     pub(crate) provider: Provider,
     pub(crate) standing: Known<Standing>,
+    /// The server process that answered the last question; the first is in the standing.
+    pub(crate) last_pid: Known<i32>,
     pub(crate) settings: Known<Settings>,
     pub(crate) replication: Known<ReplicationFacts>,
     pub(crate) slots: Known<Vec<SlotFacts>>,
@@ -143,6 +145,8 @@ pub(crate) struct InDatabase {
     pub(crate) publications: Option<Known<Vec<PublicationFacts>>>,
     /// What users have put there. Asked of targets.
     pub(crate) objects: Option<Known<Vec<UserObject>>>,
+    /// Asked where there is a table filter.
+    pub(crate) foreign_keys: Option<Known<Vec<ForeignKey>>>,
     /// The names that a table filter can mean; asked where there is one.
     pub(crate) names: Option<Known<Vec<TableName>>>,
     /// A publication could be made, and was taken back.

@@ -49,6 +49,14 @@ pub async fn standing(session: &Session) -> Result<Standing, Error> {
     found.pop().ok_or_else(|| Error::new(ErrorKind::Protocol, "the server does not know our user"))
 }
 
+/// The process that serves this session: another one than before means that somebody stands in between.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn own_pid(session: &Session) -> Result<i32, Error> {
+    get(&session.query_one(crate::pg::statement::replication::OWN_PID, &[]).await?, "pg_backend_pid")
+}
+
 /// Settings by name, in the units of the server. One that is absent does not exist, or is hidden from us.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings(BTreeMap<String, Setting>);

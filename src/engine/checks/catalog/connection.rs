@@ -116,8 +116,19 @@ fn pooler(facts: &Facts, _: &Plan) -> Judged {
         });
         by_name || matches!(host.port, 6432 | 6543)
     };
-    let suspected = SIDES.into_iter().filter(|side| facts.side(*side).hosts.iter().any(pooled));
-    Ok(suspected.map(|side| warning(format!("the {side}'s address looks like that of a pooler"))).collect())
+    let mut found = Vec::new();
+    for side in SIDES {
+        let of = facts.side(side);
+        let (first, last) = (of.standing.as_ref().map(|s| s.pid), of.last_pid.as_ref());
+        if first.is_ok_and(|first| last.is_ok_and(|last| first != *last)) {
+            let title =
+                format!("one session with the {side} was served by two processes: there is a pooler between");
+            found.push(blocker(title));
+        } else if of.hosts.iter().any(pooled) {
+            found.push(warning(format!("the {side}'s address looks like that of a pooler")));
+        }
+    }
+    Ok(found)
 }
 
 fn direct_address(provider: Provider) -> String {

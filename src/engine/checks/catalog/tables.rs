@@ -1,11 +1,11 @@
 //! Checks of a database's tables: what following them takes, and what a copy does not carry.
 
-use super::{Check, Fix, Judge, Judged, Only, PLAIN, Weight, blocker, info, listed, statements, warning};
+use super::{Check, Fix, Judge, Judged, Only, PLAIN, blocker, info, listed, statements, warning};
 use crate::engine::checks::facts::{Facts, Wanted, of};
 use crate::engine::checks::provider::Provider;
 use crate::model::check::Severity;
 use crate::model::plan::{IdentityPolicy, MethodPolicy, Plan};
-use crate::model::units::{Side, TableName, count_of, human_bytes, thousands};
+use crate::model::units::{Side, TableName, count_of, human_bytes, readable, thousands};
 use crate::pg::facts::remarks::Question;
 use crate::pg::facts::replication::tables::{CandidateKind, IdentitySetting, PublishCandidate};
 use crate::pg::statement::fixes;
@@ -135,10 +135,9 @@ pub(super) const CHECKS: [Check; 16] = [
     },
     Check {
         id: "left-behind",
-        title: "References to rows left behind",
-        weight: Weight::Tells,
-        what: "Whether --with-table or --skip-table leaves rows behind at all: foreign keys from tables that are moved to \
-               tables that are not cannot be made.",
+        title: "Rows left behind",
+        what: "Which rows --with-table or --skip-table leaves behind, and the foreign keys from tables that are moved to \
+               tables that are not: a key to rows that are not there cannot be made.",
         why: "a foreign key to a row that is not there is lost",
         fix: Fix::Same("move the tables that others refer to as well"),
         judge: Judge::Database(left_behind),
@@ -424,14 +423,27 @@ fn left_behind(_: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
     if plan.scope.tables.patterns().is_empty() {
         return super::well();
     }
-    let all = tables(wanted)?;
-    let left: Vec<_> =
-        all.iter().filter(|t| !selected(wanted, plan, t)).map(|t| t.name.to_string()).collect();
-    if left.is_empty() || left.len() == all.len() {
-        return super::well();
+    let moved = |table: &TableName| plan.scope.tables.selects(wanted.name(), std::slice::from_ref(table));
+    let source = wanted.source()?;
+    let all = of(source.names.as_ref())?;
+    let left: Vec<_> = all.iter().filter(|t| !moved(t)).map(ToString::to_string).collect();
+    let mut found = Vec::new();
+    // A database of which nothing is named was not meant.
+    if !left.is_empty() && left.len() < all.len() {
+        let title = format!("the rows of {} stay behind", count_of(left.len() as u64, "table"));
+        let why = "as asked: their definitions are moved, their rows are not";
+        found.push(info(title).because(why).objects(left));
     }
-    let title = format!("the rows of {} stay behind", count_of(left.len() as u64, "table"));
-    Ok(vec![warning(title).objects(left)])
+    let keys = of(source.foreign_keys.as_ref())?;
+    let torn = keys.iter().filter(|key| moved(&key.table) && !moved(&key.referenced));
+    let torn: Vec<_> =
+        torn.map(|key| format!("{} on {} to {}", readable(&key.name), key.table, key.referenced)).collect();
+    if !torn.is_empty() {
+        let title =
+            format!("{} to tables whose rows stay behind", count_of(torn.len() as u64, "foreign key"));
+        found.push(warning(title).objects(torn));
+    }
+    Ok(found)
 }
 
 fn foreign_tables(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {

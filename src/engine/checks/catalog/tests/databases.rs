@@ -8,7 +8,7 @@ use crate::model::filter::{TablePattern, TableScope};
 use crate::model::plan::TargetPolicy;
 use crate::model::units::TableName;
 use crate::pg::facts::extensions::{Available, Extension, Language};
-use crate::pg::facts::relations::UserObject;
+use crate::pg::facts::relations::{ForeignKey, UserObject};
 use crate::pg::facts::remarks::Question;
 use crate::pg::facts::replication::objects::PublicationFacts;
 use crate::pg::facts::replication::tables::{CandidateKind, IdentitySetting, PublishCandidate};
@@ -61,12 +61,16 @@ fn on_target(facts: &mut Facts, there: InDatabase) {
     facts.databases[0].target = Some(Ok(there));
 }
 
+fn only_t() -> TableScope {
+    TableScope::Only(vec![TablePattern { database: None, schema: None, table: "t".into() }])
+}
+
 fn objects() -> InDatabase {
     let theirs = UserObject { kind: "table".into(), name: TableName::new("public", "theirs") };
     InDatabase { objects: Some(Ok(vec![theirs])), ..InDatabase::default() }
 }
 
-pub(super) const CASES: [Case; 72] = [
+pub(super) const CASES: [Case; 73] = [
     ("source-databases", Blocker, |f, _| f.databases[0].source = Err(Failure::refused("closed"))),
     ("readable", Blocker, |f, _| {
         plain_users(f);
@@ -168,13 +172,21 @@ pub(super) const CASES: [Case; 72] = [
     ("constraints", Info, |f, _| says(f, Question::Constraints, "not valid")),
     ("triggers", Warning, |f, _| says(f, Question::Constraints, "trigger")),
     ("triggers", Warning, |f, _| says(f, Question::Constraints, "rule")),
+    ("left-behind", Info, |f, p| {
+        database(f).names = Some(Ok(vec![TableName::new("s", "t"), TableName::new("s", "u")]));
+        p.scope.tables = only_t();
+    }),
     ("left-behind", Warning, |f, p| {
-        table(f, |_| {});
-        let mut other = database(f).tables.clone().unwrap().unwrap();
-        other[0].name.name = "u".into();
-        database(f).tables.as_mut().unwrap().as_mut().unwrap().extend(other);
-        let only = TablePattern { database: None, schema: None, table: "t".into() };
-        p.scope.tables = TableScope::Only(vec![only]);
+        let key = ForeignKey {
+            table: TableName::new("s", "t"),
+            name: "k".into(),
+            columns: Vec::new(),
+            referenced: TableName::new("s", "u"),
+            referenced_columns: Vec::new(),
+            operators: Vec::new(),
+        };
+        database(f).foreign_keys = Some(Ok(vec![key]));
+        p.scope.tables = only_t();
     }),
     ("foreign-tables", Info, |f, _| says(f, Question::Relations, "foreign table")),
     ("large-tables", Info, |f, _| says(f, Question::Relations, "large table")),

@@ -168,6 +168,7 @@ fn side(identifier: &str, port: u16) -> SideFacts {
         hosts: vec![crate::model::endpoint::HostSpec { host, port }],
         provider: Provider::SelfHosted,
         standing: Ok(Standing { connection_limit: -1, encrypted: true, ..Standing::default() }),
+        last_pid: Ok(0),
         settings: Ok(Settings::default()
             .with("max_locks_per_transaction", "64")
             .with("max_connections", "100")

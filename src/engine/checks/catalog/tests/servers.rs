@@ -58,13 +58,14 @@ fn replication(facts: &mut Facts) -> &mut crate::pg::facts::replication::server:
     facts.source.replication.as_mut().unwrap()
 }
 
-pub(super) const CASES: [Case; 66] = [
+pub(super) const CASES: [Case; 67] = [
     ("tls", Warning, |f, _| {
         host(f, "db", "10.0.0.1");
         f.source.standing.as_mut().unwrap().encrypted = false;
     }),
     ("pooler", Warning, |f, _| f.source.hosts[0].port = 6432),
     ("pooler", Warning, |f, _| host(f, "ep-1-pooler.eu.neon.tech", "")),
+    ("pooler", Blocker, |f, _| f.source.last_pid = Ok(7)),
     ("ipv6", Warning, |f, _| {
         host(f, "db", "2001:db8::1");
         f.target.hosts[0].host = Host::Tcp { name: "t".into(), addr: "10.0.0.1".parse().ok() };
