@@ -1,6 +1,11 @@
 //! The command line, as people type it.
 
 mod checks;
+mod demo;
+mod window;
+
+pub use demo::DemoArgs;
+pub use window::{Color, WindowArgs};
 
 use crate::model::filter::{TablePattern, parse_list};
 use crate::model::plan::IdentityPolicy;
@@ -22,30 +27,6 @@ pub struct Cli {
     pub foreground: bool,
     #[command(subcommand)]
     pub verb: Option<Verb>,
-}
-
-/// How the window looks, and whether there is one.
-#[derive(Debug, Clone, Args)]
-pub struct WindowArgs {
-    /// Ask and answer in plain lines, without a full screen [default where TERM is dumb]
-    #[arg(long)]
-    pub plain: bool,
-    /// Draw with ASCII only [default where the locale is not UTF-8]
-    #[arg(long)]
-    pub ascii: bool,
-    /// Colours of the full screen; NO_COLOR is heeded too
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
-    pub color: Color,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    Auto,
-    /// The sixteen of the terminal
-    #[value(name = "16")]
-    Sixteen,
-    Rgb,
-    None,
 }
 
 #[derive(Debug, Subcommand)]
@@ -95,23 +76,6 @@ pub struct ListArgs {
     /// Print the list as one JSON document
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct DemoArgs {
-    /// Where PostgreSQL's server programs are [default: /usr/lib/postgresql/*/bin, then PATH]
-    #[arg(long, value_name = "DIR")]
-    pub pgbin: Option<PathBuf>,
-    /// Size of the sample shop; 1 is about 300 MB
-    #[arg(long, value_name = "FACTOR", default_value_t = crate::demo::shop::DEMO_SCALE)]
-    pub scale: f64,
-    /// Tables and indexes worked on at a time
-    #[arg(long, value_name = "N")]
-    pub jobs: Option<u32>,
-    #[command(flatten)]
-    pub window: WindowArgs,
-    #[command(flatten)]
-    pub output: OutputArgs,
 }
 
 #[derive(Debug, Clone, Args)]

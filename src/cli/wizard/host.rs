@@ -122,6 +122,12 @@ fn plan_of(form: &Form, purpose: &Purpose, rooms: (&Env, Option<&Path>)) -> Resu
         return Err(FieldError::new(Field::SkipTables, error.to_string()));
     }
     let general = |what: String| FieldError::new(Field::Name, what);
+    if let (Purpose::Start { .. }, Ok(dir)) = (purpose, state_dir(env))
+        && let Some(found) = Found::read(&dir.join(form.name.trimmed()))
+        && !matches!(found.run.outcome, Some(RunOutcome::Refused | RunOutcome::Checked))
+    {
+        return Err(general("another migration of this machine has that name".to_owned()));
+    }
     let words = command::migrate(form, purpose).into_iter().map(std::ffi::OsString::from);
     let cli = Cli::try_parse_from(expand_short(words)).map_err(|e| general(crate::cli::sentence(&e)))?;
     let Some(Verb::Migrate(mut args)) = cli.verb else {
@@ -427,7 +433,8 @@ mod tests {
         wrong.source.encryption = crate::ui::state::form::Encryption::On;
         assert_eq!(field(&wrong), Field::Source(Part::Ca));
         std::fs::create_dir_all(state.path().join("pgpassage/mine")).unwrap();
-        std::fs::write(state.path().join("pgpassage/mine/journal"), "{}").unwrap();
+        let journal = state.path().join("pgpassage/mine/journal");
+        std::fs::write(&journal, "{\"seq\":1,\"at_ms\":1,\"event\":{\"kind\":\"keeping\"}}\n").unwrap();
         assert_eq!(field(&form()), Field::Name);
     }
 }

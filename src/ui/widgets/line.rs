@@ -86,6 +86,9 @@ pub fn tail(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
+    if width == 0 {
+        return String::new();
+    }
     let mut used = 1;
     let mut from = text.len();
     for (at, c) in text.char_indices().rev() {

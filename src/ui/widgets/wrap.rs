@@ -8,7 +8,11 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
-        let indent: String = paragraph.chars().take_while(|c| *c == ' ').take(width / 2).collect();
+        let indent: String = paragraph
+            .chars()
+            .take_while(|c| *c == ' ')
+            .take((width / 2).min(width.saturating_sub(2)))
+            .collect();
         let mut line = indent.clone();
         let mut empty = true;
         for word in paragraph.split(' ').filter(|word| !word.is_empty()) {
