@@ -22,6 +22,8 @@ pub(super) struct Orders {
     commands: mpsc::Receiver<Command>,
     /// Before, a command that is for a guard is answered by a finding.
     guards: Arc<AtomicBool>,
+    /// What follows is to be discontinued as soon as the work, which is cancelled, has ended.
+    discontinue: Arc<AtomicBool>,
 }
 
 impl Orders {
@@ -31,16 +33,20 @@ impl Orders {
         emit: Arc<Emitter>,
         cancel: CancellationToken,
     ) -> (Orders, tokio::task::JoinHandle<()>) {
-        let guards = Arc::new(AtomicBool::new(false));
+        let (guards, discontinue) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (to, from) = mpsc::channel(WAITING);
-        let orders = Orders { commands: from, guards: Arc::clone(&guards) };
+        let orders =
+            Orders { commands: from, guards: Arc::clone(&guards), discontinue: Arc::clone(&discontinue) };
         let listening = tokio::spawn(async move {
             while let Some(command) = commands.recv().await {
                 let guards = guards.load(Ordering::Relaxed);
                 match command {
                     Command::Stop { because } => stop(&emit, &cancel, because),
-                    // Nothing follows yet: there is nothing to keep.
-                    Command::Discontinue if !guards => stop(&emit, &cancel, StopReason::Operator),
+                    // Some may follow already while others are still at work.
+                    Command::Discontinue if !guards => {
+                        discontinue.store(true, Ordering::Relaxed);
+                        stop(&emit, &cancel, StopReason::Operator);
+                    }
                     Command::Finish(_) if !guards => emit.record(Event::Finding { finding: too_early() }),
                     Command::Leave if !guards => {}
                     order => {
@@ -52,6 +58,11 @@ impl Orders {
             }
         });
         (orders, listening)
+    }
+
+    /// Whether what follows is still to be discontinued, because that was asked for before anybody guarded.
+    pub(super) fn discontinues(&self) -> bool {
+        self.discontinue.load(Ordering::Relaxed)
     }
 }
 
@@ -68,7 +79,7 @@ fn too_early() -> Finding {
 }
 
 /// Guards what follows until nothing does any more, or until told to end.
-pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, mut orders: Orders) {
+pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, orders: &mut Orders) {
     let following = |cx: &Cx| -> Vec<Candidate> {
         let follows = |c: &&Candidate| {
             cx.emit.with_run(|run| {

@@ -62,13 +62,13 @@ async fn work(
     (plan, secrets): (Plan, Secrets),
     task: Task,
     (emit, board, cancel): (Arc<Emitter>, Arc<Board>, CancellationToken),
-    orders: Orders,
+    mut orders: Orders,
 ) -> Result<RunOutcome, Failure> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     emit.record(Event::Resumed { verb: task.verb().to_owned(), version, pid: std::process::id() });
     let (source, target) = tokio::select! {
         biased;
-        () = cancel.cancelled() => return Err(Failure::interrupted()),
+        () = stopped(&cancel, &orders) => return Err(Failure::interrupted()),
         both = async {
             tokio::join!(
                 reach(&plan, Side::Source, &plan.source, &secrets.source),
@@ -76,6 +76,7 @@ async fn work(
             )
         } => both,
     };
+    let task = if orders.discontinues() { Task::Stop } else { task };
     let (source, target) = match task {
         Task::Finish(_) | Task::Watch => (source?, target?),
         Task::Stop | Task::Clean => whoever_is_there(&plan, &secrets, (source, target))?,
@@ -106,9 +107,20 @@ async fn work(
             close_all(&cx, candidates, how).await;
         }
         Task::Stop | Task::Clean => discontinue(&cx).await,
-        Task::Watch => keep(&cx, candidates, orders).await,
+        Task::Watch => keep(&cx, candidates, &mut orders).await,
+    }
+    if orders.discontinues() && task != Task::Stop {
+        discontinue(&cx).await;
     }
     Ok(cx.emit.outcome())
+}
+
+/// Told to end before anything was done. Who was told to discontinue what follows needs the servers for that.
+async fn stopped(cancel: &CancellationToken, orders: &Orders) {
+    cancel.cancelled().await;
+    if orders.discontinues() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// One server that is gone must not keep us from cleaning up on the other. What is left there is named when it cannot be

@@ -11,7 +11,7 @@ use super::keep::{Orders, keep};
 use super::phases::roles;
 use super::replicate::finish;
 use super::replicate::remove::{What, remove};
-use super::resume::close_all;
+use super::resume::{close_all, discontinue};
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
 use crate::model::failure::Failure;
@@ -96,7 +96,7 @@ pub(super) fn end(
 async fn work(
     (plan, secrets): (Plan, Secrets),
     (emit, board, cancel): (Arc<Emitter>, Arc<Board>, CancellationToken),
-    (stay, orders): (Stay, Orders),
+    (stay, mut orders): (Stay, Orders),
 ) -> Result<RunOutcome, Failure> {
     let (version, id) = (env!("CARGO_PKG_VERSION").to_owned(), plan.id.clone());
     emit.record(Event::Started { version, pid: std::process::id(), id });
@@ -118,7 +118,10 @@ async fn work(
     let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel));
     move_all(&cx, candidates.clone()).await;
     if stay == Stay::AsLongAsItFollows {
-        keep(&cx, candidates, orders).await;
+        keep(&cx, candidates, &mut orders).await;
+    }
+    if orders.discontinues() {
+        discontinue(&cx).await;
     }
     Ok(cx.emit.outcome())
 }
