@@ -2,7 +2,7 @@
 
 use crate::catalog::leftovers;
 use crate::common::{Pair, Ran, eventually, wait};
-use crate::engine::make_slow;
+use crate::engine::{make_slow, replicate};
 use crate::pair;
 use pgpassage::demo::cluster::Cluster;
 use rustix::process::{Pid, Signal, kill_process};
@@ -73,4 +73,55 @@ fn an_interrupt_leaves_what_follows_and_says_so() {
     let stopped = pair.program(&["stop", "follow", "-s", &source, "-t", &target]);
     assert_eq!(stopped.code, 0, "{}\n{}", stopped.stderr, stopped.stdout);
     assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
+}
+
+/// A target that is down looks like one that is gone: what follows, and what ended, is removed by its name alone.
+#[test]
+fn clean_without_a_name_leaves_what_follows() {
+    let pair = pair();
+    pair.source.psql("postgres", KEYED).unwrap();
+    assert_eq!(replicate(&pair, &["--foreground"]).code, 0);
+    let before = leftovers(&pair.source);
+    let clean = || {
+        let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+        pair.program(&["clean", "-s", &source, "-t", &target])
+    };
+    let subscription = "ALTER SUBSCRIPTION pgpassage_follow_postgres_sub";
+    pair.target.psql("postgres", &format!("{subscription} DISABLE")).unwrap();
+    let active = "SELECT count(*) FROM pg_replication_slots WHERE active";
+    eventually(&pair.source, "postgres", active, "0");
+    let shown = clean();
+    assert_eq!(shown.code, 0, "{}\n{}", shown.stdout, shown.stderr);
+    assert!(shown.stderr.contains("it follows its source"), "{}", shown.stderr);
+    assert!(shown.stderr.contains("pgpassage clean follow removes it"), "{}", shown.stderr);
+    assert_eq!(leftovers(&pair.source), before);
+    pair.target.stop().unwrap();
+    let shown = clean();
+    assert_eq!(shown.code, 3, "{}\n{}", shown.stdout, shown.stderr);
+    assert!(shown.stderr.contains("not all could be asked about it: left alone"), "{}", shown.stderr);
+    assert_eq!(leftovers(&pair.source), before);
+}
+
+/// What was to be closed and is not is not what was asked for, and a script hears of it.
+#[test]
+fn what_was_to_be_closed_and_is_not_is_no_success() {
+    let pair = pair();
+    pair.source.psql("postgres", KEYED).unwrap();
+    // Nobody may be kept from writing: the silence on the source cannot be had.
+    let source = pair.source.uri("postgres");
+    let ran = std::thread::scope(|scope| {
+        let hold = "BEGIN; LOCK TABLE keyed IN ROW EXCLUSIVE MODE; SELECT pg_sleep(60)";
+        scope.spawn(|| pair.source.psql("postgres", hold).ok());
+        let sleeps = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        eventually(&pair.source, "postgres", sleeps, "1");
+        let ran = replicate(&pair, &["--max-replication-lag", "0", "--stop-replication"]);
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        pair.source.psql("postgres", end).unwrap();
+        ran
+    });
+    assert_eq!(ran.code, 3, "{}\n{}", ran.stderr, ran.stdout);
+    assert_eq!(ran.status("postgres"), "running", "{}", ran.stdout);
+    assert!(ran.stderr.contains("the connection of postgres was to be closed, and is not"), "{}", ran.stderr);
+    let stopped = pair.program(&["stop", "follow", "-s", &source, "-t", &pair.target.uri("postgres")]);
+    assert_eq!(stopped.code, 0, "{}\n{}", stopped.stdout, stopped.stderr);
 }
