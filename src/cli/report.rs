@@ -14,7 +14,7 @@ const MOST_OF_A_KIND: usize = 20;
 
 pub(super) fn report(run: &Run, outcome: RunOutcome, journal: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(failure) = &run.refused {
+    if let (RunOutcome::Refused, Some(failure)) = (outcome, &run.refused) {
         lines.push(printable(&failure.what));
         lines.extend(failure.advice.as_ref().map(|advice| format!("  {}", printable(advice))));
         lines.extend(findings(run));
@@ -225,6 +225,11 @@ pub(super) fn goes_on(run: &Run, id: &str) -> Vec<String> {
         format!("  pgpassage list{space}     how all migrations stand", space = " ".repeat(id.len())),
         format!("  pgpassage stop {id}     stop it, and leave nothing of it on the source"),
     ]
+}
+
+/// Databases that follow, as the journal knows them; they do so whatever became of others, and of later commands.
+pub(super) fn follows(run: &Run) -> bool {
+    run.databases.values().any(|d| d.outcome == Some(DatabaseOutcome::Following))
 }
 
 /// Nothing of ours is left that serves replication.

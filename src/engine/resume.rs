@@ -23,7 +23,7 @@ use crate::model::units::Side;
 use crate::pg::connect::Server;
 use crate::pg::facts::databases::session_defaults;
 use crate::pg::tools::{Tool, ToolSearch, ToolVersion, find_pg_dump};
-use crate::store::{Folder, Journal};
+use crate::store::{Folder, Journal, Locked};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -53,9 +53,26 @@ pub(super) fn start(plan: Plan, secrets: Secrets, task: Task) -> Result<Handle, 
         let result = work((plan, secrets), task, (Arc::clone(&emit), board, cancel), orders).await;
         publishing.abort();
         listening.abort();
-        end(&emit, &lock, result)
+        end_later(&emit, &lock, result)
     });
     Ok(Handle { entries: entry_rx, gauges: gauge_rx, commands: command_tx, ended })
+}
+
+/// A command that is refused has done nothing: how the migration stands is what it was.
+fn end_later(
+    emit: &Emitter,
+    lock: &Locked,
+    result: Result<RunOutcome, Failure>,
+) -> Result<RunOutcome, Failure> {
+    match result {
+        Err(failure) if !failure.is_interruption() && emit.with_run(|run| !run.databases.is_empty()) => {
+            let outcome = emit.outcome();
+            emit.record(Event::Refused { failure });
+            emit.record(Event::Ended { outcome });
+            emit.broken().map_or(Ok(RunOutcome::Refused), Err)
+        }
+        result => end(emit, lock, result),
+    }
 }
 
 async fn work(

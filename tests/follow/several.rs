@@ -125,3 +125,51 @@ fn what_was_to_be_closed_and_is_not_is_no_success() {
     let stopped = pair.program(&["stop", "follow", "-s", &source, "-t", &pair.target.uri("postgres")]);
     assert_eq!(stopped.code, 0, "{}\n{}", stopped.stdout, stopped.stderr);
 }
+
+/// One database that failed, or a command that was refused, does not hide that another follows.
+#[test]
+fn what_follows_is_shown_whatever_became_of_others() {
+    let pair = pair();
+    pair.source.psql("postgres", KEYED).unwrap();
+    pair.source.psql("postgres", "CREATE DATABASE other").unwrap();
+    pair.source.psql("other", "CREATE TABLE keyless (a int); INSERT INTO keyless VALUES (1)").unwrap();
+    let ran = pair.migrate(&["--fallback", "skip", "--migration-id", "follow", "--foreground"]);
+    assert_eq!(ran.code, 3, "{}\n{}", ran.stderr, ran.stdout);
+    let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+    let is_shown = || {
+        let list = pair.program(&["list"]).stdout;
+        assert!(list.contains("follow  syncing (some failed) (nobody watches over it)"), "{list}");
+        let status = pair.program(&["status"]);
+        assert!(status.stdout.contains("postgres: syncing"), "{}\n{}", status.stdout, status.stderr);
+    };
+    is_shown();
+    pair.target.stop().unwrap();
+    let refused = pair.program(&["finish", "follow", "-s", &source, "-t", &target, "--json"]);
+    assert_eq!(refused.code, 1, "{}\n{}", refused.stdout, refused.stderr);
+    pair.target.start().unwrap();
+    is_shown();
+    assert_eq!(pair.program(&["stop", "follow", "-s", &source, "-t", &target]).code, 0);
+    let nothing = pair.program(&["status"]).stdout;
+    assert!(nothing.contains("No migration is under way"), "{nothing}");
+}
+
+/// A server that does not answer does not hold the window.
+#[test]
+fn a_watch_is_left_although_a_server_does_not_answer() {
+    let pair = pair();
+    pair.source.psql("postgres", KEYED).unwrap();
+    assert_eq!(replicate(&pair, &["--foreground"]).code, 0);
+    let file = std::fs::read_to_string(pair.source.data_dir().join("postmaster.pid")).unwrap();
+    let postmaster = Pid::from_raw(file.lines().next().unwrap().parse().unwrap()).unwrap();
+    kill_process(postmaster, Signal::STOP).unwrap();
+    let watch = pair.start(&["status", "follow", "--watch"], &[]);
+    std::thread::sleep(Duration::from_secs(2));
+    let began = Instant::now();
+    signal(&watch, Signal::INT);
+    let ran = Ran::from(wait(watch));
+    kill_process(postmaster, Signal::CONT).unwrap();
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, ran.stdout);
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+    assert_eq!(pair.program(&["stop", "follow", "-s", &source, "-t", &target]).code, 0);
+}
