@@ -24,6 +24,8 @@ pub(super) struct Orders {
     guards: Arc<AtomicBool>,
     /// What follows is to be discontinued as soon as the work, which is cancelled, has ended.
     discontinue: Arc<AtomicBool>,
+    /// Whoever wanted a guard has left again.
+    leave: CancellationToken,
 }
 
 impl Orders {
@@ -35,8 +37,13 @@ impl Orders {
     ) -> (Orders, tokio::task::JoinHandle<()>) {
         let (guards, discontinue) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (to, from) = mpsc::channel(WAITING);
-        let orders =
-            Orders { commands: from, guards: Arc::clone(&guards), discontinue: Arc::clone(&discontinue) };
+        let leave = CancellationToken::new();
+        let orders = Orders {
+            commands: from,
+            guards: Arc::clone(&guards),
+            discontinue: Arc::clone(&discontinue),
+            leave: leave.clone(),
+        };
         let listening = tokio::spawn(async move {
             while let Some(command) = commands.recv().await {
                 let guards = guards.load(Ordering::Relaxed);
@@ -48,7 +55,7 @@ impl Orders {
                         stop(&emit, &cancel, StopReason::Operator);
                     }
                     Command::Finish(_) if !guards => emit.record(Event::Finding { finding: too_early() }),
-                    Command::Leave if !guards => {}
+                    Command::Leave if !guards => leave.cancel(),
                     order => {
                         if to.send(order).await.is_err() {
                             return;
@@ -58,6 +65,11 @@ impl Orders {
             }
         });
         (orders, listening)
+    }
+
+    /// Until somebody has said, before anybody guarded, that nobody has to.
+    pub(super) async fn left(&self) {
+        self.leave.cancelled().await;
     }
 
     /// Whether what follows is still to be discontinued, because that was asked for before anybody guarded.
@@ -89,7 +101,7 @@ pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, orders: &mut 
         };
         candidates.iter().filter(follows).cloned().collect()
     };
-    if following(cx).is_empty() || cx.cancel.is_cancelled() {
+    if following(cx).is_empty() || cx.cancel.is_cancelled() || orders.leave.is_cancelled() {
         return;
     }
     orders.guards.store(true, Ordering::Relaxed);

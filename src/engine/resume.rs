@@ -86,6 +86,7 @@ async fn work(
     let (source, target) = tokio::select! {
         biased;
         () = stopped(&cancel, &orders) => return Err(Failure::interrupted()),
+        () = orders.left(), if task == Task::Watch => return Ok(emit.outcome()),
         both = async {
             tokio::join!(
                 reach(&plan, Side::Source, &plan.source, &secrets.source),

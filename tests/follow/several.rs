@@ -146,7 +146,7 @@ fn what_follows_is_shown_whatever_became_of_others() {
     pair.target.stop().unwrap();
     let refused = pair.program(&["finish", "follow", "-s", &source, "-t", &target, "--json"]);
     assert_eq!(refused.code, 1, "{}\n{}", refused.stdout, refused.stderr);
-    pair.target.start().unwrap();
+    pair.target.restart().unwrap();
     is_shown();
     assert_eq!(pair.program(&["stop", "follow", "-s", &source, "-t", &target]).code, 0);
     let nothing = pair.program(&["status"]).stdout;
