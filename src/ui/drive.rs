@@ -206,7 +206,13 @@ impl Drive {
             return Ok(false);
         }
         match piece.what {
-            news::What::Msg(msg) => self.take(msg, terminal),
+            news::What::Msg(msg) => {
+                if matches!(msg, Msg::CheckEnded(_)) {
+                    self.check = None;
+                    self.host.check_ended();
+                }
+                self.take(msg, terminal)
+            }
             news::What::Attached { link, opened } => {
                 self.attach(*link);
                 self.take(opened, terminal)

@@ -207,6 +207,10 @@ impl Host for Rooms {
         start_local(plan, prepared.secrets, Stay::UntilItFollows)
     }
 
+    fn check_ended(&self) {
+        self.sweep();
+    }
+
     fn start(&self, prepared: Prepared) -> BoxFuture<'static, Result<Opened, Failure>> {
         let Prepared { plan, secrets, .. } = prepared;
         if self.home == Home::Apart {
