@@ -7,9 +7,9 @@ use super::exit::Exit;
 use super::plan::state_dir;
 use super::resume::{self, is_known};
 use super::{json, out};
-use crate::link::remove_discovered;
+use crate::link::{Engine, Known, remove_discovered};
 use crate::model::discovery::Discovered;
-use crate::model::event::{ObjectKind, ServerObject};
+use crate::model::event::{DatabaseOutcome, ObjectKind, ServerObject};
 use crate::model::plan::FORMAT;
 use crate::model::run::{LedgerState, Run};
 use crate::model::units::{printable, readable};
@@ -119,7 +119,8 @@ async fn named(args: &CleanArgs, places: &Places, id: &str) -> Exit {
     }
 }
 
-/// What is known here and dead is removed; the rest is shown.
+/// What is known here and dead is removed, where both servers answer and nothing of it follows; the rest is shown, and
+/// removed by its name alone: a target that is down for an hour looks like one that is gone.
 async fn all(args: &CleanArgs, places: &Places, env: &Env) -> Exit {
     let found = look(places).await;
     let mut exit = if found.unreachable.is_empty() { Exit::Done } else { Exit::Partly };
@@ -132,7 +133,15 @@ async fn all(args: &CleanArgs, places: &Places, env: &Env) -> Exit {
         }
         if migration.active {
             out::note(&format!("  it is alive: left alone; pgpassage stop {id} ends it"));
+        } else if !found.unreachable.is_empty() {
+            out::note(
+                "  not all could be asked about it: left alone; try again once both servers can be reached",
+            );
         } else if is_known(id, env) {
+            if let Some(why) = not_unnamed(id, env) {
+                out::note(&format!("  {why}: left alone; pgpassage clean {id} removes it"));
+                continue;
+            }
             match known(args, id, env).await {
                 Exit::Done => {}
                 other => exit = other,
@@ -144,6 +153,20 @@ async fn all(args: &CleanArgs, places: &Places, env: &Env) -> Exit {
         }
     }
     exit
+}
+
+/// Why a migration that this machine knows is not removed unless it is named.
+fn not_unnamed(id: &str, env: &Env) -> Option<&'static str> {
+    let known = state_dir(env).ok().and_then(|dir| Known::read(&dir.join(id)));
+    let Some(known) = known else { return Some("its journal cannot be read") };
+    let follows = known.run.databases.values().any(|d| d.outcome == Some(DatabaseOutcome::Following));
+    match known.engine {
+        Engine::Alive { .. } => Some("an engine works on it"),
+        Engine::Gone if follows => Some("it follows its source, as this machine knows it"),
+        Engine::Gone if known.damage.is_some() => Some("its journal is damaged"),
+        Engine::Gone if !known.is_dead() => Some("it has not died: it ended, and left this"),
+        Engine::Gone => None,
+    }
 }
 
 fn shown(id: &str, migration: &Discovered) -> Vec<String> {

@@ -6,8 +6,9 @@ use super::dead::obituary;
 use super::exit::Exit;
 use super::out;
 use super::plan::state_dir;
+use super::report::{follows, is_clean};
 use crate::link::{Engine, Known, migrations};
-use crate::model::event::RunOutcome;
+use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::plan::FORMAT;
 use crate::model::units::printable;
 use anyhow::{Result, anyhow};
@@ -31,7 +32,7 @@ pub(super) fn show(args: &ListArgs) -> Exit {
                 server.as_ref().map_or_else(|| "?".to_owned(), |s| s.address.clone())
             };
             let (source, target) = (address(&known.run.source), address(&known.run.target));
-            let line = format!("{}  {}{}  {source} -> {target}", known.id, state(known), watched(known));
+            let line = format!("{}  {}{}  {source} -> {target}", known.id, state(known), remarks(known));
             out::print(&printable(&line));
             obituary(known).iter().for_each(|line| out::print(&format!("    {line}")));
         }
@@ -50,6 +51,7 @@ pub(super) fn found(env: &Env) -> Result<Vec<Known>> {
 /// How it stands, in the words of [`status`](super::status) as far as they go.
 fn state(known: &Known) -> &'static str {
     match known.run.outcome {
+        Some(_) if follows(&known.run) => "syncing",
         Some(RunOutcome::Done) => "done",
         Some(RunOutcome::Following) => "syncing",
         Some(RunOutcome::Checked) => "checked",
@@ -62,13 +64,26 @@ fn state(known: &Known) -> &'static str {
     }
 }
 
-/// Whether somebody is there, where that makes a difference.
-fn watched(known: &Known) -> String {
-    match known.engine {
-        Engine::Alive { pid } => format!(" (pid {pid})"),
-        Engine::Gone if state(known) == "syncing" => " (nobody watches over it)".to_owned(),
-        Engine::Gone => String::new(),
+/// Whether somebody is there, where that makes a difference, and what the word for the whole does not say.
+fn remarks(known: &Known) -> String {
+    let mut remarks = String::new();
+    if state(known) == "syncing" && some_failed(known) {
+        remarks.push_str(" (some failed)");
     }
+    match known.engine {
+        Engine::Alive { pid } => remarks.push_str(&format!(" (pid {pid})")),
+        Engine::Gone if state(known) == "syncing" => remarks.push_str(" (nobody watches over it)"),
+        Engine::Gone if !known.is_dead() && !is_clean(&known.run) => {
+            remarks.push_str(&format!(" (objects of ours are left: pgpassage clean {})", known.id));
+        }
+        Engine::Gone => {}
+    }
+    remarks
+}
+
+fn some_failed(known: &Known) -> bool {
+    let is_there = |end| matches!(end, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
+    known.run.databases.values().any(|d| !is_there(d.outcome))
 }
 
 fn entry(known: &Known) -> Value {
@@ -84,6 +99,7 @@ fn entry(known: &Known) -> Value {
         "started": run.started_ms,
         "engine_pid": pid,
         "died": known.is_dead(),
+        "some_failed": state(known) == "syncing" && some_failed(known),
         "damage": known.damage,
     })
 }

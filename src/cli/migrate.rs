@@ -8,9 +8,12 @@ use super::outcome::Shown;
 use super::plan::{Prepared, prepare};
 use super::{fallback, json, log, out};
 use crate::link::{Detail, Logging, start_detached_logging, start_local};
+use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::plan::Plan;
+use crate::model::run::{DatabaseRun, Run};
 use crate::model::secrets::Secrets;
 use crate::model::task::Stay;
+use crate::model::units::{printable, readable};
 use crate::store::Folder;
 use anyhow::Result;
 use std::path::Path;
@@ -72,15 +75,45 @@ async fn start_apart(plan: Plan, secrets: Secrets, args: &MigrateArgs) -> Result
     let mut shown = Shown::of(&plan, &args.output);
     shown.key = args.show_passwords.then(|| secrets.placeholder_key.clone());
     let detail = if args.output.debug { Detail::Debug } else { Detail::Info };
+    let asked = Asked::of(&plan);
     let link = start_detached_logging(plan, secrets, Logging { further, detail }).await;
     let until = if args.detach { Until::Begun } else { Until::Guards { after_seq: 0 } };
     let result = shown.result(link, until, Hand::Holds).await;
-    Ok(result.map_or_else(|exit| exit, |(run, outcome)| Exit::of(outcome, &run)))
+    Ok(result.map_or_else(|exit| exit, |(run, outcome)| exit(asked, outcome, &run)))
+}
+
+/// What was to be closed and follows still is not what was asked for, although nothing is missing.
+fn exit(asked: Asked, outcome: RunOutcome, run: &Run) -> Exit {
+    let follows = |d: &DatabaseRun| d.outcome == Some(DatabaseOutcome::Following);
+    let open: Vec<_> = run.databases.iter().filter(|(_, d)| follows(d)).collect();
+    if asked == Asked::ToFollow || open.is_empty() {
+        return Exit::of(outcome, run);
+    }
+    for (name, database) in open {
+        let name = readable(name);
+        let why = printable(&database.message);
+        out::complain(&format!("the connection of {name} was to be closed, and is not ({why})"));
+    }
+    if outcome == RunOutcome::Following { Exit::Partly } else { Exit::of(outcome, run) }
+}
+
+/// What is to become of databases that follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    ToFollow,
+    ToClose,
+}
+
+impl Asked {
+    fn of(plan: &Plan) -> Self {
+        if plan.replication.finish { Asked::ToClose } else { Asked::ToFollow }
+    }
 }
 
 /// Runs the engine in this process to its end and prints the result.
 pub(super) async fn here(plan: Plan, secrets: Secrets, shown: &Shown<'_>) -> Exit {
+    let asked = Asked::of(&plan);
     let link = start_local(plan, secrets, Stay::UntilItFollows);
     let result = shown.result(link, Until::Ended, Hand::Holds).await;
-    result.map_or_else(|exit| exit, |(run, outcome)| Exit::of(outcome, &run))
+    result.map_or_else(|exit| exit, |(run, outcome)| exit(asked, outcome, &run))
 }

@@ -3,7 +3,7 @@
 use super::lines::{finding_line, outcome_word};
 use crate::model::check::{Finding, Severity};
 use crate::model::event::{DatabaseOutcome, ObjectKind, RolePassword, RoleStatus, RunOutcome};
-use crate::model::run::{LedgerState, Run};
+use crate::model::run::{DatabaseRun, LedgerState, Run};
 use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const MOST_OF_A_KIND: usize = 20;
 
 pub(super) fn report(run: &Run, outcome: RunOutcome, journal: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(failure) = &run.refused {
+    if let (RunOutcome::Refused, Some(failure)) = (outcome, &run.refused) {
         lines.push(printable(&failure.what));
         lines.extend(failure.advice.as_ref().map(|advice| format!("  {}", printable(advice))));
         lines.extend(findings(run));
@@ -182,7 +182,7 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
             format!("NOT everything came across (after {took}): see above what is missing.")
         }
         RunOutcome::Failed => format!("Failed after {took}: no database was moved."),
-        RunOutcome::Stopped => format!("Stopped after {took}. Nothing of ours is left on the source."),
+        RunOutcome::Stopped => format!("Stopped after {took}. {}", left_on_source(run)),
         RunOutcome::Checked => {
             let blockers = run.findings.iter().filter(|f| f.severity == Severity::Blocker).count() as u64;
             match blockers {
@@ -227,6 +227,11 @@ pub(super) fn goes_on(run: &Run, id: &str) -> Vec<String> {
     ]
 }
 
+/// Databases that follow, as the journal knows them; they do so whatever became of others, and of later commands.
+pub(super) fn follows(run: &Run) -> bool {
+    run.databases.values().any(|d| d.outcome == Some(DatabaseOutcome::Following))
+}
+
 /// Nothing of ours is left that serves replication.
 pub(super) fn is_clean(run: &Run) -> bool {
     let of_replication =
@@ -236,10 +241,34 @@ pub(super) fn is_clean(run: &Run) -> bool {
     !run.ledger.values().any(|line| left(&line)) && run.databases.values().all(|d| d.identities.is_empty())
 }
 
+/// What a stopped run leaves for its databases to follow, said only as far as it is true.
+fn left_on_source(run: &Run) -> String {
+    let follows = |d: &&DatabaseRun| d.outcome == Some(DatabaseOutcome::Following);
+    let follow: Vec<_> =
+        run.databases.iter().filter(|(_, d)| follows(d)).map(|(name, _)| readable(name)).collect();
+    let id = &run.id;
+    if !follow.is_empty() {
+        return format!(
+            "What follows goes on following, and nobody watches over it: {}.\n  \
+             pgpassage stop {id}     discontinue that too, for the source keeps its log for it\n  \
+             pgpassage finish {id}   close the connection, once nothing writes to the source any more\n  \
+             pgpassage status {id} --watch --detach   leave a guard at work",
+            follow.join(", ")
+        );
+    }
+    if is_clean(run) {
+        return "Nothing of ours is left on the source.".to_owned();
+    }
+    format!("NOT everything of ours could be removed; once both servers can be reached: pgpassage clean {id}")
+}
+
 /// What a stopped run leaves behind: only what it made itself is named.
 fn left_on_target(run: &Run) -> Vec<String> {
-    let unfinished =
-        |name: &str| run.databases.get(name).is_none_or(|d| d.outcome != Some(DatabaseOutcome::Done));
+    let whole = |d: &DatabaseRun| {
+        let is_there = matches!(d.outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
+        is_there || d.followed
+    };
+    let unfinished = |name: &str| run.databases.get(name).is_none_or(|d| !whole(d));
     let drops: Vec<_> = run
         .ledger
         .values()

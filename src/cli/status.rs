@@ -5,10 +5,11 @@ use super::connection::Env;
 use super::dead::obituary;
 use super::exit::Exit;
 use super::list::found;
+use super::report::{follows, is_clean};
 use super::resume::{is_known, known};
 use super::{discovered, out, watch};
 use crate::link::{Known, status};
-use crate::model::event::{DatabaseOutcome, RunOutcome};
+use crate::model::event::DatabaseOutcome;
 use crate::model::plan::{FORMAT, Method};
 use crate::model::status::DatabaseStatus;
 use crate::model::units::{human_bytes, human_ms, printable, readable};
@@ -68,7 +69,8 @@ async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
         (None, None) => {
             let mut all = Vec::new();
             for known in found(env)? {
-                if matches!(known.run.outcome, None | Some(RunOutcome::Following)) {
+                // Whatever became of the whole: what follows does so, and what is left keeps the source's log.
+                if known.run.outcome.is_none() || follows(&known.run) || !is_clean(&known.run) {
                     all.push(one(&of_known(&known.id), env).await?);
                 }
             }
@@ -92,7 +94,9 @@ async fn one(args: &ResumeArgs, env: &Env) -> Result<Told> {
     // What followed goes on following without an engine.
     let remark = (known.is_dead() && known.run.only_follows()).then(|| "nobody watches over it".to_owned());
     let error = (known.is_dead() && !known.run.only_follows()).then(died);
-    let error = error.or_else(|| known.run.refused.as_ref().map(ToString::to_string));
+    // What follows does not care that a later command was refused.
+    let refused = known.run.refused.as_ref().filter(|_| !follows(&known.run));
+    let error = error.or_else(|| refused.map(ToString::to_string));
     Ok(Told { id: plan.id, remark, error, databases, obituary })
 }
 

@@ -148,8 +148,15 @@ async fn guard(mut link: Link, known_seq: u64, face: &mut Face, mut signals: Sig
             }
         }
     }
-    while let Some(entry) = link.next_entry().await {
-        run.apply(&entry);
+    loop {
+        tokio::select! {
+            entry = link.next_entry() => match entry {
+                Some(entry) => run.apply(&entry),
+                None => break,
+            },
+            // Who says it twice does not wait for a server that does not answer; what follows does not need us.
+            _ = signals.next() => return Exit::Interrupted,
+        }
     }
     drop(commands);
     news.iter().for_each(|line| out::note(line));
@@ -183,10 +190,14 @@ async fn only_look((plan, secrets): (&Plan, &Secrets), face: &mut Face, mut sign
     let mut tick = tokio::time::interval(face.interval());
     loop {
         tokio::select! {
+            // Also while a server does not answer.
             _ = signals.next() => return Exit::Done,
-            _ = tick.tick() => {
-                let Ok(entries) = read_journal(&Folder::at(&plan.home).journal_path()) else { return Exit::Failed };
-                let databases = status(plan, secrets, &Run::fold(&entries)).await;
+            looked = async {
+                tick.tick().await;
+                let entries = read_journal(&Folder::at(&plan.home).journal_path()).ok()?;
+                Some(status(plan, secrets, &Run::fold(&entries)).await)
+            } => {
+                let Some(databases) = looked else { return Exit::Failed };
                 face.tell(&databases, &mut Vec::new());
             }
         }

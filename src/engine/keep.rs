@@ -22,6 +22,10 @@ pub(super) struct Orders {
     commands: mpsc::Receiver<Command>,
     /// Before, a command that is for a guard is answered by a finding.
     guards: Arc<AtomicBool>,
+    /// What follows is to be discontinued as soon as the work, which is cancelled, has ended.
+    discontinue: Arc<AtomicBool>,
+    /// Whoever wanted a guard has left again.
+    leave: CancellationToken,
 }
 
 impl Orders {
@@ -31,18 +35,27 @@ impl Orders {
         emit: Arc<Emitter>,
         cancel: CancellationToken,
     ) -> (Orders, tokio::task::JoinHandle<()>) {
-        let guards = Arc::new(AtomicBool::new(false));
+        let (guards, discontinue) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (to, from) = mpsc::channel(WAITING);
-        let orders = Orders { commands: from, guards: Arc::clone(&guards) };
+        let leave = CancellationToken::new();
+        let orders = Orders {
+            commands: from,
+            guards: Arc::clone(&guards),
+            discontinue: Arc::clone(&discontinue),
+            leave: leave.clone(),
+        };
         let listening = tokio::spawn(async move {
             while let Some(command) = commands.recv().await {
                 let guards = guards.load(Ordering::Relaxed);
                 match command {
                     Command::Stop { because } => stop(&emit, &cancel, because),
-                    // Nothing follows yet: there is nothing to keep.
-                    Command::Discontinue if !guards => stop(&emit, &cancel, StopReason::Operator),
+                    // Some may follow already while others are still at work.
+                    Command::Discontinue if !guards => {
+                        discontinue.store(true, Ordering::Relaxed);
+                        stop(&emit, &cancel, StopReason::Operator);
+                    }
                     Command::Finish(_) if !guards => emit.record(Event::Finding { finding: too_early() }),
-                    Command::Leave if !guards => {}
+                    Command::Leave if !guards => leave.cancel(),
                     order => {
                         if to.send(order).await.is_err() {
                             return;
@@ -52,6 +65,16 @@ impl Orders {
             }
         });
         (orders, listening)
+    }
+
+    /// Until somebody has said, before anybody guarded, that nobody has to.
+    pub(super) async fn left(&self) {
+        self.leave.cancelled().await;
+    }
+
+    /// Whether what follows is still to be discontinued, because that was asked for before anybody guarded.
+    pub(super) fn discontinues(&self) -> bool {
+        self.discontinue.load(Ordering::Relaxed)
     }
 }
 
@@ -68,7 +91,7 @@ fn too_early() -> Finding {
 }
 
 /// Guards what follows until nothing does any more, or until told to end.
-pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, mut orders: Orders) {
+pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, orders: &mut Orders) {
     let following = |cx: &Cx| -> Vec<Candidate> {
         let follows = |c: &&Candidate| {
             cx.emit.with_run(|run| {
@@ -78,7 +101,7 @@ pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, mut orders: O
         };
         candidates.iter().filter(follows).cloned().collect()
     };
-    if following(cx).is_empty() || cx.cancel.is_cancelled() {
+    if following(cx).is_empty() || cx.cancel.is_cancelled() || orders.leave.is_cancelled() {
         return;
     }
     orders.guards.store(true, Ordering::Relaxed);

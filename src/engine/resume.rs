@@ -23,7 +23,7 @@ use crate::model::units::Side;
 use crate::pg::connect::Server;
 use crate::pg::facts::databases::session_defaults;
 use crate::pg::tools::{Tool, ToolSearch, ToolVersion, find_pg_dump};
-use crate::store::{Folder, Journal};
+use crate::store::{Folder, Journal, Locked};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -53,22 +53,40 @@ pub(super) fn start(plan: Plan, secrets: Secrets, task: Task) -> Result<Handle, 
         let result = work((plan, secrets), task, (Arc::clone(&emit), board, cancel), orders).await;
         publishing.abort();
         listening.abort();
-        end(&emit, &lock, result)
+        end_later(&emit, &lock, result)
     });
     Ok(Handle { entries: entry_rx, gauges: gauge_rx, commands: command_tx, ended })
+}
+
+/// A command that is refused has done nothing: how the migration stands is what it was.
+fn end_later(
+    emit: &Emitter,
+    lock: &Locked,
+    result: Result<RunOutcome, Failure>,
+) -> Result<RunOutcome, Failure> {
+    match result {
+        Err(failure) if !failure.is_interruption() && emit.with_run(|run| !run.databases.is_empty()) => {
+            let outcome = emit.outcome();
+            emit.record(Event::Refused { failure });
+            emit.record(Event::Ended { outcome });
+            emit.broken().map_or(Ok(RunOutcome::Refused), Err)
+        }
+        result => end(emit, lock, result),
+    }
 }
 
 async fn work(
     (plan, secrets): (Plan, Secrets),
     task: Task,
     (emit, board, cancel): (Arc<Emitter>, Arc<Board>, CancellationToken),
-    orders: Orders,
+    mut orders: Orders,
 ) -> Result<RunOutcome, Failure> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     emit.record(Event::Resumed { verb: task.verb().to_owned(), version, pid: std::process::id() });
     let (source, target) = tokio::select! {
         biased;
-        () = cancel.cancelled() => return Err(Failure::interrupted()),
+        () = stopped(&cancel, &orders) => return Err(Failure::interrupted()),
+        () = orders.left(), if task == Task::Watch => return Ok(emit.outcome()),
         both = async {
             tokio::join!(
                 reach(&plan, Side::Source, &plan.source, &secrets.source),
@@ -76,6 +94,7 @@ async fn work(
             )
         } => both,
     };
+    let task = if orders.discontinues() { Task::Stop } else { task };
     let (source, target) = match task {
         Task::Finish(_) | Task::Watch => (source?, target?),
         Task::Stop | Task::Clean => whoever_is_there(&plan, &secrets, (source, target))?,
@@ -106,9 +125,20 @@ async fn work(
             close_all(&cx, candidates, how).await;
         }
         Task::Stop | Task::Clean => discontinue(&cx).await,
-        Task::Watch => keep(&cx, candidates, orders).await,
+        Task::Watch => keep(&cx, candidates, &mut orders).await,
+    }
+    if orders.discontinues() && task != Task::Stop {
+        discontinue(&cx).await;
     }
     Ok(cx.emit.outcome())
+}
+
+/// Told to end before anything was done. Who was told to discontinue what follows needs the servers for that.
+async fn stopped(cancel: &CancellationToken, orders: &Orders) {
+    cancel.cancelled().await;
+    if orders.discontinues() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// One server that is gone must not keep us from cleaning up on the other. What is left there is named when it cannot be

@@ -11,10 +11,10 @@ use super::keep::{Orders, keep};
 use super::phases::roles;
 use super::replicate::finish;
 use super::replicate::remove::{What, remove};
-use super::resume::close_all;
+use super::resume::{close_all, discontinue};
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, FailureKind};
 use crate::model::phase::Phase;
 use crate::model::plan::{Method, MethodPolicy, Plan};
 use crate::model::run::Run;
@@ -96,7 +96,7 @@ pub(super) fn end(
 async fn work(
     (plan, secrets): (Plan, Secrets),
     (emit, board, cancel): (Arc<Emitter>, Arc<Board>, CancellationToken),
-    (stay, orders): (Stay, Orders),
+    (stay, mut orders): (Stay, Orders),
 ) -> Result<RunOutcome, Failure> {
     let (version, id) = (env!("CARGO_PKG_VERSION").to_owned(), plan.id.clone());
     emit.record(Event::Started { version, pid: std::process::id(), id });
@@ -118,7 +118,10 @@ async fn work(
     let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel));
     move_all(&cx, candidates.clone()).await;
     if stay == Stay::AsLongAsItFollows {
-        keep(&cx, candidates, orders).await;
+        keep(&cx, candidates, &mut orders).await;
+    }
+    if orders.discontinues() {
+        discontinue(&cx).await;
     }
     Ok(cx.emit.outcome())
 }
@@ -183,7 +186,12 @@ async fn keep_up(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) -> Vec<data
     let mut in_sync = Vec::new();
     for candidate in candidates.into_iter().filter(|c| follows(&c.facts.name)) {
         let db = database::Db::new(Arc::clone(cx), candidate.clone());
-        match finish::keep_up(&db, within_bytes).await {
+        let mut waited = finish::keep_up(&db, within_bytes).await;
+        if waited.as_ref().is_err_and(|failure| failure.kind == FailureKind::ConnectionLost) {
+            // It may wait for days, in a single session. Others open their own, and would not notice.
+            waited = finish::keep_up(&db, within_bytes).await;
+        }
+        match waited {
             Ok(()) => in_sync.push(candidate),
             Err(failure) => {
                 let title = "the target is not in sync; it goes on following";

@@ -180,11 +180,15 @@ impl Reader {
     async fn read_the_rest(mut self) -> Result<RunOutcome, Failure> {
         let journal = read_journal(&self.folder.journal_path());
         let journal = journal.map_err(|e| Failure::local(e.to_string()))?;
-        let mut outcome = None;
+        let (mut outcome, mut refused) = (None, false);
         for entry in journal {
             match &entry.event {
-                Event::Ended { outcome: ended } => outcome = Some(*ended),
-                Event::Resumed { .. } => outcome = None,
+                // A refused command leaves the migration as it was; whoever gave it hears of the refusal.
+                Event::Ended { outcome: ended } => {
+                    outcome = Some(if refused { RunOutcome::Refused } else { *ended })
+                }
+                Event::Refused { .. } => refused = true,
+                Event::Resumed { .. } => (outcome, refused) = (None, false),
                 _ => {}
             }
             if entry.seq > self.seq {

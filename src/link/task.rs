@@ -1,7 +1,7 @@
 //! Later commands: given to the engine that lives, else done by one of their own.
 
 use super::{Engine, Known, Link, attach, resume_local};
-use crate::model::command::{Command, StopReason};
+use crate::model::command::Command;
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
 use crate::model::run::Run;
@@ -35,7 +35,7 @@ fn command_for(task: Task, run: &Run) -> Result<Option<Command>, String> {
     match task {
         Task::Finish(how) if run.keeping => Ok(Some(Command::Finish(how))),
         Task::Finish(_) => Err("it is still at work; finish once every database follows".to_owned()),
-        Task::Stop if !run.keeping => Ok(Some(Command::Stop { because: StopReason::Operator })),
+        // Also of an engine that is still at work: some databases may follow already.
         Task::Stop => Ok(Some(Command::Discontinue)),
         // It does so already.
         Task::Watch => Ok(None),
@@ -52,9 +52,8 @@ mod tests {
     fn what_an_engine_is_told_depends_on_what_it_is_at() {
         let mut run = Run::default();
         let finish = Finish::default();
-        let stop = Command::Stop { because: StopReason::Operator };
         assert!(command_for(Task::Finish(finish), &run).is_err());
-        assert_eq!(command_for(Task::Stop, &run), Ok(Some(stop)));
+        assert_eq!(command_for(Task::Stop, &run), Ok(Some(Command::Discontinue)));
         run.keeping = true;
         assert_eq!(command_for(Task::Finish(finish), &run), Ok(Some(Command::Finish(finish))));
         assert_eq!(command_for(Task::Stop, &run), Ok(Some(Command::Discontinue)));

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "command")]
 pub enum Command {
-    /// Stop at once: cancel what runs on both servers, say what was done, leave nothing behind on the source.
+    /// Stop at once: cancel what runs on both servers, say what was done, leave nothing behind on the source of what was
+    /// not through. What follows already goes on following, and nobody guards it then.
     Stop { because: StopReason },
     /// Close the connection of what follows, in good order.
     Finish(Finish),
-    /// Discontinue what follows: what was copied stays, nothing of ours is left on the servers.
+    /// Discontinue what follows, and stop what is at work: what was copied stays, nothing of ours is left on the servers.
     Discontinue,
     /// End the engine and leave what follows as it is; nobody guards it then.
     Leave,

@@ -65,6 +65,9 @@ pub struct DatabaseRun {
     pub rows: u64,
     pub bytes: u64,
     pub outcome: Option<DatabaseOutcome>,
+    /// It was all there once, and followed.
+    #[serde(default)]
+    pub followed: bool,
     pub message: String,
     pub method: Option<Method>,
     /// What the source's definitions were under the snapshot, as one value.
@@ -161,7 +164,9 @@ impl Run {
                 }
             }
             Event::Following { database } => {
-                self.database(database).outcome = Some(DatabaseOutcome::Following);
+                let database = self.database(database);
+                database.outcome = Some(DatabaseOutcome::Following);
+                database.followed = true;
             }
             Event::SchemaSeen { database, fingerprint } => {
                 self.database(database).schema = Some(fingerprint.clone());

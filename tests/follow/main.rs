@@ -27,6 +27,7 @@ mod kills;
 mod load;
 mod network;
 mod rights;
+mod several;
 mod windows;
 
 use common::{Pair, server_binaries};

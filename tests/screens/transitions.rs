@@ -1,7 +1,7 @@
 //! What keys and news do to the state: pure transitions.
 
 use super::scenes::{self, NOW_MS, press, send, type_text};
-use pgpassage::model::command::{Command, StopReason};
+use pgpassage::model::command::Command;
 use pgpassage::model::task::{Loss, Task};
 use pgpassage::ui::keys::{Code, Key};
 use pgpassage::ui::message::{Effect, Msg};
@@ -50,7 +50,7 @@ fn a_migration_in_this_window_asks_before_it_ends() {
     assert!(state.overlay.is_none());
     ctrl(&mut state, 'c');
     press(&mut state, Code::Tab);
-    let stop = Effect::Send(Command::Stop { because: StopReason::Operator });
+    let stop = Effect::Send(Command::Discontinue);
     assert_eq!(effects(&mut state, Code::Enter), [stop, Effect::Leave]);
     // Once it stops, the window may go.
     assert_eq!(ctrl(&mut state, 'c'), [Effect::Leave]);
@@ -65,7 +65,7 @@ fn only_the_second_button_stops() {
     }
     let mut state = scene("stop");
     press(&mut state, Code::Tab);
-    let stop = Effect::Send(Command::Stop { because: StopReason::Operator });
+    let stop = Effect::Send(Command::Discontinue);
     assert_eq!(effects(&mut state, Code::Enter), [stop]);
     assert_eq!(state.live.as_ref().unwrap().wanted, Some(Wanted::Stop));
 }

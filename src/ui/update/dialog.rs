@@ -1,7 +1,7 @@
 //! Dialogs: the harmless button comes first and has the focus; what cannot be undone wants the name typed.
 
 use super::commandable;
-use crate::model::command::{Command, StopReason};
+use crate::model::command::Command;
 use crate::model::task::{Finish, Loss, Task};
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
@@ -100,11 +100,7 @@ fn perform(state: &mut State, act: Act) -> Vec<Effect> {
 fn stop(state: &mut State) -> Vec<Effect> {
     let Some(live) = &mut state.live else { return Vec::new() };
     live.wanted = Some(Wanted::Stop);
-    match (commandable(live), live.run.keeping) {
-        (true, false) => vec![Effect::Send(Command::Stop { because: StopReason::Operator })],
-        (true, true) => vec![Effect::Send(Command::Discontinue)],
-        (false, _) => vec![Effect::Run(Task::Stop)],
-    }
+    if commandable(live) { vec![Effect::Send(Command::Discontinue)] } else { vec![Effect::Run(Task::Stop)] }
 }
 
 fn finish(state: &mut State, loss: Loss) -> Vec<Effect> {
