@@ -54,6 +54,12 @@ impl State {
         }
     }
 
+    /// They are wiped: what they were typed for is done, or is another migration's affair.
+    pub fn forget_passwords(&mut self) {
+        self.form.source.password.clear();
+        self.form.target.password.clear();
+    }
+
     pub fn say(&mut self, text: impl Into<String>) {
         self.toast =
             Some(Toast { text: text.into(), until_ms: self.now_ms + TOAST_MS, weight: Weight::News });

@@ -160,6 +160,18 @@ fn passwords_do_not_travel_to_other_migrations() {
     assert!(state.form.source.password.is_empty() && state.form.target.password.is_empty());
 }
 
+/// Once a migration is left or done, they are gone.
+#[test]
+fn passwords_are_wiped_when_done() {
+    for (name, code) in [("close", Code::Enter), ("result", Code::Enter), ("live", Code::Esc)] {
+        let mut state = scene(name);
+        state.form.source.password.set("s3cret");
+        press(&mut state, code);
+        assert_eq!(state.screen, Screen::Start, "{name}");
+        assert!(state.form.source.password.is_empty(), "{name}");
+    }
+}
+
 #[test]
 fn trying_again_leaves_out_what_is_finished() {
     let mut state = scene("failure");

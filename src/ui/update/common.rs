@@ -90,6 +90,7 @@ pub(super) fn back(state: &mut State) -> Vec<Effect> {
                 return super::leave(state);
             }
             state.live = None;
+            state.forget_passwords();
             state.screen = Screen::Start;
             state.focus = Focus::List;
             return vec![Effect::LetGo, Effect::List];

@@ -87,6 +87,7 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
                 return vec![Effect::Leave];
             }
             state.live = None;
+            state.forget_passwords();
             state.screen = Screen::Start;
             state.focus = Focus::List;
             return vec![Effect::LetGo, Effect::List];
@@ -103,6 +104,7 @@ fn keep(state: &mut State) -> Vec<Effect> {
         return crate::ui::update::leave(state);
     }
     state.live = None;
+    state.forget_passwords();
     state.screen = Screen::Start;
     state.focus = Focus::List;
     state.say("It keeps replicating. Come back whenever you like");

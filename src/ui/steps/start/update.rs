@@ -45,8 +45,7 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     match (key.code, chosen) {
         (Code::Enter, Some(id)) => {
             // What was typed for one migration's servers is not for those of another.
-            state.form.source.password.clear();
-            state.form.target.password.clear();
+            state.forget_passwords();
             return Some(vec![Effect::Open { id }]);
         }
         (Code::Char('n'), _) => new(state),
