@@ -185,7 +185,7 @@ impl Reader {
             match &entry.event {
                 // A refused command leaves the migration as it was; whoever gave it hears of the refusal.
                 Event::Ended { outcome: ended } => {
-                    outcome = Some(if refused { RunOutcome::Refused } else { *ended })
+                    outcome = Some(if refused { RunOutcome::Refused } else { *ended });
                 }
                 Event::Refused { .. } => refused = true,
                 Event::Resumed { .. } => (outcome, refused) = (None, false),
