@@ -31,7 +31,9 @@ WITH RECURSIVE tree(oid, root) AS (
     SELECT k.whole FROM incomparable i JOIN contains k ON k.part = i.oid
 ), columns AS (
     SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod,
-           coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') <> '' AS generated
+           -- The column is there from 12 on, and what is generated has an expression.
+           CASE WHEN a.atthasdef THEN coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') <> '' ELSE false END
+             AS generated
       FROM pg_catalog.pg_attribute a
       JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
      WHERE a.attnum > 0 AND NOT a.attisdropped AND c.oid >= 16384
@@ -46,8 +48,9 @@ WITH RECURSIVE tree(oid, root) AS (
        AND NOT EXISTS (SELECT FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place)
                          LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
                         WHERE k.place <= coalesce((pg_catalog.to_jsonb(i) ->> 'indnkeyatts')::int4, i.indnatts::int4)
-                          AND (k.attnum <= 0 OR NOT a.attnotnull
-                               OR coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') <> ''))
+                          AND CASE WHEN k.attnum <= 0 OR NOT a.attnotnull THEN true
+                                   WHEN a.atthasdef THEN coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') <> ''
+                                   ELSE false END)
 ), identities AS (
     -- The narrowest that could be named; the one in use already is not proposed again.
     SELECT k.indrelid, pg_catalog.min(k.name) FILTER (WHERE k.in_use) AS identity_index,

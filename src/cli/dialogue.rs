@@ -171,6 +171,7 @@ async fn checked(rooms: &Rooms, form: &mut Form) -> Result<Check, Gone> {
                     }
                     Err(failure) => check.ended = Some(Ending::Broke(failure)),
                 }
+                rooms.check_ended();
                 report(&check);
                 return Ok(check);
             }

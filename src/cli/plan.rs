@@ -57,7 +57,7 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
         max_total_bytes: args.dbs_max_total_size,
         tools: tool_places(args.pgbin.clone(), env)?,
         only_checks: args.validate,
-        skipped_checks: checks(&args.skip_check, "--skip-check")?,
+        skipped_checks: skipped(&args.skip_check)?,
         selected_checks: Vec::new(),
         target_disk_bytes: args.target_disk,
     };
@@ -65,6 +65,17 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
     let secrets =
         Secrets { source: source.passwords, target: target.passwords, role_passwords, placeholder_key };
     Ok(Prepared { plan, secrets, warnings })
+}
+
+fn skipped(names: &[String]) -> Result<Vec<String>> {
+    let names = checks(names, "--skip-check")?;
+    let firm = |id: &&String| crate::engine::explain(id).is_some_and(|check| !check.may_be_skipped);
+    match names.iter().find(firm) {
+        Some(id) => {
+            bail!("--skip-check {id}: this check cannot be left out; pgpassage explain {id} says what to do")
+        }
+        None => Ok(names),
+    }
 }
 
 /// Names of checks, each of which there must be.

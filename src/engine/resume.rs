@@ -12,11 +12,11 @@ use super::replicate::finish::{self, Closed};
 use super::replicate::remove::{What, remove};
 use super::run::{end, local};
 use crate::model::check::Finding;
-use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, RunOutcome};
-use crate::model::failure::Failure;
+use crate::model::event::{DatabaseOutcome, Entry, Event, ObjectKind, PhaseOutcome, RunOutcome};
+use crate::model::failure::{Failure, FailureKind};
 use crate::model::phase::Phase;
 use crate::model::plan::{Method, Plan};
-use crate::model::run::Run;
+use crate::model::run::{LedgerLine, Run};
 use crate::model::secrets::Secrets;
 use crate::model::task::{Finish, Task};
 use crate::model::units::Side;
@@ -192,13 +192,22 @@ fn candidates(found: &Found, emit: &Emitter) -> Vec<Candidate> {
 
 /// Closes the connection of every database that follows, one after the other. One that cannot be closed goes on following.
 pub(super) async fn close_all(cx: &Arc<Cx>, candidates: Vec<Candidate>, how: Finish) {
+    let outcome_of = |name: &str| cx.emit.with_run(|run| run.databases.get(name).and_then(|d| d.outcome));
     for candidate in candidates {
+        // The guard may have given one up meanwhile.
+        if outcome_of(&candidate.facts.name) != Some(DatabaseOutcome::Following) {
+            continue;
+        }
         let db = Arc::new(Db::new(Arc::clone(cx), candidate));
         let database = Some(db.name.clone());
         cx.emit.record(Event::PhaseBegan { phase: Phase::Close, database: database.clone() });
         let result = finish::run(&db, how).await;
         db.pools.clear();
         let (outcome, phase, message) = match result {
+            Ok(Closed::Cleanly) if cx.emit.with_run(|run| run.has_lost(&db.name)) => {
+                let message = "the connection is closed; something was lost before, see the findings";
+                (DatabaseOutcome::Incomplete, PhaseOutcome::Warned, message.to_owned())
+            }
             Ok(Closed::Cleanly) => {
                 (DatabaseOutcome::Done, PhaseOutcome::Done, "the connection is closed".to_owned())
             }
@@ -209,6 +218,13 @@ pub(super) async fn close_all(cx: &Arc<Cx>, candidates: Vec<Candidate>, how: Fin
             Ok(Closed::WithLoss) => {
                 let message = "the connection is closed, with a loss that was accepted; see the findings";
                 (DatabaseOutcome::Incomplete, PhaseOutcome::Warned, message.to_owned())
+            }
+            Err(failure) if failure.kind == FailureKind::Gone => {
+                let message = format!("does not follow any more: {}", failure.what);
+                let finding = Finding::lost("gone", "the target has stopped following, and cannot go on");
+                let fix = "stop this migration, which removes what is left of it, and start over";
+                cx.finding(finding.in_database(&db.name).because(failure.what.clone()).fix(fix));
+                (DatabaseOutcome::Failed, PhaseOutcome::Failed { failure }, message)
             }
             Err(failure) => {
                 let message = format!("not closed, it goes on following: {}", failure.what);
@@ -234,11 +250,19 @@ pub(super) async fn discontinue(cx: &Arc<Cx>) {
         let followed = cx.emit.with_run(|run| {
             run.databases.get(&database).is_some_and(|d| d.outcome == Some(DatabaseOutcome::Following))
         });
-        if remove(cx, &database, What::All).await && followed {
-            let message = "discontinued; what was copied stays".to_owned();
-            let outcome = DatabaseOutcome::Cancelled;
-            cx.emit.record(Event::DatabaseEnded { database, outcome, message });
+        let clean = remove(cx, &database, What::All).await;
+        if !followed {
+            continue;
         }
+        let message = if clean {
+            "discontinued; what was copied stays"
+        } else if still_follows(cx, &database) {
+            continue;
+        } else {
+            "discontinued; what was copied stays, and something of ours is left, see the findings"
+        };
+        let (outcome, message) = (DatabaseOutcome::Cancelled, message.to_owned());
+        cx.emit.record(Event::DatabaseEnded { database, outcome, message });
     }
     let unended: Vec<_> = cx.emit.with_run(|run| {
         run.databases.iter().filter(|(_, d)| d.outcome.is_none()).map(|(name, _)| name.clone()).collect()
@@ -247,4 +271,15 @@ pub(super) async fn discontinue(cx: &Arc<Cx>) {
         let message = "ended before it was worked through".to_owned();
         cx.emit.record(Event::DatabaseEnded { database, outcome: DatabaseOutcome::Cancelled, message });
     }
+}
+
+/// Both ends are still there, so that changes still arrive.
+fn still_follows(cx: &Cx, database: &str) -> bool {
+    let has = |run: &Run, kind: ObjectKind| {
+        let mine = |line: &&LedgerLine| {
+            line.object.kind == kind && line.object.database.as_deref() == Some(database)
+        };
+        run.ledger.values().any(|line| mine(&line))
+    };
+    cx.emit.with_run(|run| has(run, ObjectKind::Slot) && has(run, ObjectKind::Subscription))
 }

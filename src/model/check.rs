@@ -76,6 +76,9 @@ pub struct Finding {
     pub fix: String,
     #[serde(default)]
     pub objects: Vec<String>,
+    /// Found by an attempt to close the connection: the next attempt looks anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_attempt: bool,
 }
 
 impl Finding {
@@ -88,6 +91,7 @@ impl Finding {
             why: String::new(),
             fix: String::new(),
             objects: Vec::new(),
+            of_attempt: false,
         }
     }
 

@@ -21,6 +21,8 @@ pub enum FailureKind {
     Server,
     /// Something on this machine: files, tools, memory.
     Local,
+    /// What a database followed by is not there any more: it has to be copied anew.
+    Gone,
     /// We were told to stop.
     Interrupted,
     /// Written by a newer version.

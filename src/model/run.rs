@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 /// fill memory with them.
 const MAX_FINDINGS: usize = 10_000;
 
+/// Losses that closing the connection makes good: it sets, refreshes and copies these again.
+const DONE_AGAIN: [&str; 3] = ["sequence", "materialized-view", "large-object"];
+
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     pub id: String,
@@ -45,6 +48,8 @@ pub struct Run {
     /// The engine has nothing to do any more but to guard what follows.
     pub keeping: bool,
     pub ledger: BTreeMap<String, LedgerLine>,
+    /// The database whose connection is being closed.
+    pub closing: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -168,9 +173,13 @@ impl Run {
             }
             Event::PhaseBegan { phase, database: Some(name) } => {
                 if *phase == Phase::Close {
-                    // Looked at anew: what an earlier attempt missed may be there now.
-                    self.findings
-                        .retain(|f| f.severity != Severity::Lost || f.database.as_ref() != Some(name));
+                    // Looked at anew: what an earlier attempt missed may be there now, and some things are always done
+                    // again. What else was lost on the way stays lost.
+                    let again = |f: &Finding| f.of_attempt || DONE_AGAIN.contains(&f.id.as_str());
+                    self.findings.retain(|f| {
+                        f.severity != Severity::Lost || f.database.as_ref() != Some(name) || !again(f)
+                    });
+                    self.closing = Some(name.clone());
                 }
                 let database = self.database(name);
                 database.began_ms.get_or_insert(at_ms);
@@ -205,6 +214,7 @@ impl Run {
                 }
             }
             Event::DatabaseEnded { database, outcome, message } => {
+                self.closing.take_if(|closing| closing == database);
                 let database = self.database(database);
                 database.outcome = Some(*outcome);
                 database.message.clone_from(message);
@@ -218,9 +228,16 @@ impl Run {
         self.databases.entry(name.to_owned()).or_default()
     }
 
+    /// Whether something of this database is lost.
+    pub fn has_lost(&self, database: &str) -> bool {
+        let of_it = |f: &&Finding| f.severity == Severity::Lost && f.database.as_deref() == Some(database);
+        self.losses_dropped > 0 || self.findings.iter().any(|f| of_it(&f))
+    }
+
     fn keep(&mut self, finding: &Finding) {
         if self.findings.len() < MAX_FINDINGS {
-            self.findings.push(finding.clone());
+            let of_attempt = finding.database.is_some() && finding.database == self.closing;
+            self.findings.push(Finding { of_attempt, ..finding.clone() });
         } else {
             self.findings_dropped += 1;
             self.losses_dropped += u64::from(finding.severity >= Severity::Lost);
@@ -322,6 +339,27 @@ mod tests {
             password: RolePassword::None,
         };
         assert_eq!(outcome_of(vec![role, ended("a", Done)]), RunOutcome::Partly);
+    }
+
+    #[test]
+    fn what_closing_does_not_make_good_stays_lost() {
+        use DatabaseOutcome::{Done, Following};
+        let lost = |id: &str| Event::Finding { finding: Finding::lost(id, "gone").in_database("a") };
+        let close = || Event::PhaseBegan { phase: Phase::Close, database: Some("a".into()) };
+        let follows = || ended("a", Following);
+        assert_eq!(
+            outcome_of(vec![lost("setting"), follows(), close(), ended("a", Done)]),
+            RunOutcome::Partly
+        );
+        assert_eq!(
+            outcome_of(vec![lost("sequence"), follows(), close(), ended("a", Done)]),
+            RunOutcome::Done
+        );
+        // A first attempt finds a difference, and a second one does not.
+        let twice = vec![follows(), close(), lost("verify"), follows(), close(), ended("a", Done)];
+        assert_eq!(outcome_of(twice), RunOutcome::Done);
+        let once = vec![follows(), close(), lost("verify"), ended("a", Done)];
+        assert_eq!(outcome_of(once), RunOutcome::Partly);
     }
 
     #[test]

@@ -25,7 +25,11 @@ pub fn words(state: &State) -> Vec<String> {
     }
     let form = &state.form;
     let Some(check) = state.check.as_ref().filter(|_| state.screen == Screen::Plan) else {
-        return migrate(form, &Purpose::Check);
+        // The checks have a command of their own, which takes the same flags.
+        let mut words = migrate(form, &Purpose::Check);
+        words[1] = "check".to_owned();
+        words.retain(|word| word != "--validate");
+        return words;
     };
     migrate(form, &Purpose::Start { method: check.policy(), left_out: check.left_out() })
 }

@@ -113,25 +113,26 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
         let next_frame = drawn + FRAME;
         tokio::select! {
             event = next_key(&mut keys) => match event {
-                Some(Ok(event)) => leaves = drive.on_event(event, &mut terminal)?,
+                Some(Ok(event)) => leaves = gone(drive.on_event(event, &mut terminal), &mut why),
                 // The input is at its end; the watcher says the rest.
                 Some(Err(_)) | None => keys = None,
             },
-            Some(piece) = incoming.recv() => leaves = drive.on_news(piece, &mut terminal)?,
+            Some(piece) = incoming.recv() => leaves = gone(drive.on_news(piece, &mut terminal), &mut why),
             () = tokio::time::sleep_until(tick) => {
                 tick = Instant::now() + Duration::from_millis(drive.state.pace.every_ms);
-                leaves = drive.take(Msg::Tick { now_ms: now_ms() }, &mut terminal)?;
+                leaves = gone(drive.take(Msg::Tick { now_ms: now_ms() }, &mut terminal), &mut why);
             }
             () = tokio::time::sleep_until(next_frame), if dirty => {}
             signal = signals.next() => match signal {
                 terminal::Heard::Terminate => (leaves, why) = (true, Why::Terminated),
-                terminal::Heard::Continue => terminal.resume()?,
+                terminal::Heard::Continue => leaves = gone(terminal.resume().map(|()| false), &mut why),
             },
             () = hangup.gone() => (leaves, why) = (true, Why::HungUp),
         }
         dirty = true;
         if Instant::now() >= next_frame && why == Why::Asked {
-            terminal.draw(|area, buffer| view(&drive.state, area, buffer))?;
+            let drawing = terminal.draw(|area, buffer| view(&drive.state, area, buffer));
+            leaves |= gone(drawing.map(|()| false), &mut why);
             drawn = Instant::now();
             dirty = false;
         }
@@ -143,6 +144,14 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
         drive.stop_here(&mut incoming).await;
     }
     Ok(left)
+}
+
+/// A terminal that takes nothing any more is gone, and what runs in this process is still to be ended in good order.
+fn gone(result: io::Result<bool>, why: &mut Why) -> bool {
+    result.unwrap_or_else(|_| {
+        *why = Why::HungUp;
+        true
+    })
 }
 
 async fn next_key(keys: &mut Option<EventStream>) -> Option<io::Result<Event>> {
@@ -197,7 +206,13 @@ impl Drive {
             return Ok(false);
         }
         match piece.what {
-            news::What::Msg(msg) => self.take(msg, terminal),
+            news::What::Msg(msg) => {
+                if matches!(msg, Msg::CheckEnded(_)) {
+                    self.check = None;
+                    self.host.check_ended();
+                }
+                self.take(msg, terminal)
+            }
             news::What::Attached { link, opened } => {
                 self.attach(*link);
                 self.take(opened, terminal)

@@ -72,8 +72,15 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
             live.apply(&entry);
             return settle(state);
         }
-        (Msg::Gauges(gauges), Some(live)) if !state.pace.frozen.is_on() => live.measure(gauges, now_ms),
+        (Msg::Gauges(gauges), Some(live)) => {
+            live.waiting = Some(gauges);
+            // The first ones at once; after that as often as there are ticks.
+            if live.gauges_ms == 0 {
+                live.catch_up(now_ms);
+            }
+        }
         (Msg::Ended(ending), Some(live)) => {
+            live.catch_up(now_ms);
             live.ended = Some(ending);
             live.engine = Engine::Gone;
             let wanted = live.wanted.take();
@@ -120,6 +127,9 @@ fn tick(state: &mut State, now_ms: u64) -> Vec<Effect> {
     if state.toast.as_ref().is_some_and(|toast| toast.until_ms <= now_ms) {
         state.toast = None;
     }
+    if let Some(live) = state.live.as_mut().filter(|_| !state.pace.frozen.is_on()) {
+        live.catch_up(now_ms);
+    }
     let is_time = |every_ms: u64| now_ms / every_ms != before_ms / every_ms;
     let mut effects = Vec::new();
     if state.screen == Screen::Start && is_time(LIST_MS) {
@@ -135,7 +145,7 @@ fn tick(state: &mut State, now_ms: u64) -> Vec<Effect> {
 fn on_key(state: &mut State, key: Key) -> Vec<Effect> {
     match (key.code, key.ctrl) {
         (Code::Char('c'), true) => return leave(state),
-        (Code::Char('z'), true) => return vec![Effect::Suspend],
+        (Code::Char('z'), true) => return suspend(state),
         (Code::Char('l'), true) => return vec![Effect::Redraw],
         (Code::F1, _) => {
             let open = matches!(state.overlay, Some(Overlay::Help));
@@ -179,6 +189,16 @@ fn paste(state: &mut State, text: &str) {
         return;
     }
     fields::paste(state, text);
+}
+
+/// A process that sleeps does no work: one that is an engine as well stays awake.
+fn suspend(state: &mut State) -> Vec<Effect> {
+    let works = |live: &Live| live.engine == Engine::Here && live.ended.is_none();
+    if state.live.as_ref().is_some_and(works) {
+        state.complain("The migration runs in this window: suspended, it would stand still");
+        return Vec::new();
+    }
+    vec![Effect::Suspend]
 }
 
 /// The window goes; what runs in another process goes on.

@@ -16,6 +16,15 @@ fn only_what_was_chosen_is_judged() {
     let ran = pair.program(&["check", "-s", &source, "-t", &target, "--only", "wal-levle"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("there is no such check"), "{}", ran.stderr);
+    // What comes after relies on these.
+    for id in ["target-empty", "same-server"] {
+        let ran = pair.program(&["migrate", "-s", &source, "-t", &target, "--json", "--skip-check", id]);
+        assert_eq!(ran.code, 2);
+        assert!(
+            ran.error().starts_with(&format!("--skip-check {id}: this check cannot be left out")),
+            "{ran:?}"
+        );
+    }
 }
 
 #[test]

@@ -76,6 +76,20 @@ fn with_aiven_extras_on_the_target_only() {
     follows_and_is_closed(&pair, ("postgres", "mover"));
 }
 
+/// What the day of the switch would show is said on the first day.
+#[test]
+fn a_user_that_cannot_copy_again_is_told_so_before() {
+    let pair = shops();
+    extras::install(&pair.target, "shop", &["mover"]);
+    pair.source.psql("shop", "CREATE UNLOGGED TABLE fleeting (a int)").unwrap();
+    let ran = migrate(&pair, ("postgres", "mover"), &["--force-method", "replication"]);
+    assert_eq!((ran.code, ran.status("shop")), (0, "running"), "{}\n{}", ran.stderr, ran.stdout);
+    let said = ran.findings("warning").join("\n");
+    assert!(said.contains("cannot close the connection"), "{said}");
+    assert!(ran.stdout.contains("public.fleeting"), "{}", ran.stdout);
+    assert_eq!(pair.program(&["stop", "follow", "--json"]).code, 0);
+}
+
 /// Nothing: the reason is the one that can be done something about, and the snapshot needs none of it.
 #[test]
 fn with_nothing_it_is_a_snapshot_and_the_reason_is_said() {

@@ -538,7 +538,12 @@ fn rows_that_row_security_hides_are_an_error() {
         CREATE TABLE owned (id int); INSERT INTO owned SELECT generate_series(1, 10); ALTER TABLE owned ENABLE ROW LEVEL SECURITY; CREATE POLICY none ON owned USING (false);
         CREATE TABLE plain (id int); INSERT INTO plain SELECT generate_series(1, 10);").unwrap();
     let (source, target) = (pair.source.uri_for("tenant", None, "postgres"), pair.target.uri("postgres"));
-    let ran = pair.program(&["migrate", "-s", &source, "-t", &target, "--json", "--database", "tenants"]);
+    let arguments = ["migrate", "-s", &source, "-t", &target, "--json", "--database", "tenants"];
+    let refused = pair.program(&arguments);
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    assert!(refused.error().contains("row-level security hides rows of 1 table"), "{}", refused.error());
+    // Whoever does not believe it meets it on the way.
+    let ran = pair.program(&[arguments.as_slice(), &["--skip-check", "row-security"]].concat());
     assert_eq!((ran.code, ran.status("tenants")), (3, "failed"), "{}", ran.stdout);
     assert!(found(&ran, "lost").contains("forced"), "{}", ran.stdout);
     assert!(found(&ran, "lost").contains("row-level security"), "{}", ran.stdout);

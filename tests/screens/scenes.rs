@@ -390,8 +390,9 @@ fn live() -> State {
     let mut state = opened(APART, copying_events());
     for second in 0..150u64 {
         let now_ms = NOW_MS + second * 1000;
-        send(&mut state, Msg::Tick { now_ms });
+        send(&mut state, Msg::Tick { now_ms: now_ms - 1 });
         send(&mut state, Msg::Gauges(copying_gauges(now_ms, second)));
+        send(&mut state, Msg::Tick { now_ms });
     }
     press(&mut state, Code::Down);
     state
@@ -459,6 +460,7 @@ fn close_with(lags: [Option<u64>; 3]) -> State {
         let busy = second < 40;
         let lags = if busy { [Some(second * 31_337 % 900_000), Some(0), Some(0)] } else { lags };
         send(&mut state, Msg::Gauges(following_gauges(now_ms, lags)));
+        send(&mut state, Msg::Tick { now_ms });
     }
     state
 }
@@ -570,8 +572,9 @@ fn film_of_the_copy(state: &mut State, show: &mut impl FnMut(&mut State, u16)) {
     }
     for second in 0..720u64 {
         let now_ms = NOW_MS + second * 1000;
-        send(state, Msg::Tick { now_ms });
+        send(state, Msg::Tick { now_ms: now_ms - 1 });
         send(state, Msg::Gauges(copying_gauges(now_ms, second)));
+        send(state, Msg::Tick { now_ms });
         if second % 18 == 0 {
             show(state, 12);
         }
@@ -586,8 +589,9 @@ fn film_of_the_close(state: &mut State, show: &mut impl FnMut(&mut State, u16)) 
     for second in 720..800u64 {
         let now_ms = NOW_MS + second * 1000;
         let lag = if second < 760 { (760 - second) * 31_337 } else { 0 };
-        send(state, Msg::Tick { now_ms });
+        send(state, Msg::Tick { now_ms: now_ms - 1 });
         send(state, Msg::Gauges(following_gauges(now_ms, [Some(lag), Some(0), Some(0)])));
+        send(state, Msg::Tick { now_ms });
         if second % 4 == 0 {
             show(state, 12);
         }

@@ -207,6 +207,10 @@ impl Host for Rooms {
         start_local(plan, prepared.secrets, Stay::UntilItFollows)
     }
 
+    fn check_ended(&self) {
+        self.sweep();
+    }
+
     fn start(&self, prepared: Prepared) -> BoxFuture<'static, Result<Opened, Failure>> {
         let Prepared { plan, secrets, .. } = prepared;
         if self.home == Home::Apart {
@@ -402,6 +406,24 @@ mod tests {
             form.name.set("");
             let prepared = rooms.prepare(&form, Purpose::Start { method, left_out: Vec::new() }).unwrap();
             assert_eq!(prepared.plan.method, wanted);
+        }
+    }
+
+    /// Whatever the window shows as the equal command line can be typed.
+    #[test]
+    fn every_command_line_that_is_shown_is_one() {
+        use crate::ui::state::{Colors, Letters, Look, Screen, State};
+        let look = Look { colors: Colors::None, letters: Letters::Ascii };
+        let mut state = State::new(form(), look, Home::Apart);
+        state.check = Some(crate::ui::state::check::Check::new(0));
+        for screen in [Screen::Start, Screen::Configure, Screen::Form, Screen::Report, Screen::Plan] {
+            for snapshot in [true, false] {
+                state.screen = screen;
+                state.check.as_mut().unwrap().decisions.snapshot = snapshot;
+                let words = command::words(&state);
+                let parsed = Cli::try_parse_from(&words);
+                assert!(parsed.is_ok(), "{words:?}: {}", parsed.unwrap_err());
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::facts::{Known, SideFacts};
 use super::gather::Reached;
+use super::probe::free_bytes;
 use super::provider::recognise;
 use crate::engine::sessions::settings_for_questions;
 use crate::model::failure::Failure;
@@ -87,6 +88,9 @@ pub(crate) async fn side(reached: &Reached, side: Side, depth: Depth) -> Result<
     );
     let collations = when((all && is_target).then(|| known(s, collations(s)))).await;
     let last_pid = known(s, own_pid(s)).await;
+    let data = server_settings.as_ref().ok().and_then(|s| s.text("data_directory")).filter(|_| is_target);
+    let local = last_pid.as_ref().ok().zip(data);
+    let free_bytes = local.and_then(|(pid, data)| free_bytes(reached.server.endpoint(), *pid, data));
     let hosts = reached.server.endpoint().hosts.clone();
     let provider = recognise(&hosts, server_settings.as_ref().ok(), standing.as_ref().ok());
     Ok(SideFacts {
@@ -95,6 +99,7 @@ pub(crate) async fn side(reached: &Reached, side: Side, depth: Depth) -> Result<
         hosts,
         provider,
         standing,
+        free_bytes,
         last_pid,
         settings: server_settings,
         replication,

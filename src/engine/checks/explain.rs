@@ -13,6 +13,8 @@ pub struct Explanation {
     pub why: &'static str,
     /// Which method it matters for, whether it is about servers or databases, and what it may stop.
     pub scope: String,
+    /// `--skip-check` takes it.
+    pub may_be_skipped: bool,
     /// For whom (absent: for all), and what to do.
     pub fixes: Vec<(Option<&'static str>, String)>,
 }
@@ -41,6 +43,7 @@ fn in_words(check: &Check) -> Explanation {
     };
     let stops = match check.weight {
         Weight::Stops => "; asked again before each migration, which it may stop",
+        Weight::Firm => "; asked again before each migration, which it may stop; it cannot be left out",
         Weight::Tells => "",
     };
     let fixes = match check.fix {
@@ -53,6 +56,7 @@ fn in_words(check: &Check) -> Explanation {
         title: check.title,
         what: check.what,
         why: check.why,
+        may_be_skipped: check.weight != Weight::Firm,
         scope: format!("about {about}, for {method}{since}{stops}"),
         fixes,
     }

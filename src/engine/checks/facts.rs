@@ -81,6 +81,8 @@ pub(crate) struct SideFacts {
     pub(crate) hosts: Vec<HostSpec>,
     pub(crate) provider: Provider,
     pub(crate) standing: Known<Standing>,
+    /// Room on the disk of its data, where that is on this machine. Asked of the target.
+    pub(crate) free_bytes: Option<u64>,
     /// The server process that answered the last question; the first is in the standing.
     pub(crate) last_pid: Known<i32>,
     pub(crate) settings: Known<Settings>,
@@ -186,8 +188,6 @@ pub(crate) struct Probes {
     pub(crate) means: Result<Subscriber, Failure>,
     /// Log that the source writes.
     pub(crate) wal_bytes_per_s: Known<u64>,
-    /// Bytes free for the target's data, where that can be told.
-    pub(crate) target_free_bytes: Option<u64>,
 }
 
 /// How the attempt to make a temporary slot went.

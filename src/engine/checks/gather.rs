@@ -2,7 +2,7 @@
 
 use super::ask::{Depth, side};
 use super::ask_database::Asking;
-use super::facts::{Facts, Known, Probes, SideFacts, SlotProbe, Wanted};
+use super::facts::{Facts, Known, Probes, SlotProbe, Wanted};
 use super::tell::{Told, tell, tell_unreachable};
 use super::{judge, probe, verdict};
 use crate::engine::database::Candidate;
@@ -117,7 +117,6 @@ async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Fact
         wal_rate(plan, source),
     );
     let (from, to) = sides?;
-    let free = probe::target_free_bytes(plan, target.server.endpoint(), data_directory(&to));
     let mut facts = Facts {
         source: from,
         target: to,
@@ -128,7 +127,6 @@ async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Fact
             slot: SlotProbe::NotTried(String::new()),
             means: Ok(Subscriber::OurUser),
             wal_bytes_per_s,
-            target_free_bytes: free,
         },
     };
     if continuous {
@@ -157,10 +155,6 @@ async fn by_extension(target: &Reached, databases: &mut [Wanted]) {
             Err(failure) => Err(failure),
         };
     }
-}
-
-fn data_directory(target: &SideFacts) -> Option<&str> {
-    target.settings.as_ref().ok()?.text("data_directory")
 }
 
 /// In the end: the sender and the slot that this takes would count as used by others before.

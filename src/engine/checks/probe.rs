@@ -78,12 +78,13 @@ pub(super) async fn wal_bytes_per_s(source: &Reached) -> Known<u64> {
     Ok(after.bytes_since(before).saturating_mul(1000) / ms)
 }
 
-/// Free space where the target keeps its data, if that is on this machine; as the operator says otherwise.
-pub(super) fn target_free_bytes(plan: &Plan, target: &Endpoint, data: Option<&str>) -> Option<u64> {
-    if plan.target_disk_bytes.is_some() {
-        return plan.target_disk_bytes;
+/// Free space where a server keeps its data, if it is on this machine: `pid` is that of the process that serves an open
+/// session of ours. An address alone would not do: behind a local port there may be a tunnel.
+pub(super) fn free_bytes(endpoint: &Endpoint, pid: i32, data: &str) -> Option<u64> {
+    let serves = || std::fs::read_to_string(format!("/proc/{pid}/comm")).ok();
+    if !endpoint.is_local() || !serves()?.starts_with("postgres") {
+        return None;
     }
-    let folder = Path::new(data.filter(|_| target.is_local())?);
-    let disk = rustix::fs::statvfs(folder).ok()?;
+    let disk = rustix::fs::statvfs(Path::new(data)).ok()?;
     disk.f_bavail.checked_mul(disk.f_frsize)
 }

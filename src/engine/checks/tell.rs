@@ -54,7 +54,7 @@ pub(super) fn tell_unreachable(plan: &Plan, failures: &[Failure], emit: &Emitter
 /// What was not chosen is not spoken of, nor is what only tells, where nothing but a refusal matters.
 fn is_asked(check: &Check, plan: &Plan) -> bool {
     let chosen = plan.selected_checks.is_empty() || plan.selected_checks.iter().any(|id| id == check.id);
-    chosen && (Depth::of(plan) == Depth::Everything || check.weight == Weight::Stops)
+    chosen && (Depth::of(plan) == Depth::Everything || check.weight != Weight::Tells)
 }
 
 struct Teller<'a> {
@@ -80,7 +80,7 @@ impl Teller<'_> {
     }
 
     fn left_out(&self, check: &Check) -> Option<String> {
-        if self.plan.skipped_checks.iter().any(|id| id == check.id) {
+        if check.weight != Weight::Firm && self.plan.skipped_checks.iter().any(|id| id == check.id) {
             let title = format!("check {} was left out, as asked", check.id);
             let why = "whatever it would have found is met on the way";
             self.emit.record(Event::Finding { finding: Finding::info("skipped-check", title).because(why) });

@@ -51,7 +51,7 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
         names_for(&db.cx.plan, &db.name).ok_or_else(|| Failure::local("this migration has no names"))?;
     let source = db.cx.source_session(&db.name).await?;
     or_lose(db, how, everything_is_ready(db, &source, &names).await)?;
-    let silence = or_lose(db, how, Silence::keep(db, &source).await)?;
+    let mut silence = or_lose(db, how, Silence::keep(db, &source).await)?;
     definitions_are_the_same(db, &source, how.schema).await?;
     let deadline = Instant::now() + Duration::from_secs(how.timeout_s);
     or_lose(db, how, in_sync(db, &names, Goal::Now, deadline).await)?;
@@ -59,7 +59,10 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
     if how.verify != Verify::Nothing {
         verify::run(db, how.verify).await?;
     }
-    if let Some(silence) = &silence {
+    // All of that may have taken hours: a table that was made meanwhile waits for no lock of ours.
+    or_lose(db, how, everything_is_ready(db, &source, &names).await)?;
+    definitions_are_the_same(db, &source, how.schema).await?;
+    if let Some(silence) = &mut silence {
         or_lose(db, how, silence.lasts(db).await)?;
     }
     if db.losses() > 0 && how.loss == Loss::Refuse {
@@ -67,13 +70,8 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
         return Err(Failure::new(FailureKind::Server, "both sides are not equal; see the findings"));
     }
     remove(&db.cx, &db.name, What::Objects).await;
-    // Whoever came since then writes on the source as soon as our locks are gone.
-    if let Some(Err(late)) = match &silence {
-        Some(silence) => Some(silence.lasts(db).await),
-        None => None,
-    } {
-        let title = "somebody writes on the source: what he writes there does not arrive any more";
-        db.finding(Finding::warning("late-writer", title).because(late.what));
+    if let Some(silence) = &mut silence {
+        still_silent(db, silence).await;
     }
     drop(silence);
     let clean = remove(&db.cx, &db.name, What::All).await;
@@ -82,6 +80,20 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
         (true, 0) => Closed::Cleanly,
         (false, 0) => Closed::WithLeftovers,
     })
+}
+
+/// Past the point of no return: what is written on the source now does not arrive any more.
+async fn still_silent(db: &Db, silence: &mut Silence) {
+    let Err(late) = silence.lasts(db).await else { return };
+    let finding = if silence.is_locked() && late.kind == FailureKind::Refused {
+        // They wait for our locks, and write as soon as those are gone.
+        let title = "somebody waits to write on the source: what he writes there does not arrive any more";
+        Finding::warning("late-writer", title)
+    } else {
+        let title = "it is not proved that nobody wrote on the source while the connection was closed";
+        Finding::lost("late-writer", title).fix("hold both sides against each other, or start over")
+    };
+    db.finding(finding.because(late.what));
 }
 
 /// What speaks against closing the connection, unless the operator has accepted that something is lost: then it is said,
@@ -117,8 +129,11 @@ async fn everything_is_ready(db: &Db, source: &Session, names: &ObjectNames) -> 
     let subscription = names.of(ObjectKind::Subscription);
     let state = db.guarded(target.canceller(), readiness(&target, &subscription)).await?;
     if !state.is_ready() {
-        return Err(Failure::refused(format!("the target does not follow: {}", state.what_is_missing()))
-            .advise("see the target's log; pgpassage status tells how it stands"));
+        let kind = if state.exists { FailureKind::Refused } else { FailureKind::Gone };
+        let what = format!("the target does not follow: {}", state.what_is_missing());
+        return Err(
+            Failure::new(kind, what).advise("see the target's log; pgpassage status tells how it stands")
+        );
     }
     let ready: HashSet<TableName> = db
         .guarded(target.canceller(), subscribed_tables(&target, &subscription))
@@ -180,7 +195,8 @@ async fn in_sync(db: &Db, names: &ObjectNames, goal: Goal, deadline: Instant) ->
     loop {
         let progress = db.guarded(session.canceller(), of_slot(&session, &slot)).await?;
         let Some(progress) = progress.filter(|p| !p.health.is_lost()) else {
-            return Err(Failure::refused(
+            return Err(Failure::new(
+                FailureKind::Gone,
                 "the replication slot is gone, and with it changes that were not delivered",
             )
             .advise("start over: pgpassage stop, then migrate into an empty database"));

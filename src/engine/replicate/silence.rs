@@ -9,8 +9,8 @@ use crate::model::check::Finding;
 use crate::model::failure::Failure;
 use crate::model::units::TableName;
 use crate::pg::connect::Session;
-use crate::pg::facts::replication::watch::{Other, rows_changed, waiting_behind, writers};
-use crate::pg::facts::tables::{Belongs, gather};
+use crate::pg::facts::replication::watch::{Other, Writes, waiting_behind, writers, writes};
+use crate::pg::facts::tables::{Belongs, TableFacts, gather};
 use crate::pg::statement::replication::{NamedTable, OWN_PID, TableForm, lock_against_writes, lock_timeout};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,98 +20,137 @@ use tokio::time::Instant;
 const LOCK_WAIT_MS: u32 = 10_000;
 /// What a server says to whom it does not allow a lock.
 const NOT_PERMITTED: &str = "42501";
+const STOP_THEM: &str = "stop the applications that write to the source, and finish again";
+const LOOKS_FOR_WRITERS: u32 = 40;
 /// Between two looks: a session tells what it has changed up to ten seconds later.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(11);
 
-/// How long nobody has written.
-pub(super) enum Silence {
+/// That nobody has written since it began.
+pub(super) struct Silence {
+    how: How,
+    before: Writes,
+    /// When it was looked at last.
+    since: Instant,
+}
+
+enum How {
     /// This session keeps the source's tables from being written to, as long as it lives.
     Locked {
         session: Box<Session>,
         pid: i32,
     },
-    Watched {
-        changed: i64,
-        since: Instant,
-    },
+    Watched,
 }
 
 impl Silence {
     /// # Errors
     /// Who writes.
     pub(super) async fn keep(db: &Db, source: &Session) -> Result<Silence, Failure> {
-        let scope = &db.cx.plan.scope.tables;
-        // The plain ones, unlogged ones among them, and the tops of partition trees, with which their partitions are
-        // locked.
-        let plain = db.guarded(source.canceller(), gather(source)).await?;
-        let mut wanted: BTreeMap<TableName, TableForm> = BTreeMap::new();
-        for table in
-            plain.iter().filter(|t| t.belongs == Belongs::User && scope.selects(&db.name, &t.names()))
-        {
-            match table.ancestors.last() {
-                Some(top) => wanted.insert(top.clone(), TableForm::Partitioned),
-                None => wanted.insert(table.name.clone(), TableForm::Plain),
-            };
-        }
-        let tables: Vec<_> = wanted.iter().map(|(name, form)| NamedTable { name, form: *form }).collect();
+        let tables = tables(db, source).await?;
+        let tables: Vec<_> = tables.iter().map(|(name, form)| NamedTable { name, form: *form }).collect();
         let session = db.cx.source_session(&db.name).await?;
         let mut sql = vec!["BEGIN".to_owned(), lock_timeout(LOCK_WAIT_MS)];
         sql.extend(lock_against_writes(&tables));
-        match execute(&db.cancel, &session, &sql.join(";\n")).await {
+        let how = match execute(&db.cancel, &session, &sql.join(";\n")).await {
             Ok(()) => {
                 let row = db.guarded(session.canceller(), session.query_one(OWN_PID, &[])).await?;
                 let pid = row.try_get(0).map_err(crate::pg::error::Error::from)?;
-                Ok(Silence::Locked { session: Box::new(session), pid })
+                How::Locked { session: Box::new(session), pid }
             }
-            Err(failure) if failure.is_interruption() => Err(failure),
+            Err(failure) if failure.is_interruption() => return Err(failure),
             Err(failure) if failure.sqlstate.as_deref() == Some(NOT_PERMITTED) => {
-                watched(db, source, &failure).await
+                let title = "the source's tables cannot be locked by this user: whether they are written to is looked at \
+                             before and after";
+                db.finding(Finding::info("not-locked", title).because(failure.what));
+                How::Watched
             }
-            Err(failure) if failure.sqlstate.as_deref() == Some(snapshot::LOCK_NOT_AVAILABLE) => Err(
-                written_to(&db.guarded(source.canceller(), writers(source, &[])).await.unwrap_or_default()),
-            ),
-            Err(failure) => Err(failure.while_doing("locking the source's tables against writes")),
+            Err(failure) if failure.sqlstate.as_deref() == Some(snapshot::LOCK_NOT_AVAILABLE) => {
+                return Err(written_to(&who_writes(db, source).await));
+            }
+            Err(failure) => return Err(failure.while_doing("locking the source's tables against writes")),
+        };
+        let before = db.guarded(source.canceller(), writes(source)).await?;
+        let silence = Silence { how, before, since: Instant::now() };
+        if matches!(silence.how, How::Watched) {
+            if !before.counted {
+                let what = "whether the source is written to cannot be known: its tables cannot be locked, and it does \
+                            not count (track_counts)";
+                return Err(
+                    Failure::refused(what).advise("finish with a user that owns the tables, or a superuser")
+                );
+            }
+            nobody(&db.guarded(source.canceller(), writers(source, &[])).await?)?;
         }
+        Ok(silence)
     }
 
     /// # Errors
     /// Who has written since, or waits to.
-    pub(super) async fn lasts(&self, db: &Db) -> Result<(), Failure> {
+    pub(super) async fn lasts(&mut self, db: &Db) -> Result<(), Failure> {
         let watcher = db.cx.source_session(&db.name).await?;
-        match self {
-            Silence::Locked { session, pid } => {
+        match &self.how {
+            How::Locked { session, pid } => {
                 // It must have lasted to here.
                 execute(&db.cancel, session, "SELECT").await?;
+                let now = db.guarded(watcher.canceller(), writes(&watcher)).await?;
+                if now.large_objects != self.before.large_objects {
+                    return Err(Failure::refused("large objects of the source are still written to")
+                        .advise(STOP_THEM));
+                }
                 // Whoever waits for our locks would write on the source the moment they are gone, and lose it.
-                let waiting = db.guarded(watcher.canceller(), waiting_behind(&watcher, *pid)).await?;
-                if waiting.is_empty() { Ok(()) } else { Err(written_to(&waiting)) }
+                nobody(&db.guarded(watcher.canceller(), waiting_behind(&watcher, *pid)).await?)
             }
-            Silence::Watched { changed, since } => {
+            How::Watched => {
                 tokio::select! {
                     () = db.cancel.cancelled() => return Err(Failure::interrupted()),
-                    () = tokio::time::sleep_until(*since + BETWEEN_LOOKS) => {}
+                    () = tokio::time::sleep_until(self.since + BETWEEN_LOOKS) => {}
                 }
-                let now = db.guarded(watcher.canceller(), rows_changed(&watcher)).await?;
+                let now = db.guarded(watcher.canceller(), writes(&watcher)).await?;
+                self.since = Instant::now();
                 let who = db.guarded(watcher.canceller(), writers(&watcher, &[])).await?;
-                if now == *changed && who.is_empty() { Ok(()) } else { Err(written_to(&who)) }
+                if now == self.before { nobody(&who) } else { Err(written_to(&who)) }
             }
         }
     }
+
+    /// Whether nobody can have written until the locks are given back.
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(self.how, How::Locked { .. })
+    }
 }
 
-async fn watched(db: &Db, source: &Session, refused: &Failure) -> Result<Silence, Failure> {
-    let title =
-        "the source's tables cannot be locked by this user: whether they are written to is looked at twice";
-    db.finding(Finding::info("not-locked", title).because(refused.what.clone()));
-    let changed = db.guarded(source.canceller(), rows_changed(source)).await?;
-    let who = db.guarded(source.canceller(), writers(source, &[])).await?;
-    if !who.is_empty() {
-        return Err(written_to(&who));
+/// The plain ones, unlogged ones among them, and the tops of partition trees, with which their partitions are locked; and
+/// extensions' configuration tables where our user may lock everything.
+async fn tables(db: &Db, source: &Session) -> Result<BTreeMap<TableName, TableForm>, Failure> {
+    let scope = &db.cx.plan.scope.tables;
+    let wanted = |table: &TableFacts| match table.belongs {
+        Belongs::User => scope.selects(&db.name, &table.names()),
+        Belongs::Extension { .. } => db.cx.source_facts.superuser,
+    };
+    let all = db.guarded(source.canceller(), gather(source)).await?;
+    let named = all.into_iter().filter(wanted).map(|table| match table.ancestors.last() {
+        Some(top) => (top.clone(), TableForm::Partitioned),
+        None => (table.name, TableForm::Plain),
+    });
+    Ok(named.collect())
+}
+
+/// Short transactions are seen only now and then.
+async fn who_writes(db: &Db, source: &Session) -> Vec<Other> {
+    for _ in 0..LOOKS_FOR_WRITERS {
+        match db.guarded(source.canceller(), writers(source, &[])).await {
+            Ok(who) if who.is_empty() => tokio::time::sleep(Duration::from_millis(50)).await,
+            Ok(who) => return who,
+            Err(_) => break,
+        }
     }
-    Ok(Silence::Watched { changed, since: Instant::now() })
+    Vec::new()
+}
+
+fn nobody(who: &[Other]) -> Result<(), Failure> {
+    if who.is_empty() { Ok(()) } else { Err(written_to(who)) }
 }
 
 fn written_to(by: &[Other]) -> Failure {
-    Failure::refused(format!("the source is still written to: {}", slot::names(by)))
-        .advise("stop the applications that write to the source, and finish again")
+    Failure::refused(format!("the source is still written to: {}", slot::names(by))).advise(STOP_THEM)
 }

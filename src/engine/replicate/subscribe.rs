@@ -17,7 +17,9 @@ use crate::pg::connect::{Server, Session};
 use crate::pg::error::Error;
 use crate::pg::facts::replication::objects::{TableState, subscriptions, table_states};
 use crate::pg::facts::replication::server;
+use crate::pg::facts::replication::tables::{LeftOut, left_out};
 use crate::pg::facts::server::logs_statements;
+use crate::pg::statement::data::AS_REPLICA;
 use crate::pg::statement::replication::aiven;
 use crate::pg::statement::replication::subscription::{
     ApplyAs, Begins, NewSubscription, OnError, SynchronousCommit, Values,
@@ -112,7 +114,7 @@ pub(crate) async fn subscribe(db: &Db, link: &Link) -> Result<(), Failure> {
     match execute(&db.cancel, &session, statement.expose()).await {
         Ok(()) => {
             cx.emit.record(Event::Made { object });
-            Ok(())
+            warn_of_the_end(db, link, &session).await
         }
         Err(failure) if failure.sqlstate.as_deref() == Some("42710") => {
             cx.emit.record(Event::NotOurs { object });
@@ -126,6 +128,35 @@ pub(crate) async fn subscribe(db: &Db, link: &Link) -> Result<(), Failure> {
             Err(failure.while_doing("subscribing on the target"))
         }
     }
+}
+
+/// What is copied again when the connection is closed takes the place of older rows with triggers and foreign keys held
+/// off, and not every user may do that: better known now than on the day of the switch.
+async fn warn_of_the_end(db: &Db, link: &Link, target: &Session) -> Result<(), Failure> {
+    let source = db.cx.source_session(&db.name).await?;
+    let mut again: Vec<String> = db
+        .guarded(source.canceller(), left_out(&source))
+        .await?
+        .into_iter()
+        .filter_map(|what| match what {
+            LeftOut::Unlogged(table) => Some(table.to_string()),
+            LeftOut::MaterializedView(_) | LeftOut::LargeObjects(_) => None,
+        })
+        .collect();
+    again.extend(link.survey.inserts.iter().map(|t| t.name.to_string()));
+    again.extend(link.survey.skipped.iter().map(ToString::to_string));
+    if again.is_empty()
+        || execute(&db.cancel, target, &format!("BEGIN; {AS_REPLICA}; ROLLBACK")).await.is_ok()
+    {
+        return Ok(());
+    }
+    execute(&db.cancel, target, "ROLLBACK").await?;
+    let title = "the target's user cannot close the connection: it may not hold off triggers and foreign keys while tables \
+                 that do not follow are copied again";
+    let fix =
+        "finish with a superuser on the target, or from 15 on let it set session_replication_role there";
+    db.finding(Finding::warning("copied-again", title).fix(fix).objects(again));
+    Ok(())
 }
 
 /// Until the subscription's worker runs and every table is ready.

@@ -146,9 +146,11 @@ fn published_by(mut survey: Survey, publisher: Publisher) -> Result<Survey, Fail
         )))
 }
 
+/// What becomes of tables that our user may publish.
+///
 /// # Errors
 /// Why the database cannot be replicated, with the statements that help.
-fn judge(
+pub(crate) fn judge(
     candidates: Vec<PublishCandidate>,
     plan: &Plan,
     database: &str,

@@ -58,6 +58,9 @@ pub trait Host: Send + Sync {
     /// When they cannot be begun.
     fn check(&self, prepared: Prepared) -> Result<Link, Failure>;
 
+    /// The checks are through, or nobody waits for them any more: what they needed on this machine's disk can go.
+    fn check_ended(&self);
+
     /// Begins the migration, where migrations are to run.
     fn start(&self, prepared: Prepared) -> BoxFuture<'static, Result<Opened, Failure>>;
 

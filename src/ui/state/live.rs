@@ -37,6 +37,8 @@ pub struct Live {
     pub shown: Shown,
     pub run: Run,
     pub gauges: Gauges,
+    /// Values that came since the last tick: they are shown with the next.
+    pub waiting: Option<Gauges>,
     /// When the gauges came, by our clock; 0 for never.
     pub gauges_ms: u64,
     pub tables: Vec<Table>,
@@ -131,6 +133,7 @@ impl Live {
             shown,
             run: Run::default(),
             gauges: Gauges::default(),
+            waiting: None,
             gauges_ms: 0,
             tables: Vec::new(),
             tables_dropped: 0,
@@ -197,6 +200,13 @@ impl Live {
             self.tables.push(table);
         } else {
             self.tables_dropped += 1;
+        }
+    }
+
+    /// The values that wait, if any do.
+    pub fn catch_up(&mut self, now_ms: u64) {
+        if let Some(gauges) = self.waiting.take() {
+            self.measure(gauges, now_ms);
         }
     }
 

@@ -160,7 +160,7 @@ fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
             Part::Host => ("a name, an address, or paste a postgres:// URI", "or paste a URI"),
             Part::Database => ("to connect to; empty: the usual ones", "to connect to"),
             Part::Password => ("Ctrl-R shows it; empty: ~/.pgpass, PGPASSWORD", "empty: ~/.pgpass"),
-            Part::Ssl => ("recommended; Space, or ← → for another mode", "recommended; ← → modes"),
+            Part::Ssl => ("(recommended)  Space, or ← → for another mode", "(recommended)  ← → modes"),
             Part::Ca => ("path, or system; compares the name too", "path, or system"),
             Part::Port | Part::User => ("", ""),
         },

@@ -12,14 +12,24 @@ pub fn first_shown(selected: usize, len: usize, height: usize) -> usize {
 
 /// Draws lines of which one is selected; the rest can be reached by moving. Marks at the right show that there is more.
 pub fn list(paint: &mut Paint<'_>, area: Rect, lines: &[Line], selected: Option<usize>) {
+    long_list(paint, area, (lines.len(), selected), |at| lines[at].clone());
+}
+
+/// The same where lines are many: only those that are to be seen are made.
+pub fn long_list(
+    paint: &mut Paint<'_>,
+    area: Rect,
+    (len, selected): (usize, Option<usize>),
+    line: impl Fn(usize) -> Line,
+) {
     let height = usize::from(area.height);
-    let first = first_shown(selected.unwrap_or(0), lines.len(), height);
+    let first = first_shown(selected.unwrap_or(0), len, height);
     let text = Rect { width: area.width.saturating_sub(2), ..area };
-    for (row, line) in lines.iter().skip(first).take(height).enumerate() {
-        let chosen = selected == Some(first + row);
+    for (row, at) in (first..len).take(height).enumerate() {
+        let chosen = selected == Some(at);
         let mut marked =
             if chosen { Line::new("▌ ", paint.theme.accent) } else { Line::new("  ", paint.theme.text) };
-        marked.append(line.clone());
+        marked.append(line(at));
         paint.line(text, row, &marked);
         if chosen {
             let y = area.y.saturating_add(u16::try_from(row).unwrap_or(0));
@@ -29,7 +39,7 @@ pub fn list(paint: &mut Paint<'_>, area: Rect, lines: &[Line], selected: Option<
     if first > 0 {
         paint.right(area, 0, &Line::new("↑", paint.theme.dim));
     }
-    if first + height < lines.len() {
+    if first + height < len {
         paint.right(area, height.saturating_sub(1), &Line::new("↓", paint.theme.dim));
     }
 }

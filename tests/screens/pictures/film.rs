@@ -1,5 +1,6 @@
 //! The whole way as an animated picture: the same state, moved by the same messages as in life.
 
+use super::cell;
 use super::raster::{Fonts, Image, draw as raster};
 use crate::scenes;
 use crate::styled::draw;
@@ -20,7 +21,7 @@ pub(crate) fn gif(fonts: &Fonts) -> Vec<u8> {
         }
     });
     let images: Vec<_> = frames.iter().map(|(buffer, _)| raster(fonts, buffer, 1.0)).collect();
-    let palette = Palette::of(&images);
+    let palette = Palette::of(&images, &inks(&frames));
     let (width, height) = (images[0].width, images[0].height);
     let mut bytes = Vec::new();
     let size = |n: usize| u16::try_from(n).unwrap();
@@ -50,6 +51,24 @@ pub(crate) fn gif(fonts: &Fonts) -> Vec<u8> {
     bytes
 }
 
+/// The colours that the theme gives, as against those of the letters' edges.
+fn inks(frames: &[(Buffer, u16)]) -> Vec<[u8; 3]> {
+    let mut inks = Vec::new();
+    for (buffer, _) in frames {
+        for y in 0..WINDOW.1 {
+            for x in 0..WINDOW.0 {
+                let cell = cell(buffer, x, y);
+                for color in [cell.front, cell.back] {
+                    if !inks.contains(&color) {
+                        inks.push(color);
+                    }
+                }
+            }
+        }
+    }
+    inks
+}
+
 /// The smallest rectangle in which the two differ.
 fn changed(
     before: Option<&[u8]>,
@@ -71,7 +90,7 @@ struct Palette {
 }
 
 impl Palette {
-    fn of(images: &[Image]) -> Self {
+    fn of(images: &[Image], inks: &[[u8; 3]]) -> Self {
         let mut counts: HashMap<[u8; 3], usize> = HashMap::new();
         for image in images {
             for p in image.pixels.chunks(3) {
@@ -79,7 +98,8 @@ impl Palette {
             }
         }
         let mut colors: Vec<_> = counts.into_iter().collect();
-        colors.sort_by_key(|(color, count)| (std::cmp::Reverse(*count), *color));
+        // A colour that says something stays what it is, however rarely it says it.
+        colors.sort_by_key(|(color, count)| (!inks.contains(color), std::cmp::Reverse(*count), *color));
         let kept: Vec<[u8; 3]> = colors.iter().take(256).map(|(color, _)| *color).collect();
         let far = |a: [u8; 3], b: [u8; 3]| {
             a.iter().zip(b).map(|(a, b)| (i32::from(*a) - i32::from(b)).pow(2)).sum::<i32>()

@@ -61,9 +61,9 @@ fn total_size(facts: &Facts, plan: &Plan) -> Judged {
     Ok(vec![blocker("Databases do not fit to the required maximum size").fix(advice)])
 }
 
-fn disk(facts: &Facts, _: &Plan) -> Judged {
+fn disk(facts: &Facts, plan: &Plan) -> Judged {
     let needed = facts.total_bytes().saturating_mul(13) / 10;
-    let Some(free) = facts.probes.target_free_bytes else {
+    let Some(free) = plan.target_disk_bytes.or(facts.target.free_bytes) else {
         let title =
             format!("the target does not tell how much room it has; it takes about {}", human_bytes(needed));
         return Ok(vec![

@@ -93,6 +93,8 @@ pub(crate) enum Only {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Weight {
+    /// As [`Weight::Stops`], and nobody may leave it out: what comes after relies on it.
+    Firm,
     /// A migration asks it too, and may be refused for it.
     Stops,
     Tells,

@@ -11,7 +11,7 @@ pub(super) const CHECKS: [Check; 11] = [
     Check {
         id: "same-server",
         title: "Two servers",
-        weight: Weight::Stops,
+        weight: Weight::Firm,
         what: "Whether source and target are one and the same running server, by system identifier and start time, not by \
                the addresses; only where a provider hides these, the addresses decide.",
         why: "a server cannot be moved into itself",
@@ -52,7 +52,7 @@ pub(super) const CHECKS: [Check; 11] = [
     Check {
         id: "target-writable",
         title: "Target takes writes",
-        weight: Weight::Stops,
+        weight: Weight::Firm,
         what: "Whether the target is a standby, or its sessions are read-only by default.",
         why: "nothing can be written to a standby",
         fix: Fix::Same("connect to its primary"),
@@ -62,7 +62,7 @@ pub(super) const CHECKS: [Check; 11] = [
     Check {
         id: "database-names",
         title: "Databases that were named",
-        weight: Weight::Stops,
+        weight: Weight::Firm,
         what: "Whether the databases named with --database are on the source, and whether there is anything to move.",
         why: "a name that means nothing is a mistake",
         fix: Fix::Same("check --database, --exclude-database and --filtered-db"),

@@ -21,7 +21,7 @@ pub(super) const CHECKS: [Check; 7] = [
     Check {
         id: "target-empty",
         title: "Target databases are empty",
-        weight: Weight::Stops,
+        weight: Weight::Firm,
         what: "Whether a database of the same name on the target holds tables, functions, types or large objects that no \
                extension brought along.",
         why: "rows would mix with what is there, or be there twice",

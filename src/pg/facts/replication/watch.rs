@@ -3,7 +3,7 @@
 use super::{amount, get, rows};
 use crate::model::units::TableName;
 use crate::pg::connect::Session;
-use crate::pg::error::Error;
+use crate::pg::error::{Error, ErrorKind};
 use tokio_postgres::Row;
 
 /// Somebody's session or prepared transaction. Texts are empty where our user may not see them.
@@ -61,13 +61,33 @@ pub async fn writers(session: &Session, but: &[i32]) -> Result<Vec<Other>, Error
     rows(session, include_str!("../../../../assets/sql/writers.sql"), &[&but], Other::read).await
 }
 
-/// How many rows of the session's database have been changed, as far as sessions have told.
-///
+/// What tells whether anybody has written to the session's database: to be compared with itself at another time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writes {
+    /// Whether the server counts at all.
+    pub counted: bool,
+    /// Rows of users' tables, as far as sessions have told.
+    pub rows: i64,
+    /// Another value once a table has been truncated or rewritten.
+    pub files: i64,
+    /// Pages of large objects, as far as sessions have told.
+    pub large_objects: i64,
+}
+
 /// # Errors
 /// When the server does not answer.
-pub async fn rows_changed(session: &Session) -> Result<i64, Error> {
+pub async fn writes(session: &Session) -> Result<Writes, Error> {
     let sql = include_str!("../../../../assets/sql/rows_changed.sql");
-    rows(session, sql, &[], |r| get(r, "changed")).await.map(|found| found.into_iter().next().unwrap_or(0))
+    let mut found = rows(session, sql, &[], |r| {
+        Ok(Writes {
+            counted: get(r, "counted")?,
+            rows: get(r, "rows")?,
+            files: get(r, "files")?,
+            large_objects: get(r, "large_objects")?,
+        })
+    })
+    .await?;
+    found.pop().ok_or_else(|| Error::new(ErrorKind::Protocol, "the server does not say what was written"))
 }
 
 /// Sessions that wait for a lock of the session with this pid.

@@ -12,7 +12,7 @@ use crate::ui::theme::Theme;
 use crate::ui::widgets::bar::{ascii_bar, bar};
 use crate::ui::widgets::chart::{chart, squeeze};
 use crate::ui::widgets::line::{Line, column, column_right};
-use crate::ui::widgets::list::list;
+use crate::ui::widgets::list::{list, long_list};
 use crate::ui::widgets::paint::Paint;
 use ratatui::layout::Rect;
 
@@ -212,11 +212,7 @@ fn draw_tables(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     }
     let inner = p.panel(area, &list_title(theme, (live, "Tables")), &right);
     let all = live.rows();
-    let lines: Vec<_> = all
-        .iter()
-        .map(|row| table(theme, (state, row, usize::from(inner.width).saturating_sub(4))))
-        .collect();
-    if lines.is_empty() {
+    if all.is_empty() {
         let text = if live.filter.text.value().is_empty() {
             "No table yet."
         } else {
@@ -228,7 +224,9 @@ fn draw_tables(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let inner = headed(p, inner);
     let focused = state.focus == Focus::List && state.overlay.is_none();
     let before = p.cursor;
-    list(p, inner, &lines, focused.then_some(live.selected.min(lines.len() - 1)));
+    let selected = focused.then_some(live.selected.min(all.len() - 1));
+    let width = usize::from(inner.width).saturating_sub(4);
+    long_list(p, inner, (all.len(), selected), |at| table(theme, (state, &all[at], width)));
     if !focused {
         p.cursor = before;
     }

@@ -174,7 +174,8 @@ fn to_know(state: &State, check: &Check) -> Vec<(&'static str, String)> {
 fn policy(policy: TargetPolicy) -> &'static str {
     match policy {
         TargetPolicy::Refuse => {
-            "Migrate into an empty target: a database that holds something is left alone and named."
+            "Migrate into an empty target: a database that holds something is left alone and named. (Aiven's console would \
+             leave rows whose keys collide, and append to tables without a primary key.)"
         }
         TargetPolicy::Append => {
             "Rows are added to what the target holds. A table with a primary key that collides ends with an error; a table \

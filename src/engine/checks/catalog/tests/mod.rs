@@ -138,12 +138,7 @@ fn calm() -> Facts {
         tool: Ok(Tool { path: PathBuf::from("/pg_dump"), version: ToolVersion { major: 18, minor: 6 } }),
         databases: vec![Wanted { candidate, source: Ok(source), target: None, subscribes: Ok(()) }],
         left_out: Vec::new(),
-        probes: Probes {
-            slot: SlotProbe::Made,
-            means: Ok(Subscriber::OurUser),
-            wal_bytes_per_s: Ok(0),
-            target_free_bytes: Some(1 << 40),
-        },
+        probes: Probes { slot: SlotProbe::Made, means: Ok(Subscriber::OurUser), wal_bytes_per_s: Ok(0) },
     }
 }
 
@@ -168,6 +163,7 @@ fn side(identifier: &str, port: u16) -> SideFacts {
         hosts: vec![crate::model::endpoint::HostSpec { host, port }],
         provider: Provider::SelfHosted,
         standing: Ok(Standing { connection_limit: -1, encrypted: true, ..Standing::default() }),
+        free_bytes: Some(1 << 40),
         last_pid: Ok(0),
         settings: Ok(Settings::default()
             .with("max_locks_per_transaction", "64")

@@ -58,7 +58,7 @@ fn replication(facts: &mut Facts) -> &mut crate::pg::facts::replication::server:
     facts.source.replication.as_mut().unwrap()
 }
 
-pub(super) const CASES: [Case; 67] = [
+pub(super) const CASES: [Case; 68] = [
     ("tls", Warning, |f, _| {
         host(f, "db", "10.0.0.1");
         f.source.standing.as_mut().unwrap().encrypted = false;
@@ -109,8 +109,9 @@ pub(super) const CASES: [Case; 67] = [
     }),
     ("provider", Info, |f, _| f.target.provider = super::Provider::Aiven),
     ("total-size", Blocker, |_, p| p.max_total_bytes = Some(1)),
-    ("disk", Blocker, |f, _| f.probes.target_free_bytes = Some(1 << 30)),
-    ("disk", Info, |f, _| f.probes.target_free_bytes = None),
+    ("disk", Blocker, |f, _| f.target.free_bytes = Some(1 << 30)),
+    ("disk", Info, |f, _| f.target.free_bytes = None),
+    ("disk", Blocker, |_, p| p.target_disk_bytes = Some(1)),
     ("sizes-known", Info, |f, _| f.databases[0].candidate.facts.size_bytes = None),
     ("locks", Warning, |f, _| {
         set(&mut f.source, "max_connections", "0");
