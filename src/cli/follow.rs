@@ -93,8 +93,8 @@ pub(super) enum Until {
     Begun,
     /// When the engine only guards what follows any more, as it says after this entry.
     Guards { after_seq: u64 },
-    /// When the engine has answered a command that was given after this entry, and guards on.
-    Answered { after_seq: u64 },
+    /// When the engine has answered a command of this name that was given after this entry, and guards on.
+    Answered { verb: &'static str, after_seq: u64 },
 }
 
 /// How face and engine part.
@@ -183,8 +183,8 @@ impl Until {
             (Until::Begun, Event::Planned { .. }) => true,
             (Until::Guards { after_seq }, Event::Keeping) => entry.seq > after_seq,
             // Where nothing follows any more, and where it was told to stop, the engine ends.
-            (Until::Answered { after_seq }, Event::Answered { .. }) => {
-                entry.seq > after_seq && run.stopping.is_none() && follows()
+            (Until::Answered { verb, after_seq }, Event::Answered { verb: answered, .. }) => {
+                entry.seq > after_seq && answered == verb && run.stopping.is_none() && follows()
             }
             _ => false,
         }

@@ -3,6 +3,7 @@
 use super::args::{Fallback as FallbackFlag, Method, MigrateArgs, NotEmpty, refuse_replication};
 use super::connection::{Env, Resolved, resolve};
 use crate::model::filter::{TablePattern, TableScope, parse_list};
+use crate::model::passwords::Passwords;
 use crate::model::plan::{
     ExtensionTables, FORMAT, Fallback, Keep, MethodPolicy, Plan, Policies, ReplicationPlan, Scope,
     TargetPolicy, ToolPlaces,
@@ -38,6 +39,7 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
         Some(path) => read_role_passwords(path)?,
         None => BTreeMap::new(),
     };
+    let replication = replication(args, env, &source.passwords, &mut warnings)?;
     let folder = folder(args.migration_id.as_deref(), &state_dir(env)?)?;
     let id = folder.path().file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
     let plan = Plan {
@@ -48,7 +50,7 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
         target: target.endpoint,
         scope,
         method: method(args),
-        replication: replication(args, env, &mut warnings)?,
+        replication,
         policies: policies(args),
         jobs: args.jobs,
         split_from_bytes: args.split_tables_larger_than,
@@ -96,11 +98,26 @@ fn method(args: &MigrateArgs) -> MethodPolicy {
     }
 }
 
-fn replication(args: &MigrateArgs, env: &Env, warnings: &mut Vec<String>) -> Result<ReplicationPlan> {
+fn replication(
+    args: &MigrateArgs,
+    env: &Env,
+    source: &Passwords,
+    warnings: &mut Vec<String>,
+) -> Result<ReplicationPlan> {
     let args = &args.replication;
     let for_target = args.source_for_target.as_deref();
     let source_for_target = match for_target {
-        Some(text) => Some(connection(Some(text), ("--source-for-target", ""), env, warnings)?.endpoint),
+        Some(text) => {
+            let resolved = connection(Some(text), ("--source-for-target", ""), env, warnings)?;
+            // The subscription logs in as we do; a second password would have to be kept for it.
+            if resolved.password_in_text && resolved.passwords.explicit != source.explicit {
+                bail!(
+                    "--source-for-target holds another password than the source's own connection string: \
+                     the target logs in to the source with the source's password; leave it out there"
+                );
+            }
+            Some(resolved.endpoint)
+        }
         None => None,
     };
     Ok(ReplicationPlan {

@@ -14,6 +14,7 @@ use crate::model::passwords::Passwords;
 use crate::model::plan::Plan;
 use crate::model::secrets::{PlaceholderKey, Secrets};
 use crate::model::task::{Finish, Loss, Schema, Task, Verify};
+use crate::model::units::printable;
 use crate::store::Folder;
 use anyhow::{Context, Result, anyhow};
 use std::collections::BTreeMap;
@@ -71,15 +72,23 @@ pub(super) fn is_known(id: &str, env: &Env) -> bool {
 
 /// From the flag, the environment, or, by the address that is known, from .pgpass and its kin.
 fn passwords(flag: Option<&str>, variable: &str, endpoint: &Endpoint, env: &Env) -> Result<Passwords> {
+    let from = if flag.is_some() { "the command line" } else { variable };
     let given = flag.map(str::to_owned).or_else(|| env.variables.get(variable).cloned());
-    let text = match given {
-        Some(text) => text,
-        None => {
-            let host = endpoint.hosts.first().ok_or_else(|| anyhow!("the server has no address"))?;
-            endpoint.address_conninfo(endpoint.dbname.as_deref().unwrap_or("postgres"), host)
-        }
+    let Some(text) = given else {
+        let host = endpoint.hosts.first().ok_or_else(|| anyhow!("the server has no address"))?;
+        let text = endpoint.address_conninfo(endpoint.dbname.as_deref().unwrap_or("postgres"), host);
+        return Ok(resolve(&text, env).map_err(|e| anyhow!("{e}"))?.passwords);
     };
-    Ok(resolve(&text, env).map_err(|e| anyhow!("{e}"))?.passwords)
+    let given = resolve(&text, env).map_err(|e| anyhow!("{e}"))?;
+    // Another migration's password is not for this one's server.
+    if given.endpoint.hosts != endpoint.hosts || given.endpoint.user != endpoint.user {
+        let (theirs, ours) = (printable(&given.endpoint.to_string()), printable(&endpoint.to_string()));
+        return Err(anyhow!(
+            "{from} names {theirs}, and this migration's server is {ours}: nothing was sent to either. \
+             Name that one, or none, and have its password in .pgpass or PGPASSWORD"
+        ));
+    }
+    Ok(given.passwords)
 }
 
 async fn run(args: &ResumeArgs, task: Task) -> Exit {
@@ -106,8 +115,9 @@ async fn work(plan: Plan, secrets: Secrets, task: Task, output: &OutputArgs) -> 
     let shown = Shown::of(&plan, output);
     // Where an engine guards, its answer to this command comes after what the journal holds now.
     let after_seq = Known::read(&plan.home).map_or(0, |known| known.run.seq);
+    let until = Until::Answered { verb: task.verb(), after_seq };
     let link = run_task(plan, secrets, task).await;
-    let (state, outcome) = match shown.result(link, Until::Answered { after_seq }, Hand::Holds).await {
+    let (state, outcome) = match shown.result(link, until, Hand::Holds).await {
         Ok(result) => result,
         Err(exit) => return exit,
     };

@@ -42,7 +42,26 @@ pub async fn discover(source: &Place, target: &Place) -> Discovery {
     if let Err(failure) = looked.unwrap_or_else(|_| Err(too_slow())) {
         unreachable.push((Side::Target, failure));
     }
+    if unreachable.is_empty() {
+        migrations.values_mut().for_each(halves);
+    }
     Discovery { migrations, unreachable }
+}
+
+/// Changes go from a slot to a subscription: a database that has only one of them does not follow.
+fn halves(found: &mut Discovered) {
+    for (database, status) in &mut found.databases {
+        let has = |kind| {
+            found.objects.iter().any(|o| o.kind == kind && o.database.as_deref() == Some(database.as_str()))
+        };
+        let missing = match (has(ObjectKind::Slot), has(ObjectKind::Subscription)) {
+            (true, true) => continue,
+            (true, false) => "the subscription is missing: a leftover, unless it is still being copied",
+            (false, true) => "the replication slot is missing: changes are lost, and this is a leftover",
+            (false, false) => "the replication slot and the subscription are missing: a leftover",
+        };
+        status.error.get_or_insert_with(|| missing.to_owned());
+    }
 }
 
 /// Removes what a migration has left of which there is no journal here. An object that somebody reads from stays.

@@ -8,9 +8,11 @@ use super::resume::{close_all, discontinue};
 use crate::model::check::Finding;
 use crate::model::command::{Command, StopReason};
 use crate::model::event::{DatabaseOutcome, Event};
+use crate::model::task::Task;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
 
 /// Commands that wait: more at a time than there are operators.
@@ -54,13 +56,14 @@ impl Orders {
                         discontinue.store(true, Ordering::Relaxed);
                         stop(&emit, &cancel, StopReason::Operator);
                     }
-                    Command::Finish(_) if !guards => emit.record(Event::Finding { finding: too_early() }),
+                    Command::Finish(_) if !guards => unanswered(&emit, command, too_early()),
                     Command::Leave if !guards => leave.cancel(),
-                    order => {
-                        if to.send(order).await.is_err() {
-                            return;
-                        }
-                    }
+                    // Never waited for: whoever says stop after this is to be heard.
+                    order => match to.try_send(order) {
+                        Ok(()) => {}
+                        Err(TrySendError::Full(order)) => unanswered(&emit, order, busy()),
+                        Err(TrySendError::Closed(_)) => return,
+                    },
                 }
             }
         });
@@ -83,6 +86,29 @@ fn stop(emit: &Emitter, cancel: &CancellationToken, because: StopReason) {
         emit.record(Event::Stopping { because });
         cancel.cancel();
     }
+}
+
+/// Whoever gave the command is not to wait for more.
+fn unanswered(emit: &Emitter, command: Command, why: Finding) {
+    emit.record(Event::Finding { finding: why });
+    if let Some(verb) = verb(command) {
+        let outcome = emit.outcome();
+        emit.record(Event::Answered { verb: verb.to_owned(), outcome });
+    }
+}
+
+/// What a command to a guard is called where it is answered.
+fn verb(command: Command) -> Option<&'static str> {
+    match command {
+        Command::Finish(how) => Some(Task::Finish(how).verb()),
+        Command::Discontinue => Some(Task::Stop.verb()),
+        Command::Stop { .. } | Command::Leave => None,
+    }
+}
+
+fn busy() -> Finding {
+    let title = "a command is not obeyed: too many wait already";
+    Finding::warning("busy", title).fix("say it again once those before it are answered")
 }
 
 fn too_early() -> Finding {
@@ -115,11 +141,7 @@ pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, orders: &mut 
             () = watch.ended() => None,
         };
         watch.end().await;
-        let verb = match order {
-            Some(Command::Finish(_)) => "finish",
-            Some(Command::Discontinue) => "stop",
-            Some(Command::Stop { .. } | Command::Leave) | None => return,
-        };
+        let Some(verb) = order.and_then(verb) else { return };
         cx.emit.record(Event::Asked { verb: verb.to_owned() });
         match order {
             Some(Command::Finish(how)) => close_all(cx, following(cx), how).await,

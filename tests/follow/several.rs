@@ -173,3 +173,51 @@ fn a_watch_is_left_although_a_server_does_not_answer() {
     let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
     assert_eq!(pair.program(&["stop", "follow", "-s", &source, "-t", &target]).code, 0);
 }
+
+/// A password that another migration has left in the environment is not sent to this one's servers.
+#[test]
+fn a_password_for_another_server_is_refused() {
+    let pair = pair();
+    pair.source.psql("postgres", KEYED).unwrap();
+    assert_eq!(replicate(&pair, &["--foreground"]).code, 0);
+    let theirs = "postgres://somebody:S3cr3t@other.example:6543/db";
+    let refused = pair.start(&["stop", "follow"], &[("SOURCE_SERVICE_URI", theirs)]);
+    let refused = Ran::from(wait(refused));
+    assert_eq!(refused.code, 2, "{}\n{}", refused.stdout, refused.stderr);
+    assert!(
+        refused.stderr.contains("SOURCE_SERVICE_URI names somebody@other.example:6543"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!refused.stderr.contains("S3cr3t"), "{}", refused.stderr);
+    assert_eq!(leftovers(&pair.source).len(), 2);
+    assert_eq!(pair.program(&["stop", "follow"]).code, 0);
+    let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+    let for_target = ["--source-for-target", theirs, "--force-method", "replication"];
+    let refused = pair.program(&[&["migrate", "-s", &source, "-t", &target], for_target.as_slice()].concat());
+    assert_eq!(refused.code, 2, "{}\n{}", refused.stdout, refused.stderr);
+    assert!(refused.stderr.contains("--source-for-target holds another password"), "{}", refused.stderr);
+}
+
+/// One half of a connection, found by its name alone, is a leftover, and not called syncing.
+#[test]
+fn a_slot_without_its_subscription_is_a_leftover() {
+    let pair = pair();
+    pair.source.psql("postgres", KEYED).unwrap();
+    assert_eq!(replicate(&pair, &["--foreground"]).code, 0);
+    std::fs::remove_dir_all(pair.state.path().join("pgpassage")).unwrap();
+    let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+    let status = || pair.program(&["status", "--json", "-s", &source, "-t", &target]);
+    assert_eq!(status().json["migration"]["status"], "syncing", "{}", status().stdout);
+    let subscription = "ALTER SUBSCRIPTION pgpassage_follow_postgres_sub";
+    for sql in [
+        format!("{subscription} DISABLE"),
+        format!("{subscription} SET (slot_name = NONE)"),
+        "DROP SUBSCRIPTION pgpassage_follow_postgres_sub".to_owned(),
+    ] {
+        pair.target.psql("postgres", &sql).unwrap();
+    }
+    let left = status();
+    assert_eq!((left.code, &left.json["migration"]["status"]), (4, &"failed".into()), "{}", left.stdout);
+    assert!(left.stdout.contains("the subscription is missing: a leftover"), "{}", left.stdout);
+}
