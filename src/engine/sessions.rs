@@ -85,15 +85,19 @@ pub(crate) fn settings_for_questions(side: Side, version: ServerVersion) -> Vec<
 /// What pg_restore sets for the statements of an archive, beyond the above.
 const FOR_SCHEMA: &str = "SET check_function_bodies = off";
 
-/// What makes a server log statements, and what makes it not.
-const LOGGING: [(&str, &str); 4] = [
+/// What makes a server log statements or keep them otherwise, and what makes it not. A module that is not loaded makes no
+/// difference: what is set for it is then set for nobody.
+const LOGGING: [(&str, &str); 6] = [
     ("log_statement", "'none'"),
     ("log_min_duration_statement", "-1"),
     ("log_min_error_statement", "'panic'"),
     ("log_min_duration_sample", "-1"),
+    // On by default, and it keeps a statement of this kind word for word.
+    ("pg_stat_statements.track_utility", "off"),
+    ("pgaudit.log", "'none'"),
 ];
 
-/// Keeps hashes and passwords out of the server's log, where we may. Each is tried alone: each needs its own privilege.
+/// Keeps hashes and passwords out of the server's log and statistics, where we may. Each is tried alone: each needs its own privilege.
 pub(crate) async fn keep_out_of_log(session: &Session) {
     for (name, value) in LOGGING {
         drop(session.batch(&format!("SET {name} = {value}")).await);

@@ -199,6 +199,31 @@ fn changed_definitions_are_noticed() {
     assert_eq!(differences(&pair), Vec::<String>::new());
 }
 
+/// A function's body changes and a trigger comes: rows still arrive, and what the application does with them does not.
+#[test]
+fn changed_programs_are_noticed() {
+    let pair = pair();
+    let function = |body: u32| {
+        format!(
+            "CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN PERFORM {body}; RETURN NEW; END'"
+        )
+    };
+    pair.source.psql("postgres", &format!("CREATE TABLE t (a int PRIMARY KEY); {}", function(1))).unwrap();
+    assert_eq!(replicate(&pair, &[]).code, 0);
+    let trigger = "CREATE TRIGGER w BEFORE INSERT ON t FOR EACH ROW EXECUTE PROCEDURE f()";
+    for (change, undo) in [(function(2), function(1)), (trigger.to_owned(), "DROP TRIGGER w ON t".to_owned())]
+    {
+        pair.source.psql("postgres", &change).unwrap();
+        let refused = later(&pair, "finish", &[]);
+        assert_eq!(refused.code, 4, "{change}: {}", refused.stdout);
+        let said = refused.findings("warning").join("\n");
+        assert!(said.contains("definitions on the source are not what they were"), "{change}: {said}");
+        pair.source.psql("postgres", &undo).unwrap();
+    }
+    later(&pair, "finish", &["--verify", "checksums"]).assert_done();
+}
+
 /// A target that is gone does not keep the slot on the source, which would fill its disk.
 #[test]
 fn stop_cleans_the_source_when_the_target_is_gone() {

@@ -180,17 +180,23 @@ fn a_new_table_is_noticed_and_taken_along() {
     let mut news = BufReader::new(watch.stderr.take().unwrap()).lines().map(Result::unwrap);
     line_with(&mut told, 30, |line| line.contains("\"status\":\"syncing\"") && line.contains("\"lag_ms\":0"));
     assert_eq!(pair.program(&["list", "--json"]).json[0]["engine_pid"], watch.id());
-    let table = "CREATE TABLE late (a int PRIMARY KEY); INSERT INTO late VALUES (1)";
+    let table = "CREATE TABLE late (a int PRIMARY KEY); INSERT INTO late VALUES (1); \
+                 CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
+                 CREATE TRIGGER w BEFORE INSERT ON keyed FOR EACH ROW EXECUTE PROCEDURE f()";
     pair.source.psql("postgres", table).unwrap();
     let changed = Instant::now();
     line_with(&mut news, 60, |line| line.contains("definitions on the source have changed"));
     assert!(changed.elapsed() < Duration::from_secs(30), "{:?}", changed.elapsed());
     let journal = pair.state_text();
-    assert!(journal.contains("table public.late is new"), "{journal}");
+    for new in ["table public.late is new", "function public.f() is new", "trigger public.w on keyed is new"]
+    {
+        assert!(journal.contains(new), "{new}: {journal}");
+    }
     // By way of the engine that guards, which goes on.
     let refused = later(&pair, "finish", &[]);
     assert_eq!(refused.code, 4, "{}", refused.stdout);
-    pair.target.psql("postgres", "CREATE TABLE late (a int PRIMARY KEY)").unwrap();
+    let without_rows = table.replace("INSERT INTO late VALUES (1);", "");
+    pair.target.psql("postgres", &without_rows).unwrap();
     pair.source
         .psql("postgres", "ALTER PUBLICATION pgpassage_follow_postgres_pub ADD TABLE ONLY public.late")
         .unwrap();

@@ -166,6 +166,13 @@ async fn waiting(cluster: &Cluster) {
     busy.batch("ROLLBACK PREPARED 'mine'").await.unwrap();
 }
 
+fn function(body: u32) -> String {
+    format!(
+        "CREATE OR REPLACE FUNCTION public.h() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN PERFORM {body}; RETURN NEW; END'"
+    )
+}
+
 /// The watcher sees definitions change, and neither rows nor what replication itself needs to change.
 async fn fingerprints(cluster: &Cluster) {
     let session = session(cluster).await;
@@ -186,6 +193,31 @@ async fn fingerprints(cluster: &Cluster) {
         ("CREATE INDEX i ON public.f (x)", "index", "i"),
         ("ALTER TYPE public.mood ADD VALUE 'b'", "type", "mood"),
         ("CREATE TABLE public.g (n int)", "table", "g"),
+        ("ALTER TABLE public.g ENABLE ROW LEVEL SECURITY", "table", "g"),
+        ("CREATE POLICY p ON public.g USING (n > 1)", "policy", "p on g"),
+        ("ALTER POLICY p ON public.g USING (n > 2)", "policy", "p on g"),
+        ("GRANT SELECT ON public.g TO PUBLIC", "table", "g"),
+        ("GRANT UPDATE (n) ON public.g TO PUBLIC", "table", "g"),
+        (&function(1), "function", "h()"),
+        (&function(2), "function", "h()"),
+        ("REVOKE EXECUTE ON FUNCTION public.h() FROM PUBLIC", "function", "h()"),
+        (
+            "CREATE TRIGGER t BEFORE UPDATE ON public.g FOR EACH ROW EXECUTE PROCEDURE public.h()",
+            "trigger",
+            "t on g",
+        ),
+        ("ALTER TABLE public.g DISABLE TRIGGER t", "trigger", "t on g"),
+        ("CREATE SEQUENCE public.s", "sequence", "s"),
+        ("ALTER SEQUENCE public.s INCREMENT 7", "sequence", "s"),
+        ("CREATE TYPE public.span AS RANGE (subtype = int4)", "type", "span"),
+        ("CREATE SCHEMA room", "schema", "room"),
+        ("GRANT USAGE ON SCHEMA room TO PUBLIC", "schema", "room"),
+        (
+            "CREATE FUNCTION public.e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
+            "function",
+            "e()",
+        ),
+        ("CREATE EVENT TRIGGER w ON ddl_command_start EXECUTE PROCEDURE public.e()", "event trigger", "w"),
     ] {
         let (hash, before) = (
             watch::schema_fingerprint(&session).await.unwrap(),
@@ -198,7 +230,14 @@ async fn fingerprints(cluster: &Cluster) {
         let named: Vec<_> = after.iter().map(|o| (o.kind.as_str(), o.name.name.as_str())).collect();
         assert_eq!(named, [(kind, name)], "{change}");
     }
-    session.batch("DROP TABLE public.f, public.g; DROP TYPE public.mood").await.unwrap();
+    if version(&session).await.at_least(12) {
+        let before = watch::schema_fingerprint(&session).await.unwrap();
+        session.batch("REINDEX INDEX CONCURRENTLY public.i").await.unwrap();
+        assert_eq!(watch::schema_fingerprint(&session).await.unwrap(), before);
+    }
+    let tidy = "DROP EVENT TRIGGER w; DROP TABLE public.f, public.g; DROP TYPE public.mood, public.span; \
+                DROP FUNCTION public.h(), public.e(); DROP SEQUENCE public.s; DROP SCHEMA room";
+    session.batch(tidy).await.unwrap();
 }
 
 /// What each table can be published with.

@@ -13,10 +13,10 @@ use crate::model::failure::Failure;
 use crate::model::names::{ObjectKind, ObjectNames};
 use crate::model::plan::Method;
 use crate::model::status::DatabaseStatus;
-use crate::model::units::{Side, human_bytes};
+use crate::model::units::{Lsn, Side, human_bytes};
 use crate::pg::connect::Session;
 use crate::pg::error::Error;
-use crate::pg::facts::replication::objects::{SubscriptionErrors, subscription_errors};
+use crate::pg::facts::replication::objects::subscription_errors;
 use crate::pg::facts::replication::progress::{Progress, of_slot};
 use crate::pg::facts::replication::watch::{SchemaObject, fingerprint_of, schema_objects};
 use std::collections::BTreeSet;
@@ -47,12 +47,36 @@ pub(super) struct Watched {
     target: OnTarget,
     not_ready_since: Option<Instant>,
     gone_looks: u32,
-    errors: Option<SubscriptionErrors>,
+    /// Where the target is, as the source has it.
+    confirmed: Option<Lsn>,
+    attempts: Attempts,
     /// Definitions as they were when the migration began, where that has been seen.
     baseline: Option<Vec<SchemaObject>>,
     schema_told: Option<String>,
     /// What has been said and still is so.
     told: BTreeSet<&'static str>,
+}
+
+/// How often the target has failed to apply what comes next. A connection that was lost counts as a failure too, and is
+/// none: the next attempt goes on from there.
+#[derive(Debug, Default)]
+struct Attempts {
+    errors: Option<u64>,
+    at: Option<Lsn>,
+    failed: u64,
+}
+
+impl Attempts {
+    /// Whether it has tried the same in vain again. What is not known changes nothing.
+    fn in_vain(&mut self, errors: Option<u64>, at: Option<Lsn>) -> bool {
+        if at.is_some() && at != self.at {
+            (self.at, self.failed) = (at, 0);
+        } else if let (Some(before), Some(now)) = (self.errors, errors) {
+            self.failed += now.saturating_sub(before);
+        }
+        self.errors = errors.or(self.errors);
+        self.failed > 1
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -144,6 +168,7 @@ impl Watched {
         status.at_ms = now;
         status.lag_bytes = progress.lag_bytes;
         let slept = progress.sender.as_ref().and_then(|s| s.replay_lag_ms);
+        self.confirmed = progress.confirmed_flush_lsn;
         status.lag_ms = progress.confirmed_flush_lsn.and_then(|at| self.positions.lag_ms(now, at)).or(slept);
         status.kept_bytes = progress.retained_bytes;
         status.safe_bytes = progress.health.safe_wal_bytes;
@@ -201,21 +226,17 @@ impl Watched {
             }
         };
         self.target = OnTarget { ready: state.ready, not_ready: state.not_ready, error: None };
-        if let (Some(before), Some(now)) = (self.errors, errors)
-            && now.apply > before.apply
-        {
+        if self.attempts.in_vain(errors.map(|e| e.apply), self.confirmed) {
             let title = "the target fails to apply a change, and tries it again and again";
             self.target.error = Some(title.to_owned());
             let fix = "the target's log says which and why; remove the cause there";
             findings.extend(self.news("apply-errors", || Finding::warning("apply", title).fix(fix)));
+        } else {
+            self.told.remove("apply-errors");
         }
-        self.errors = errors.or(self.errors);
         if state.is_sound() {
             self.not_ready_since = None;
             self.told.remove("not-ready");
-            if self.target.error.is_none() {
-                self.told.remove("apply-errors");
-            }
             return;
         }
         let missing = state.what_is_missing();
@@ -284,4 +305,22 @@ fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
         *last = Some(Instant::now());
     }
     due
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_connection_is_no_change_that_cannot_be_applied() {
+        let mut attempts = Attempts::default();
+        let mut look = |errors, at| attempts.in_vain(Some(errors), at);
+        assert!(!look(7, Some(Lsn(1))), "what was counted before is not ours");
+        assert!(!look(8, Some(Lsn(1))), "a restart of the source");
+        assert!(!look(8, Some(Lsn(2))));
+        assert!(!look(9, Some(Lsn(2))), "another one, and it went on in between");
+        assert!(look(10, Some(Lsn(2))));
+        assert!(look(10, None), "still so while the source does not answer");
+        assert!(!look(10, Some(Lsn(3))));
+    }
 }

@@ -18,10 +18,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How often the source is asked how far the target is.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a slot that could not be dropped is tried again.
+const DROP_EVERY: Duration = Duration::from_secs(60);
 
 /// A watch that goes on until it is ended, or nothing is left to be watched.
 #[derive(Debug)]
@@ -61,6 +65,7 @@ pub(crate) enum Until {
 
 async fn watch(cx: Arc<Cx>, stop: CancellationToken, until: Until) {
     let mut all: BTreeMap<String, Watched> = BTreeMap::new();
+    let mut given_up: BTreeMap<String, Instant> = BTreeMap::new();
     let mut source = None;
     loop {
         let databases = databases_with_slots(&cx);
@@ -68,6 +73,7 @@ async fn watch(cx: Arc<Cx>, stop: CancellationToken, until: Until) {
             return;
         }
         all.retain(|name, _| databases.contains(name));
+        given_up.retain(|name, _| databases.contains(name));
         for name in databases {
             let watched = all.entry(name.clone()).or_default();
             let looked = tokio::select! {
@@ -80,7 +86,13 @@ async fn watch(cx: Arc<Cx>, stop: CancellationToken, until: Until) {
                 cx.finding(finding.in_database(&name));
             }
             if let Some(failure) = too_much_kept(&cx, &looked.status) {
-                give_up(&cx, &name, failure).await;
+                match given_up.get(&name) {
+                    None => give_up(&cx, &name, failure).await,
+                    // It has been said, and whoever works on the database removes what is his.
+                    Some(at) if at.elapsed() < DROP_EVERY || cx.at_work.get(&name).is_some() => continue,
+                    Some(_) => drop(remove(&cx, &name, What::All).await),
+                }
+                given_up.insert(name, Instant::now());
             }
         }
         tokio::select! {

@@ -1,7 +1,7 @@
 //! What of the source's definitions has changed since the migration began.
 
 use crate::model::names::{ObjectKind, ObjectNames};
-use crate::model::units::{TableName, count_of};
+use crate::model::units::{TableName, count_of, printable, readable};
 use crate::pg::facts::replication::watch::SchemaObject;
 use crate::pg::statement::replication::subscription::{CopyData, refresh};
 use crate::pg::statement::replication::{NamedTable, TableForm, add_tables};
@@ -21,16 +21,29 @@ pub(super) enum Change {
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Change::New(kind, name) => write!(f, "{kind} {name} is new"),
-            Change::Gone(kind, name) => write!(f, "{kind} {name} is gone"),
-            Change::Other(kind, name) => write!(f, "{kind} {name} is defined otherwise"),
+            Change::New(kind, name) => write!(f, "{kind} {} is new", named(kind, name)),
+            Change::Gone(kind, name) => write!(f, "{kind} {} is gone", named(kind, name)),
+            Change::Other(kind, name) => write!(f, "{kind} {} is defined otherwise", named(kind, name)),
         }
     }
 }
 
-/// Object by object, by their identity on the server: what was renamed is defined otherwise.
+/// A trigger's name says its table and a function's its arguments: no identifiers, that would be quoted.
+fn named(kind: &str, name: &TableName) -> String {
+    match kind {
+        "trigger" | "policy" | "function" => format!("{}.{}", readable(&name.schema), printable(&name.name)),
+        _ if name.schema.is_empty() => readable(&name.name),
+        _ => name.to_string(),
+    }
+}
+
+/// Object by object, by their identity on the server: what was renamed is defined otherwise, but for an index, which has
+/// no other identity than its name.
 pub(super) fn changes(before: &[SchemaObject], after: &[SchemaObject]) -> Vec<Change> {
-    let key = |o: &SchemaObject| (o.oid, o.kind.clone());
+    let key = |o: &SchemaObject| {
+        let name = (o.oid == 0).then(|| o.name.clone());
+        (o.oid, o.kind.clone(), name)
+    };
     let old: BTreeMap<_, _> = before.iter().map(|o| (key(o), o)).collect();
     let new: BTreeMap<_, _> = after.iter().map(|o| (key(o), o)).collect();
     let mut found = Vec::new();

@@ -11,7 +11,7 @@ use crate::model::secret::Secret;
 use crate::model::units::{Side, readable};
 use crate::pg::connect::Session;
 use crate::pg::facts::roles::{self as facts, Membership, RoleFacts};
-use crate::pg::facts::server::logs_statements;
+use crate::pg::facts::server::keeps_statements;
 use crate::pg::statement::roles::{self, Grantor};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -139,11 +139,12 @@ async fn target_session(cx: &Cx) -> Result<Session, Failure> {
     let session =
         opened(&cx.cancel, cx.target.connect(&cx.target_home, &settings(Side::Target, version))).await?;
     keep_out_of_log(&session).await;
-    if guarded(&cx.cancel, session.canceller(), logs_statements(&session)).await? {
+    if let Some(place) = guarded(&cx.cancel, session.canceller(), keeps_statements(&session)).await? {
+        let title = format!("the target writes the password hashes of new roles into {place}");
         cx.finding(
-            Finding::warning("log", "the target writes the password hashes of new roles into its log")
-                .because("it logs statements, and the migration's user may not switch that off for itself")
-                .fix("on the target: SET log_statement = 'none' for this user, as a superuser; or clean its log"),
+            Finding::warning("log", title)
+                .because("it keeps statements, and the migration's user may not switch that off for itself")
+                .fix("on the target, as a superuser: switch that off for this user (log_statement, pgaudit.log, pg_stat_statements.track_utility); or clean it afterwards"),
         );
     }
     // From 16 on, a role that may create roles does not get what belongs to them unless it asks; without it we

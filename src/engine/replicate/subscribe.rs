@@ -18,7 +18,7 @@ use crate::pg::error::Error;
 use crate::pg::facts::replication::objects::{TableState, subscriptions, table_states};
 use crate::pg::facts::replication::server;
 use crate::pg::facts::replication::tables::{LeftOut, left_out};
-use crate::pg::facts::server::logs_statements;
+use crate::pg::facts::server::keeps_statements;
 use crate::pg::statement::data::AS_REPLICA;
 use crate::pg::statement::replication::aiven;
 use crate::pg::statement::replication::subscription::{
@@ -78,11 +78,12 @@ pub(crate) async fn subscribe(db: &Db, link: &Link) -> Result<(), Failure> {
         return Err(Failure::refused(format!("the target has a subscription {} already", object.name)));
     }
     keep_out_of_log(&session).await;
-    if db.guarded(session.canceller(), logs_statements(&session)).await?
+    if let Some(place) = db.guarded(session.canceller(), keeps_statements(&session)).await?
         && cx.source.password_for(&db.name).is_some()
     {
-        let title =
-            "the target writes statements into its log, and the subscription's holds the source's password";
+        let title = format!(
+            "the target writes statements into {place}, and the subscription's holds the source's password"
+        );
         let fix = "change that password when the migration is over";
         db.finding(Finding::warning("password-in-log", title).fix(fix));
     }

@@ -4,6 +4,7 @@ use super::{get, rows};
 use crate::model::units::ServerVersion;
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
+use tokio_postgres::Row;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one answer of the server")]
@@ -100,13 +101,19 @@ fn quota(text: &str) -> Option<u32> {
     (period > 0).then(|| u32::try_from(used.div_ceil(period).max(1)).unwrap_or(u32::MAX))
 }
 
-/// Whether the server writes this session's statements into its log.
+/// Where the server keeps this session's statements, in words: absent where it keeps them nowhere.
 ///
 /// # Errors
 /// When the server does not answer.
-pub async fn logs_statements(session: &Session) -> Result<bool, Error> {
+pub async fn keeps_statements(session: &Session) -> Result<Option<&'static str>, Error> {
     let sql = include_str!("../../../assets/sql/logs_statements.sql");
-    Ok(rows(session, sql, &[], |r| get(r, "logs")).await?.pop().unwrap_or(false))
+    let read = |r: &Row| Ok::<(bool, bool), Error>((get(r, "logs")?, get(r, "counts")?));
+    Ok(match rows(session, sql, &[], read).await?.pop().unwrap_or_default() {
+        (true, true) => Some("its log and pg_stat_statements"),
+        (true, false) => Some("its log"),
+        (false, true) => Some("pg_stat_statements"),
+        (false, false) => None,
+    })
 }
 
 #[cfg(test)]

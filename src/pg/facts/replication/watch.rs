@@ -114,7 +114,7 @@ pub async fn schema_fingerprint(session: &Session) -> Result<SchemaFingerprint, 
 /// In whatever order they come.
 pub fn fingerprint_of(objects: &[SchemaObject]) -> SchemaFingerprint {
     let mut all: Vec<&SchemaObject> = objects.iter().collect();
-    all.sort_by(|a, b| (a.oid, &a.kind).cmp(&(b.oid, &b.kind)));
+    all.sort_by(|a, b| (a.oid, &a.kind, &a.name).cmp(&(b.oid, &b.kind, &b.name)));
     let mut sum = openssl::sha::Sha256::new();
     for object in &all {
         // Each is of one length: an md5.
@@ -128,9 +128,12 @@ pub fn fingerprint_of(objects: &[SchemaObject]) -> SchemaFingerprint {
 /// One object's definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaObject {
+    /// 0 for an index, which goes by its name.
     pub oid: i64,
-    /// `table`, `index`, `view`, `materialized view`, `sequence`, `foreign table` or `type`.
+    /// `table`, `index`, `view`, `materialized view`, `sequence`, `foreign table`, `type`, `function`, `trigger`, `policy`,
+    /// `schema`, `extension` or `event trigger`.
     pub kind: String,
+    /// A trigger's says its table too, a function's its arguments. The schema is empty for what lies in none.
     pub name: TableName,
     pub hash: String,
 }
