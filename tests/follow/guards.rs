@@ -271,6 +271,28 @@ fn the_lag_that_is_shown_is_true_and_drains() {
     assert_eq!(watch.wait().unwrap().code(), Some(0));
 }
 
+/// The slot waits for a transaction that makes a table: the table is copied, and its changes must follow too.
+#[test]
+fn a_table_that_the_slot_waited_for_follows() {
+    let pair = pair();
+    pair.source.psql("postgres", KEYED).unwrap();
+    let making = "BEGIN; CREATE TABLE late (a int PRIMARY KEY); INSERT INTO late VALUES (1); SELECT pg_sleep(4); COMMIT";
+    let mut psql = std::process::Command::new(server_binaries().join("psql"))
+        .args(["-q", "-d", &pair.source.uri("postgres"), "-c", making])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let sleeps = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    eventually(&pair.source, "postgres", sleeps, "1");
+    let ran = replicate(&pair, &[]);
+    assert!(psql.wait().unwrap().success());
+    assert_eq!((ran.code, ran.status("postgres")), (0, "running"), "{}\n{}", ran.stderr, ran.stdout);
+    pair.source.psql("postgres", "INSERT INTO late VALUES (2)").unwrap();
+    eventually(&pair.target, "postgres", "SELECT count(*) FROM late", "2");
+    later(&pair, "finish", &["--verify", "checksums"]).assert_done();
+    assert_eq!(pair.compare_database("postgres"), Vec::new());
+}
+
 /// What another machine began is known by its names: looked at, and while it is alive never touched.
 #[test]
 fn another_machines_migration_is_found_by_its_names() {

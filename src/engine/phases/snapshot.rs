@@ -12,7 +12,7 @@
 
 use crate::engine::context::execute;
 use crate::engine::database::Db;
-use crate::engine::replicate::publish::Link;
+use crate::engine::replicate::publish::{Link, take_along};
 use crate::engine::replicate::slot;
 use crate::model::check::Finding;
 use crate::model::event::Event;
@@ -173,8 +173,16 @@ impl<E: Into<Failure>> From<E> for Attempt {
 async fn attempt_once(db: &Arc<Db>, link: Option<&Link>) -> Result<Snapshot, Attempt> {
     let Some(link) = link else { return hold(db, None).await };
     let slot = slot::make(db, link).await?;
-    let held = hold(db, Some(&slot.snapshot)).await;
+    let mut held = hold(db, Some(&slot.snapshot)).await;
     drop(slot);
+    if held.is_ok() {
+        // The slot may have waited for the very transaction that made a table: the snapshot has it, the list has not.
+        let new = take_along(db, link).await?;
+        if new > 0 {
+            let what = format!("{} came while the replication slot was made", count_of(new as u64, "table"));
+            held = Err(Attempt::Changed(Failure::refused(what)));
+        }
+    }
     // Where it is taken again the slot has to begin with that one.
     if let Err(Attempt::Changed(_) | Attempt::Blocked(_)) = &held {
         slot::discard(db, link).await?;

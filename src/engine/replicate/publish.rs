@@ -8,11 +8,12 @@ use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::Failure;
 use crate::model::names::{ObjectKind, ObjectNames};
-use crate::model::units::count_of;
+use crate::model::units::{TableName, count_of};
 use crate::pg::connect::Session;
 use crate::pg::facts::replication::objects::publications;
+use crate::pg::facts::replication::tables::candidates;
 use crate::pg::statement::replication::{
-    Published, aiven, create_publication, lock_timeout, replica_identity,
+    Published, add_tables, aiven, create_publication, lock_timeout, replica_identity,
 };
 use std::time::Duration;
 
@@ -54,6 +55,38 @@ pub(crate) async fn prepare(db: &Db) -> Result<Link, Failure> {
     publish(db, &session, &names, &survey).await?;
     tell(db, &survey);
     Ok(Link { names, survey })
+}
+
+/// Publishes what was made since the publication was, and returns how many tables that are. Their changes since then
+/// are not in a slot that is there already.
+///
+/// # Errors
+/// Where they cannot be published like the others.
+pub(crate) async fn take_along(db: &Db, link: &Link) -> Result<usize, Failure> {
+    let session = db.cx.source_session(&db.name).await?;
+    let asking = survey(&session, &db.cx.plan, &db.name, db.cx.source_facts.version);
+    let now = db.guarded(session.canceller(), asking).await??;
+    let publication = link.names.of(ObjectKind::Publication);
+    let all = db.guarded(session.canceller(), candidates(&session)).await?;
+    let is_published =
+        |name: &TableName| all.iter().any(|t| t.name == *name && t.publications.contains(&publication));
+    let new: Vec<_> = now.everything.iter().filter(|t| !is_published(&t.name)).collect();
+    let only_inserts = now.inserts.iter().find(|t| !link.survey.inserts.contains(t));
+    if let Some(table) =
+        only_inserts.or(new.first().copied().filter(|_| link.survey.publisher == Publisher::Extension))
+    {
+        let what = format!("table {} was made while the migration began, and is not followed", table.name);
+        return Err(Failure::refused(what).advise("start again"));
+    }
+    if new.is_empty() {
+        return Ok(0);
+    }
+    for change in now.identities.iter().filter(|c| new.iter().any(|t| t.name == c.table)) {
+        change_identity(db, &session, change).await?;
+    }
+    let named: Vec<_> = new.iter().map(|t| t.named()).collect();
+    execute(&db.cancel, &session, &add_tables(&publication, &named).join(";\n")).await?;
+    Ok(new.len())
 }
 
 async fn change_identity(db: &Db, session: &Session, change: &IdentityChange) -> Result<(), Failure> {
