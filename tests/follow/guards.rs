@@ -204,6 +204,8 @@ fn a_new_table_is_noticed_and_taken_along() {
         .psql("postgres", "ALTER SUBSCRIPTION pgpassage_follow_postgres_sub REFRESH PUBLICATION")
         .unwrap();
     eventually(&pair.target, "postgres", "SELECT count(*) FROM late", "1");
+    let unready = "SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'";
+    eventually(&pair.target, "postgres", unready, "0");
     signal(&watch, "-INT");
     assert_eq!(watch.wait().unwrap().code(), Some(0));
     assert_eq!(later(&pair, "status", &[]).json["migration"]["status"], "syncing");

@@ -1,7 +1,7 @@
 //! One look at one database: what both servers say of it now, and what of that is news.
 
 use super::lag::Positions;
-use super::schema::{Change, advice, changes, lines, unlike_target};
+use super::schema::{Change, advice, before_publishing, changes, lines, unlike_target};
 use crate::engine::context::Cx;
 use crate::engine::emit::now_ms;
 use crate::engine::replicate::names_for;
@@ -18,6 +18,7 @@ use crate::pg::connect::Session;
 use crate::pg::error::Error;
 use crate::pg::facts::replication::objects::subscription_errors;
 use crate::pg::facts::replication::progress::{Progress, of_slot};
+use crate::pg::facts::replication::tables::candidates;
 use crate::pg::facts::replication::watch::{SchemaObject, fingerprint_of, schema_objects};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -278,10 +279,11 @@ impl Watched {
                 unlike_target(&now, &schema_objects(&target).await?)
             }
         };
+        let first = before_publishing(&found, &candidates(&source).await?);
         self.schema_told = Some(hash);
         let title =
             "definitions on the source have changed since the migration began, and they do not travel";
-        let mut finding = Finding::warning("schema-changed", title).fix(advice(&found, names));
+        let mut finding = Finding::warning("schema-changed", title).fix(advice(&found, &first, names));
         if found.is_empty() {
             finding = finding
                 .because("both sides have objects of the same names: one of them is defined otherwise");

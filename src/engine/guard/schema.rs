@@ -1,7 +1,9 @@
 //! What of the source's definitions has changed since the migration began.
 
+use crate::engine::replicate::survey::help;
 use crate::model::names::{ObjectKind, ObjectNames};
 use crate::model::units::{TableName, count_of, printable, readable};
+use crate::pg::facts::replication::tables::PublishCandidate;
 use crate::pg::facts::replication::watch::SchemaObject;
 use crate::pg::statement::replication::subscription::{CopyData, refresh};
 use crate::pg::statement::replication::{NamedTable, TableForm, add_tables};
@@ -82,16 +84,24 @@ pub(super) fn lines(changes: &[Change]) -> Vec<String> {
     lines
 }
 
+/// The new tables, as far as they are named.
+fn new_tables(changes: &[Change]) -> Vec<&TableName> {
+    let new = changes.iter().filter_map(|change| match change {
+        Change::New(kind, name) if kind == "table" => Some(name),
+        _ => None,
+    });
+    new.take(NAMED).collect()
+}
+
+/// What has to be done before the new tables are published: without that, the source would refuse every change of a row.
+pub(super) fn before_publishing(changes: &[Change], candidates: &[PublishCandidate]) -> Vec<String> {
+    let new = new_tables(changes);
+    candidates.iter().filter(|t| new.contains(&&t.name) && !t.identity_is_usable()).map(help).collect()
+}
+
 /// What to do about it, with the statements where there are any.
-pub(super) fn advice(changes: &[Change], names: &ObjectNames) -> String {
-    let new: Vec<&TableName> = changes
-        .iter()
-        .filter_map(|change| match change {
-            Change::New(kind, name) if kind == "table" => Some(name),
-            _ => None,
-        })
-        .take(NAMED)
-        .collect();
+pub(super) fn advice(changes: &[Change], first: &[String], names: &ObjectNames) -> String {
+    let new = new_tables(changes);
     let accept = "then close the connection with finish --accept-schema-changes; or start over";
     if new.is_empty() {
         return format!("make the same change on the target, {accept}");
@@ -99,8 +109,15 @@ pub(super) fn advice(changes: &[Change], names: &ObjectNames) -> String {
     let tables: Vec<_> = new.iter().map(|name| NamedTable { name, form: TableForm::Plain }).collect();
     let publish = add_tables(&names.of(ObjectKind::Publication), &tables).join("; ");
     let refresh = refresh(&names.of(ObjectKind::Subscription), CopyData::Yes);
+    let first = match first {
+        [] => String::new(),
+        some => format!(
+            "on the source first, where nothing tells the rows of a new table apart and changes of them would be refused: {} ",
+            some.join(" ")
+        ),
+    };
     format!(
-        "make the same on the target; for a new table that is no partition, then on the source: {publish}; and on the target: {refresh}; {accept}"
+        "{first}make the same on the target; for a new table that is no partition, then on the source: {publish}; and on the target: {refresh}; {accept}"
     )
 }
 
@@ -136,7 +153,10 @@ mod tests {
             crate::model::names::ObjectNames::new("x", "shop", crate::model::names::Mangle::WhereNeeded);
         let added =
             [Change::New("table".to_owned(), TableName::new("public".to_owned(), "d\"; --".to_owned()))];
-        let advice = advice(&added, &names.unwrap());
+        let first = ["add a primary key".to_owned()];
+        let advice = advice(&added, &first, &names.unwrap());
+        let (before, after) = (advice.find("add a primary key"), advice.find("ADD TABLE"));
+        assert!(before.is_some() && before < after, "{advice}");
         assert!(advice.contains("ADD TABLE") && advice.contains("\"d\"\"; --\""), "{advice}");
         assert!(advice.contains("REFRESH PUBLICATION"), "{advice}");
     }

@@ -232,13 +232,18 @@ fn remedy(table: &PublishCandidate, policy: IdentityPolicy) -> Result<Remedy, St
         IdentityPolicy::Inserts => Some(Remedy::Inserts),
         IdentityPolicy::Skip => Some(Remedy::Skip),
     };
-    found.ok_or_else(|| match &table.candidate_index {
+    found.ok_or_else(|| help(table))
+}
+
+/// What tells the rows of a table apart, where nothing does: a statement, or what else there is to do.
+pub(crate) fn help(table: &PublishCandidate) -> String {
+    match &table.candidate_index {
         Some(index) => format!("{};", replica_identity(&table.name, ReplicaIdentity::Index(index))),
         None if table.full_is_possible() => {
             format!("{};", replica_identity(&table.name, ReplicaIdentity::Full))
         }
         None => format!("add a primary key to {}", table.name),
-    })
+    }
 }
 
 fn refusal(refused: &[(TableName, String)]) -> Failure {
