@@ -15,7 +15,7 @@ use pgpassage::pg::facts::replication::tables::{
 };
 use pgpassage::pg::facts::replication::{progress, server, watch};
 use pgpassage::pg::statement::data::import_snapshot;
-use pgpassage::pg::statement::replication::aiven::{self, WithSlot};
+use pgpassage::pg::statement::replication::aiven;
 use pgpassage::pg::statement::replication::subscription::{
     self, ApplyAs, Begins, CopyData, NewSubscription, OnError, SynchronousCommit, Values,
 };
@@ -335,7 +335,7 @@ async fn means(cluster: &Cluster) {
         .await;
     let make = aiven::create_subscription("s", &Secret::new("host='h'"), "p", "l");
     session.batch(make.expose()).await.unwrap();
-    session.batch(&aiven::drop_subscription("s", WithSlot::Keep)).await.unwrap();
+    session.batch(&aiven::drop_subscription("s")).await.unwrap();
     let said: Vec<String> =
         session.query("SELECT t FROM public.said", &[]).await.unwrap().iter().map(|r| r.get(0)).collect();
     assert_eq!(said, ["S.|it's\"x", "host='h'false", "sfalse"]);

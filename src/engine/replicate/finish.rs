@@ -3,7 +3,7 @@
 //! the database goes on following.
 
 use super::remove::{What, remove};
-use super::silence::Silence;
+use super::silence::{Broken, Silence};
 use super::subscribe::readiness;
 use super::{names_for, verify};
 use crate::engine::context::{execute, guarded};
@@ -63,7 +63,7 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
     or_lose(db, how, everything_is_ready(db, &source, &names).await)?;
     definitions_are_the_same(db, &source, how.schema).await?;
     if let Some(silence) = &mut silence {
-        or_lose(db, how, silence.lasts(db).await)?;
+        or_lose(db, how, silence.lasts(db).await.map_err(Broken::into_failure))?;
     }
     if db.losses() > 0 && how.loss == Loss::Refuse {
         // Nothing is removed: once the cause is, the next attempt can succeed.
@@ -84,16 +84,19 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
 
 /// Past the point of no return: what is written on the source now does not arrive any more.
 async fn still_silent(db: &Db, silence: &mut Silence) {
-    let Err(late) = silence.lasts(db).await else { return };
-    let finding = if silence.is_locked() && late.kind == FailureKind::Refused {
-        // They wait for our locks, and write as soon as those are gone.
-        let title = "somebody waits to write on the source: what he writes there does not arrive any more";
-        Finding::warning("late-writer", title)
-    } else {
-        let title = "it is not proved that nobody wrote on the source while the connection was closed";
-        Finding::lost("late-writer", title).fix("hold both sides against each other, or start over")
+    let Err(broken) = silence.lasts(db).await else { return };
+    let finding = match &broken {
+        Broken::Waiting(_) => {
+            let title =
+                "somebody waits to write on the source: what he writes there does not arrive any more";
+            Finding::warning("late-writer", title)
+        }
+        Broken::Written(_) => {
+            let title = "it is not proved that nobody wrote on the source while the connection was closed";
+            Finding::lost("late-writer", title).fix("hold both sides against each other, or start over")
+        }
     };
-    db.finding(finding.because(late.what));
+    db.finding(finding.because(broken.into_failure().what));
 }
 
 /// What speaks against closing the connection, unless the operator has accepted that something is lost: then it is said,

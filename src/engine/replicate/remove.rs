@@ -151,7 +151,7 @@ async fn on_target(
 pub(crate) async fn drop_theirs_or_ours(session: &Session, found: &SubscriptionFacts) -> Result<(), Error> {
     let name = &found.name;
     if !found.owned && aiven_extras(session).await?.is_some_and(|extras| extras.subscribes()) {
-        return session.batch(&aiven::drop_subscription(name, aiven::WithSlot::Keep)).await;
+        return session.batch(&aiven::drop_subscription(name)).await;
     }
     for sql in [disable(name), forget_slot(name), drop_subscription(name)] {
         session.batch(&sql).await?;

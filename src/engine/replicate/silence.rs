@@ -42,6 +42,28 @@ enum How {
     Watched,
 }
 
+/// Why nobody can be said not to write.
+pub(super) enum Broken {
+    /// They wait for our locks, and write as soon as those are given back.
+    Waiting(Failure),
+    /// It has been written, or that it was not is not proved.
+    Written(Failure),
+}
+
+impl Broken {
+    pub(super) fn into_failure(self) -> Failure {
+        match self {
+            Broken::Waiting(failure) | Broken::Written(failure) => failure,
+        }
+    }
+}
+
+impl<E: Into<Failure>> From<E> for Broken {
+    fn from(error: E) -> Self {
+        Broken::Written(error.into())
+    }
+}
+
 impl Silence {
     /// # Errors
     /// Who writes.
@@ -86,7 +108,7 @@ impl Silence {
 
     /// # Errors
     /// Who has written since, or waits to.
-    pub(super) async fn lasts(&mut self, db: &Db) -> Result<(), Failure> {
+    pub(super) async fn lasts(&mut self, db: &Db) -> Result<(), Broken> {
         let watcher = db.cx.source_session(&db.name).await?;
         match &self.how {
             How::Locked { session, pid } => {
@@ -94,28 +116,24 @@ impl Silence {
                 execute(&db.cancel, session, "SELECT").await?;
                 let now = db.guarded(watcher.canceller(), writes(&watcher)).await?;
                 if now.large_objects != self.before.large_objects {
-                    return Err(Failure::refused("large objects of the source are still written to")
-                        .advise(STOP_THEM));
+                    let what = "large objects of the source are still written to";
+                    return Err(Failure::refused(what).advise(STOP_THEM).into());
                 }
                 // Whoever waits for our locks would write on the source the moment they are gone, and lose it.
-                nobody(&db.guarded(watcher.canceller(), waiting_behind(&watcher, *pid)).await?)
+                let waiting = db.guarded(watcher.canceller(), waiting_behind(&watcher, *pid)).await?;
+                nobody(&waiting).map_err(Broken::Waiting)
             }
             How::Watched => {
                 tokio::select! {
-                    () = db.cancel.cancelled() => return Err(Failure::interrupted()),
+                    () = db.cancel.cancelled() => return Err(Failure::interrupted().into()),
                     () = tokio::time::sleep_until(self.since + BETWEEN_LOOKS) => {}
                 }
                 let now = db.guarded(watcher.canceller(), writes(&watcher)).await?;
                 self.since = Instant::now();
                 let who = db.guarded(watcher.canceller(), writers(&watcher, &[])).await?;
-                if now == self.before { nobody(&who) } else { Err(written_to(&who)) }
+                if now == self.before { Ok(nobody(&who)?) } else { Err(written_to(&who).into()) }
             }
         }
-    }
-
-    /// Whether nobody can have written until the locks are given back.
-    pub(super) fn is_locked(&self) -> bool {
-        matches!(self.how, How::Locked { .. })
     }
 }
 

@@ -88,13 +88,6 @@ pub fn add_tables(name: &str, tables: &[NamedTable<'_>]) -> Vec<String> {
     tables.chunks(TABLES_PER_STATEMENT).map(|t| add_batch(name, t)).collect()
 }
 
-/// Takes tables out of a publication, in several statements where they are many.
-pub fn drop_tables(name: &str, tables: &[NamedTable<'_>]) -> Vec<String> {
-    let statement =
-        |t: &[NamedTable<'_>]| format!("ALTER PUBLICATION {} DROP TABLE {}", Ident(name), list(t));
-    tables.chunks(TABLES_PER_STATEMENT).map(statement).collect()
-}
-
 fn add_batch(name: &str, tables: &[NamedTable<'_>]) -> String {
     format!("ALTER PUBLICATION {} ADD TABLE {}", Ident(name), list(tables))
 }
@@ -215,7 +208,6 @@ mod tests {
         );
         assert_eq!(statements[2].matches("ONLY").count(), 201);
         assert_eq!(add_tables("p", &tables[..1]), ["ALTER PUBLICATION \"p\" ADD TABLE ONLY \"s\".\"t0\""]);
-        assert_eq!(drop_tables("p", &tables[..1]), ["ALTER PUBLICATION \"p\" DROP TABLE ONLY \"s\".\"t0\""]);
         assert_eq!(lock_against_writes(&tables).len(), 3);
         assert_eq!(lock_against_writes(&tables[..1]), ["LOCK TABLE ONLY \"s\".\"t0\" IN SHARE MODE"]);
         assert!(lock_against_writes(&[]).is_empty());

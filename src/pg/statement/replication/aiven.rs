@@ -4,17 +4,9 @@
 //! and altering them needs no function; subscriptions belong to the superuser.
 
 use super::Published;
-use super::subscription::CopyData;
 use crate::model::secret::Secret;
 use crate::model::units::{ServerVersion, TableName};
 use crate::pg::quote::{Ident, Literal, Qualified};
-
-/// Whether a function that drops a subscription drops the source's slot as well (through dblink from the target).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WithSlot {
-    Drop,
-    Keep,
-}
 
 /// A publication of these tables, in one transaction. The function names tables without ONLY: the children of an
 /// inheritance parent come along. Nor does it know publish_via_partition_root, which is set afterwards. All tables in one
@@ -32,17 +24,6 @@ pub fn create_publication(
         Literal(name),
         Literal(published.list(source)),
         tables.join(", ")
-    );
-    std::iter::once(create).chain(through_root(name, source)).collect()
-}
-
-/// A publication of all tables there are and will be, for a user that does not own them all. Extensions' tables too, and
-/// a table without a key that is made later has its UPDATE refused: a list is better.
-pub fn create_publication_for_all(name: &str, published: Published, source: ServerVersion) -> Vec<String> {
-    let create = format!(
-        "SELECT aiven_extras.pg_create_publication_for_all_tables({}, {})",
-        Literal(name),
-        Literal(published.list(source))
     );
     std::iter::once(create).chain(through_root(name, source)).collect()
 }
@@ -69,24 +50,10 @@ pub fn create_subscription(name: &str, conninfo: &Secret, publication: &str, slo
     ))
 }
 
-pub fn enable_subscription(name: &str) -> String {
-    format!("SELECT aiven_extras.pg_alter_subscription_enable({})", Literal(name))
-}
-
-pub fn disable_subscription(name: &str) -> String {
-    format!("SELECT aiven_extras.pg_alter_subscription_disable({})", Literal(name))
-}
-
-/// May fail for reasons of its own: it dials libpq's default socket folder.
-pub fn refresh_subscription(name: &str, copy: CopyData) -> String {
-    let copy = matches!(copy, CopyData::Yes);
-    format!("SELECT aiven_extras.pg_alter_subscription_refresh_publication({}, {copy})", Literal(name))
-}
-
-/// Disables the subscription and lets go of its slot first.
-pub fn drop_subscription(name: &str, slot: WithSlot) -> String {
-    let drop_slot = matches!(slot, WithSlot::Drop);
-    format!("SELECT aiven_extras.pg_drop_subscription({}, {drop_slot})", Literal(name))
+/// Disables the subscription and lets go of its slot first, which stays: the function would drop it through a connection
+/// from the target.
+pub fn drop_subscription(name: &str) -> String {
+    format!("SELECT aiven_extras.pg_drop_subscription({}, false)", Literal(name))
 }
 
 #[cfg(test)]
@@ -109,22 +76,9 @@ mod tests {
             ["SELECT aiven_extras.pg_create_publication('p', 'insert', VARIADIC ARRAY[]::pg_catalog.text[])"]
         );
         assert_eq!(
-            create_publication_for_all("p", Published::Everything, ServerVersion(100_000)),
-            ["SELECT aiven_extras.pg_create_publication_for_all_tables('p', 'insert, update, delete')"]
-        );
-        assert_eq!(
             create_subscription("s", &Secret::new("host='h'"), "p", "sl").expose(),
             "SELECT aiven_extras.pg_create_subscription('s', 'host=''h''', 'p', 'sl', false, false)"
         );
-        assert_eq!(enable_subscription("s"), "SELECT aiven_extras.pg_alter_subscription_enable('s')");
-        assert_eq!(disable_subscription("s"), "SELECT aiven_extras.pg_alter_subscription_disable('s')");
-        assert_eq!(
-            refresh_subscription("s", CopyData::No),
-            "SELECT aiven_extras.pg_alter_subscription_refresh_publication('s', false)"
-        );
-        assert_eq!(
-            drop_subscription("s", WithSlot::Keep),
-            "SELECT aiven_extras.pg_drop_subscription('s', false)"
-        );
+        assert_eq!(drop_subscription("s"), "SELECT aiven_extras.pg_drop_subscription('s', false)");
     }
 }
