@@ -76,6 +76,34 @@ fn with_aiven_extras_on_the_target_only() {
     follows_and_is_closed(&pair, ("postgres", "mover"));
 }
 
+/// The extension publishes a table with its children: one without a key, left out on purpose, could then not be changed
+/// on the source any more.
+#[test]
+fn with_aiven_extras_no_child_is_published_that_was_not_chosen() {
+    let pair = shops();
+    extras::install(&pair.source, "shop", &["mover"]);
+    let children = "CREATE TABLE child (PRIMARY KEY (a)) INHERITS (t); INSERT INTO child VALUES (10, 'c'); \
+                    CREATE TABLE grandchild () INHERITS (child); INSERT INTO grandchild VALUES (20, 'g')";
+    pair.source.psql("shop", children).unwrap();
+    let users = ("mover", "postgres");
+    let skip = ["--replica-identity", "skip"];
+    let refused = migrate(&pair, users, &[["--force-method", "replication"], skip].concat());
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    let said = "public.grandchild inherits from public.child without being chosen to follow like it";
+    assert!(refused.error().contains(said), "{}", refused.error());
+    assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
+
+    // With a key of its own it follows like the others.
+    pair.source.psql("shop", "ALTER TABLE grandchild ADD PRIMARY KEY (a)").unwrap();
+    let ran = migrate(&pair, users, &[["--force-method", "replication"], skip].concat());
+    assert_eq!((ran.code, ran.status("shop")), (0, "running"), "{}\n{}", ran.stderr, ran.stdout);
+    pair.source.psql("shop", "UPDATE t SET b = b || '!'; DELETE FROM t WHERE a = 1").unwrap();
+    let rows = "SELECT string_agg(b, ' ' ORDER BY a) FROM t";
+    eventually(&pair.target, "shop", rows, "y! c! g!");
+    assert_eq!(pair.target.psql("shop", "SELECT b FROM ONLY grandchild").unwrap(), "g!");
+    assert_eq!(pair.program(&["stop", "follow", "--json"]).code, 0);
+}
+
 /// What the day of the switch would show is said on the first day.
 #[test]
 fn a_user_that_cannot_copy_again_is_told_so_before() {
