@@ -59,6 +59,8 @@ pub(crate) struct Db {
     triggers_held_off: AtomicBool,
     copies_again: AtomicBool,
     aborted: OnceLock<Failure>,
+    /// Not by the work on it, but by the guard.
+    given_up: OnceLock<Failure>,
     /// Tables that have their statistics.
     analyzed: Mutex<HashSet<TableName>>,
     lost: AtomicU64,
@@ -80,6 +82,7 @@ impl Db {
             triggers_held_off: AtomicBool::new(false),
             copies_again: AtomicBool::new(false),
             aborted: OnceLock::new(),
+            given_up: OnceLock::new(),
             analyzed: Mutex::default(),
             lost: AtomicU64::new(0),
         }
@@ -130,6 +133,16 @@ impl Db {
 
     pub(crate) fn aborted(&self) -> Option<Failure> {
         self.aborted.get().cloned()
+    }
+
+    /// Ends the work on this database for a reason that lies outside of it: what was made for it is to be removed.
+    pub(crate) fn give_up(&self, failure: Failure) {
+        drop(self.given_up.set(failure.clone()));
+        self.abort(failure);
+    }
+
+    pub(crate) fn given_up(&self) -> Option<Failure> {
+        self.given_up.get().cloned()
     }
 
     /// ISO, with the source's order for dates that are not: a CHECK may read text as a date.
@@ -211,12 +224,13 @@ impl Db {
 pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
     let blocked = candidate.blocked.clone();
     let db = Arc::new(Db::new(cx, candidate));
+    // Nobody else can be at it: there is nothing of it yet.
     db.cx.at_work.begins(&db);
     let result = match blocked {
         Some(failure) => Err(failure),
         None => pipeline(&db).await,
     };
-    db.cx.at_work.ends(&db.name);
+    let result = result.and(db.cx.at_work.last_step(&db));
     db.pools.clear();
     if db.begun_by == Method::Replication && (result.is_err() || db.method() == Method::Dump) {
         // Nobody would read from the slot, and the source would keep its log for ever.
@@ -240,6 +254,7 @@ pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
         Err(failure) => (DatabaseOutcome::Failed, failure.to_string()),
     };
     db.record(Event::DatabaseEnded { database: db.name.clone(), outcome, message });
+    db.cx.at_work.ends(&db.name);
 }
 
 async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {

@@ -1,10 +1,11 @@
 //! An engine that stays when everything follows: it guards, and obeys.
 
+use super::close::close_all;
 use super::context::Cx;
 use super::database::Candidate;
 use super::emit::Emitter;
 use super::guard::{Until, Watch};
-use super::resume::{close_all, discontinue};
+use super::resume::discontinue;
 use crate::model::check::Finding;
 use crate::model::command::{Command, Request, StopReason};
 use crate::model::event::{DatabaseOutcome, Event};
@@ -136,22 +137,27 @@ pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, orders: &mut 
     }
     orders.guards.store(true, Ordering::Relaxed);
     cx.emit.record(Event::Keeping);
+    let mut watch = Watch::begin(cx, Until::NothingFollows);
     while !following(cx).is_empty() && !cx.cancel.is_cancelled() {
-        let mut watch = Watch::begin(cx, Until::NothingFollows);
         let request = tokio::select! {
             biased;
             () = cx.cancel.cancelled() => None,
             request = orders.commands.recv() => request,
             () = watch.ended() => None,
         };
-        watch.end().await;
-        let Some(Request { command, face }) = request else { return };
-        let Some(verb) = verb(command) else { return };
+        let Some(Request { command, face }) = request else { break };
+        let Some(verb) = verb(command) else { break };
         cx.emit.record(Event::Asked { verb: verb.to_owned(), face: Some(face) });
         match command {
+            // The source keeps its log for all of them meanwhile.
             Command::Finish(how) => close_all(cx, following(cx), how).await,
-            _ => discontinue(cx).await,
+            _ => {
+                watch.end().await;
+                discontinue(cx).await;
+                watch = Watch::begin(cx, Until::NothingFollows);
+            }
         }
         answer(&cx.emit, verb, face);
     }
+    watch.end().await;
 }

@@ -9,6 +9,7 @@
 
 mod board;
 mod checks;
+mod close;
 mod context;
 mod database;
 mod discover;

@@ -69,6 +69,8 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
         // Nothing is removed: once the cause is, the next attempt can succeed.
         return Err(Failure::new(FailureKind::Server, "both sides are not equal; see the findings"));
     }
+    // Until here the guard may give it up, for the source's sake.
+    db.cx.at_work.last_step(db)?;
     remove(&db.cx, &db.name, What::Objects).await;
     if let Some(silence) = &mut silence {
         still_silent(db, silence).await;
