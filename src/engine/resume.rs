@@ -29,6 +29,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+/// Databases that are discontinued at a time.
+const SIDE_BY_SIDE: usize = 8;
+
 pub(super) fn start(plan: Plan, secrets: Secrets, task: Task) -> Result<Handle, Failure> {
     let folder = Folder::at(&plan.home);
     let lock = folder.lock().map_err(local)?;
@@ -198,23 +201,10 @@ pub(super) async fn discontinue(cx: &Arc<Cx>) {
         let of_identities = run.databases.iter().filter(|(_, d)| !d.identities.is_empty());
         of_objects.chain(of_identities.map(|(name, _)| name.clone())).collect()
     });
-    for database in databases {
-        let followed = cx.emit.with_run(|run| {
-            run.databases.get(&database).is_some_and(|d| d.outcome == Some(DatabaseOutcome::Following))
-        });
-        let clean = remove(cx, &database, What::All).await;
-        if !followed {
-            continue;
-        }
-        let message = if clean {
-            "discontinued; what was copied stays"
-        } else if still_follows(cx, &database) {
-            continue;
-        } else {
-            "discontinued; what was copied stays, and something of ours is left, see the findings"
-        };
-        let (outcome, message) = (DatabaseOutcome::Cancelled, message.to_owned());
-        cx.emit.record(Event::DatabaseEnded { database, outcome, message });
+    let databases: Vec<_> = databases.into_iter().collect();
+    // Side by side: a server that is gone is waited for by each of them.
+    for some in databases.chunks(SIDE_BY_SIDE) {
+        futures_util::future::join_all(some.iter().map(|name| discontinue_one(cx, name))).await;
     }
     let unended: Vec<_> = cx.emit.with_run(|run| {
         run.databases.iter().filter(|(_, d)| d.outcome.is_none()).map(|(name, _)| name.clone()).collect()
@@ -223,6 +213,25 @@ pub(super) async fn discontinue(cx: &Arc<Cx>) {
         let message = "ended before it was worked through".to_owned();
         cx.emit.record(Event::DatabaseEnded { database, outcome: DatabaseOutcome::Cancelled, message });
     }
+}
+
+async fn discontinue_one(cx: &Cx, database: &str) {
+    let followed = cx.emit.with_run(|run| {
+        run.databases.get(database).is_some_and(|d| d.outcome == Some(DatabaseOutcome::Following))
+    });
+    let clean = remove(cx, database, What::All).await;
+    if !followed {
+        return;
+    }
+    let message = if clean {
+        "discontinued; what was copied stays"
+    } else if still_follows(cx, database) {
+        return;
+    } else {
+        "discontinued; what was copied stays, and something of ours is left, see the findings"
+    };
+    let (outcome, message) = (DatabaseOutcome::Cancelled, message.to_owned());
+    cx.emit.record(Event::DatabaseEnded { database: database.to_owned(), outcome, message });
 }
 
 /// Both ends are still there, so that changes still arrive.
