@@ -1,7 +1,9 @@
-//! The closing of connections: of several databases at a time, guarded meanwhile, and asked for by several windows.
+//! The closing of connections: of several databases at a time, guarded meanwhile, asked for by several windows, and of what
+//! no lock keeps from being written to.
 
 use crate::catalog::leftovers;
 use crate::common::{Pair, Ran, eventually, server_binaries, wait};
+use crate::engine::later;
 use crate::pair;
 use pgpassage::demo::cluster::Cluster;
 use std::io::Write;
@@ -168,4 +170,42 @@ fn each_window_gets_its_own_answer() {
     let done = Ran::from(wait(patient));
     assert_eq!((done.code, done.status("one")), (0, "done"), "{}\n{}", done.stderr, done.stdout);
     assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
+}
+
+/// No lock keeps large objects from being written to, and what servers count is known late: they are held against what was
+/// copied.
+#[test]
+fn large_objects_that_are_written_while_it_is_closed_are_noticed_at_once() {
+    let late = "SELECT count(*) FROM t; SELECT lo_put(4711, 0, 'COMMITTED'); SELECT pg_sleep(60);\n";
+    let open = "BEGIN; SELECT lo_put(4711, 0, 'in the end'); SELECT pg_sleep(0);\n";
+    for (statements, said) in [
+        (late, "large objects of the source are still written to"),
+        (open, "the source is still written to: pid "),
+    ] {
+        let pair = pair();
+        pair.source
+            .psql("postgres", &format!("{TABLE}; SELECT lo_from_bytea(4711, 'as it was before')"))
+            .unwrap();
+        follow(&pair, &[], &["--database", "postgres"]);
+        // Large objects are copied, and the tables are not compared yet.
+        let locked = Aside::of(&pair.target, "postgres", "BEGIN; LOCK TABLE t;\n");
+        let lock = "SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock' AND granted";
+        eventually(&pair.target, "postgres", lock, "1");
+        let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+        let finish = pair.start(&["finish", "follow", "-s", &source, "-t", &target, "--json"], &[]);
+        let compares = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%count(*)%'";
+        eventually(&pair.target, "postgres", compares, "1");
+        let writer = Aside::of(&pair.source, "postgres", statements);
+        let written = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(%' AND pid <> pg_backend_pid()";
+        eventually(&pair.source, "postgres", written, "1");
+        drop(locked);
+        let refused = Ran::from(wait(finish));
+        assert_eq!((refused.code, refused.status("postgres")), (4, "running"), "{}", refused.stdout);
+        assert!(refused.message("postgres").contains(said), "{}", refused.stdout);
+        drop(writer);
+        later(&pair, "finish", &["--verify", "checksums"]).assert_done();
+        let content = "SELECT encode(lo_get(4711), 'escape')";
+        let answer = pair.source.psql("postgres", content).unwrap();
+        assert_eq!(pair.target.psql("postgres", content).unwrap(), answer);
+    }
 }

@@ -19,7 +19,7 @@ use crate::pg::facts::objects::SequenceFacts;
 use crate::pg::facts::replication::objects::{TableState, subscribed_tables};
 use crate::pg::facts::replication::progress::{of_slot, position};
 use crate::pg::facts::replication::tables::candidates;
-use crate::pg::facts::replication::watch::schema_fingerprint;
+use crate::pg::facts::replication::watch::{self, LargeObjects, schema_fingerprint};
 use crate::pg::facts::tables::TableFacts;
 use crate::pg::statement::data::{AS_ORIGIN, AS_REPLICA, delete_only, read_sequences};
 use crate::pg::statement::replication::EMIT_MARK;
@@ -55,7 +55,10 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
     definitions_are_the_same(db, &source, how.schema).await?;
     let deadline = Instant::now() + Duration::from_secs(how.timeout_s);
     or_lose(db, how, in_sync(db, &names, Goal::Now, deadline).await)?;
-    carry_the_rest(db, &names).await?;
+    let copied = carry_the_rest(db, &names).await?;
+    if let Some(silence) = &mut silence {
+        silence.large_objects_are(db, copied);
+    }
     if how.verify != Verify::Nothing {
         verify::run(db, how.verify).await?;
     }
@@ -232,8 +235,13 @@ async fn in_sync(db: &Db, names: &ObjectNames, goal: Goal, deadline: Instant) ->
 }
 
 /// Sequences, unlogged tables, tables of which only new rows or none came, large objects, materialized views.
-async fn carry_the_rest(db: &Arc<Db>, names: &ObjectNames) -> Result<(), Failure> {
+///
+/// Returns what large objects there were at the moment of which they are copied.
+async fn carry_the_rest(db: &Arc<Db>, names: &ObjectNames) -> Result<LargeObjects, Failure> {
     let held = snapshot::hold_for_copy(db).await?;
+    let holder = held.holder()?;
+    let at_that_moment = db.guarded(holder.canceller(), watch::large_objects(&holder)).await?;
+    drop(holder);
     let (followed, logged) = followed_in_full(db, names).await?;
     let again: Vec<&TableFacts> = held
         .tables
@@ -261,7 +269,7 @@ async fn carry_the_rest(db: &Arc<Db>, names: &ObjectNames) -> Result<(), Failure
     db.put_target_back(target);
     data::refresh_all(db, held.materialized_views.iter().map(|(_, name)| name.clone()).collect()).await;
     held.release();
-    Ok(())
+    Ok(at_that_moment)
 }
 
 /// Those whose every change has arrived, by the name that is published; and all that can be published at all, for of an
