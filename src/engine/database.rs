@@ -4,6 +4,7 @@ use super::context::{Cx, guarded};
 use super::phases::entries::Script;
 use super::phases::snapshot::Snapshot;
 use super::phases::{create, data, existing, load, schema, settings};
+use super::replicate::again::Around;
 use super::replicate::remove::{What, remove};
 use super::replicate::{publish, subscribe};
 use super::run::fell_back;
@@ -17,7 +18,7 @@ use crate::model::units::TableName;
 use crate::pg::connect::Canceller;
 use crate::pg::error::Error;
 use crate::pg::facts::databases::DatabaseFacts;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -58,6 +59,8 @@ pub(crate) struct Db {
     pub(crate) pools: Pools,
     triggers_held_off: AtomicBool,
     copies_again: AtomicBool,
+    /// Statements around a table's rows that are copied again, where not all triggers are held off.
+    around: Mutex<HashMap<TableName, Around>>,
     aborted: OnceLock<Failure>,
     /// Not by the work on it, but by the guard.
     given_up: OnceLock<Failure>,
@@ -81,6 +84,7 @@ impl Db {
             pools: Pools::default(),
             triggers_held_off: AtomicBool::new(false),
             copies_again: AtomicBool::new(false),
+            around: Mutex::default(),
             aborted: OnceLock::new(),
             given_up: OnceLock::new(),
             analyzed: Mutex::default(),
@@ -171,10 +175,19 @@ impl Db {
         self.copies_again.load(Ordering::Relaxed)
     }
 
-    /// From now on; no trigger and no foreign key may see it.
+    /// From now on. No trigger and no foreign key may act on it: see [`crate::engine::replicate::again`].
     pub(crate) fn copy_again(&self) {
         self.copies_again.store(true, Ordering::Relaxed);
-        self.hold_triggers_off();
+    }
+
+    pub(crate) fn surround(&self, table: &TableName, with: Around) {
+        self.around.lock().unwrap_or_else(PoisonError::into_inner).insert(table.clone(), with);
+    }
+
+    /// What stands around the table's rows, in their transaction on the target.
+    pub(crate) fn around(&self, table: &TableName) -> Around {
+        let around = self.around.lock().unwrap_or_else(PoisonError::into_inner);
+        around.get(table).cloned().unwrap_or_default()
     }
 
     pub(crate) fn note_analyzed(&self, tables: &[&TableName]) {

@@ -2,6 +2,7 @@
 //! both sides held against each other, and what was made is removed. Until that last step nothing is lost by going back:
 //! the database goes on following.
 
+use super::again;
 use super::remove::{What, remove};
 use super::silence::{Broken, Silence};
 use super::subscribe::readiness;
@@ -21,7 +22,7 @@ use crate::pg::facts::replication::progress::{of_slot, position};
 use crate::pg::facts::replication::tables::candidates;
 use crate::pg::facts::replication::watch::{self, LargeObjects, schema_fingerprint};
 use crate::pg::facts::tables::TableFacts;
-use crate::pg::statement::data::{AS_ORIGIN, AS_REPLICA, delete_only, read_sequences};
+use crate::pg::statement::data::read_sequences;
 use crate::pg::statement::replication::EMIT_MARK;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -243,20 +244,14 @@ async fn carry_the_rest(db: &Arc<Db>, names: &ObjectNames) -> Result<LargeObject
     let at_that_moment = db.guarded(holder.canceller(), watch::large_objects(&holder)).await?;
     drop(holder);
     let (followed, logged) = followed_in_full(db, names).await?;
-    let again: Vec<&TableFacts> = held
+    let rest: Vec<&TableFacts> = held
         .tables
         .iter()
         .filter(|t| !t.names().iter().any(|name| followed.contains(name)) || !logged.contains(&t.name))
         .collect();
     db.copy_again();
     let target = db.target().await?;
-    let partitions: Vec<_> =
-        again.iter().filter(|t| !t.ancestors.is_empty()).map(|t| delete_only(&t.name)).collect();
-    if !partitions.is_empty() {
-        execute(&db.cancel, &target, &format!("{AS_REPLICA}; {}; {AS_ORIGIN}", partitions.join("; ")))
-            .await?;
-    }
-    for table in again {
+    for table in again::make_room(db, &target, rest, &held.tables).await? {
         copy::run(db, &held, table).await?;
     }
     large_objects::run(db, &held, &held.large_objects).await?;
