@@ -9,7 +9,7 @@ use crate::model::check::Finding;
 use crate::model::failure::Failure;
 use crate::model::units::{TableName, readable};
 use crate::pg::connect::Session;
-use crate::pg::facts::relations::{Act, Reference, acts_on_rows, references};
+use crate::pg::facts::relations::{Act, ActKind, Reference, acts_on_rows, references};
 use crate::pg::facts::tables::{Belongs, TableFacts};
 use crate::pg::statement::data::{AS_ORIGIN, AS_REPLICA, delete_only, switch_off, switch_on};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -167,7 +167,7 @@ pub(crate) fn obstacles(
 
 fn why_it_acts(act: &Act) -> String {
     let name = readable(&act.name);
-    if act.is_rule {
+    if act.kind == ActKind::Rule {
         return format!("rule {name} on it acts when rows are deleted");
     }
     let who = match act.is_fixed {
@@ -275,11 +275,10 @@ mod tests {
 
     #[test]
     fn triggers_that_our_user_cannot_switch_off_are_named() {
-        let act = |is_rule, is_fixed, table_is_ours| Act {
+        let act = |kind, is_fixed, table_is_ours| Act {
             table: TableName::new("s", "a"),
             name: "Odd one".to_owned(),
-            always: true,
-            is_rule,
+            kind,
             is_fixed,
             table_is_ours,
         };
@@ -288,11 +287,11 @@ mod tests {
             let there = OnTarget { acts: vec![act], references: Vec::new() };
             obstacles(&[&all[0]], &all, &there).into_values().next().unwrap_or_default()
         };
-        assert!(why(act(true, true, true)).starts_with("rule "));
-        assert!(why(act(false, true, true)).contains("partitioned table above"));
-        assert!(why(act(false, false, false)).contains("owner"));
-        assert_eq!(why(act(false, false, true)), "");
-        let there = OnTarget { acts: vec![act(false, false, true)], references: Vec::new() };
+        assert!(why(act(ActKind::Rule, true, true)).starts_with("rule "));
+        assert!(why(act(ActKind::Trigger, true, true)).contains("partitioned table above"));
+        assert!(why(act(ActKind::Trigger, false, false)).contains("owner"));
+        assert_eq!(why(act(ActKind::Trigger, false, true)), "");
+        let there = OnTarget { acts: vec![act(ActKind::AlwaysTrigger, false, true)], references: Vec::new() };
         let around = there.around(&all[0].name);
         assert_eq!(around.before, "ALTER TABLE ONLY \"s\".\"a\" DISABLE TRIGGER \"Odd one\"; ");
         assert_eq!(around.after, "ALTER TABLE ONLY \"s\".\"a\" ENABLE ALWAYS TRIGGER \"Odd one\"; ");

@@ -61,14 +61,21 @@ pub async fn active_triggers(session: &Session) -> Result<Vec<ActiveTrigger>, Er
     .await
 }
 
+/// What acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActKind {
+    Trigger,
+    /// A trigger that is ENABLE ALWAYS.
+    AlwaysTrigger,
+    Rule,
+}
+
 /// A trigger or a rule that acts when rows of a table are deleted or come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Act {
     pub table: TableName,
     pub name: String,
-    /// ENABLE ALWAYS.
-    pub always: bool,
-    pub is_rule: bool,
+    pub kind: ActKind,
     /// Not even the table's owner can switch it off.
     pub is_fixed: bool,
     /// Our user is the table's owner, or a member of that role.
@@ -82,8 +89,11 @@ pub async fn acts_on_rows(session: &Session) -> Result<Vec<Act>, Error> {
         Ok(Act {
             table: name(r)?,
             name: get(r, "act_name")?,
-            always: get(r, "always")?,
-            is_rule: get(r, "is_rule")?,
+            kind: match (get(r, "is_rule")?, get(r, "always")?) {
+                (true, _) => ActKind::Rule,
+                (false, true) => ActKind::AlwaysTrigger,
+                (false, false) => ActKind::Trigger,
+            },
             is_fixed: get(r, "fixed")?,
             table_is_ours: get(r, "owned")?,
         })

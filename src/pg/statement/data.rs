@@ -3,7 +3,7 @@
 use crate::model::units::TableName;
 use crate::pg::facts::grants::Grant;
 use crate::pg::facts::objects::LargeObjectFacts;
-use crate::pg::facts::relations::{Act, ForeignKey};
+use crate::pg::facts::relations::{Act, ActKind, ForeignKey};
 use crate::pg::facts::tables::{Belongs, TableFacts};
 use crate::pg::quote::{Ident, Literal, Qualified, column_list};
 use crate::pg::statement::replication::NamedTable;
@@ -174,7 +174,7 @@ pub fn switch_off(table: &TableName, triggers: &[&Act]) -> String {
 /// As they were before [`switch_off`].
 pub fn switch_on(table: &TableName, triggers: &[&Act]) -> String {
     let each = triggers.iter().map(|t| {
-        let always = if t.always { "ALWAYS " } else { "" };
+        let always = if t.kind == ActKind::AlwaysTrigger { "ALWAYS " } else { "" };
         format!("ENABLE {always}TRIGGER {}", Ident(&t.name))
     });
     format!("ALTER TABLE ONLY {} {}", Qualified(table), each.collect::<Vec<_>>().join(", "))
