@@ -3,7 +3,7 @@
 use super::ask::{Depth, side};
 use super::ask_database::Asking;
 use super::facts::{Facts, Known, Probes, SlotProbe, Wanted};
-use super::tell::{Told, tell, tell_unreachable};
+use super::tell::{Blocked, Told, tell, tell_unreachable};
 use super::{judge, probe, verdict};
 use crate::engine::database::Candidate;
 use crate::engine::emit::Emitter;
@@ -66,7 +66,7 @@ async fn look(plan: &Plan, secrets: &Secrets, emit: &Emitter) -> Result<Found, F
         emit.record(Event::ServerSeen { side, server: summary(reached) });
     }
     let mut facts = ask_all(plan, &source, &target).await?;
-    let told = tell(&facts, plan, emit);
+    let mut told = tell(&facts, plan, emit);
     block(&mut facts.databases, &told);
     if plan.only_checks && plan.selected_checks.is_empty() {
         verdict::tell(&facts, plan, &told, emit);
@@ -76,9 +76,12 @@ async fn look(plan: &Plan, secrets: &Secrets, emit: &Emitter) -> Result<Found, F
     }
     let (means, mut wanted) = (facts.probes.means, facts.databases);
     if plan.method != MethodPolicy::Dump && plan.selected_checks.is_empty() {
-        replicable(plan, means, &mut wanted)?;
+        told.blocked.extend(replicable(plan, means, &mut wanted)?);
     }
     let candidates: Vec<_> = wanted.into_iter().map(|w| w.candidate).collect();
+    if !plan.only_checks {
+        judge::none_impossible(plan, &candidates, &told.blocked)?;
+    }
     judge::all_blocked(&candidates)?;
     let tool = facts.tool.map_err(Failure::refused)?;
     Ok(Found { source, target, tool, candidates })
@@ -179,8 +182,8 @@ fn block(databases: &mut [Wanted], told: &Told) {
             wanted.candidate.occupied =
                 there.objects.as_ref().is_some_and(|o| o.as_ref().is_ok_and(|o| !o.is_empty()));
         }
-        if let Some(failure) = told.blocked.get(wanted.name()) {
-            wanted.candidate.blocked = Some(failure.clone());
+        if let Some(blocked) = told.blocked.get(wanted.name()) {
+            wanted.candidate.blocked = Some(blocked.failure.clone());
         }
     }
 }
@@ -225,7 +228,8 @@ pub(crate) async fn first_session(server: &Server) -> Result<(Session, String), 
     Err(first_error.map_or_else(|| Failure::refused("no database to connect to"), Failure::from))
 }
 
-/// Whether the databases can be replicated; what becomes of those that cannot is the plan's to say.
+/// Whether the databases can be replicated; what becomes of those that cannot is the plan's to say. Those are returned for
+/// which there is no other way.
 ///
 /// # Errors
 /// Where the migration is not to start then.
@@ -233,17 +237,19 @@ fn replicable(
     plan: &Plan,
     means: Result<Subscriber, Failure>,
     databases: &mut [Wanted],
-) -> Result<(), Failure> {
+) -> Result<Vec<(String, Blocked)>, Failure> {
     if let (MethodPolicy::Replication, Err(failure)) = (plan.method, &means) {
         return Err(failure.clone().while_doing(judge::NOT_CONTINUOUS));
     }
+    let mut impossible = Vec::new();
     for wanted in databases.iter_mut().filter(|w| w.candidate.blocked.is_none()) {
-        let judged = means.clone().and_then(|_| followable(wanted));
-        if let Err(failure) = judged {
-            judge::not_continuous(plan, &mut wanted.candidate, failure)?;
+        let Err(failure) = means.clone().and_then(|_| followable(wanted)) else { continue };
+        judge::not_continuous(plan, &mut wanted.candidate, failure)?;
+        if let Some(failure) = wanted.candidate.blocked.clone() {
+            impossible.push((wanted.name().to_owned(), Blocked { failure, skippable: None }));
         }
     }
-    Ok(())
+    Ok(impossible)
 }
 
 /// # Errors
