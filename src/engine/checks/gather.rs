@@ -139,7 +139,8 @@ async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Fact
             by_extension(target, &mut facts.databases).await;
         }
     }
-    facts.probes.slot = try_slot(plan, source).await;
+    let settable = facts.source.settable.clone().unwrap_or_default();
+    facts.probes.slot = try_slot(plan, source, &settable).await;
     Ok(facts)
 }
 
@@ -161,11 +162,11 @@ async fn by_extension(target: &Reached, databases: &mut [Wanted]) {
 }
 
 /// In the end: the sender and the slot that this takes would count as used by others before.
-async fn try_slot(plan: &Plan, source: &Reached) -> SlotProbe {
+async fn try_slot(plan: &Plan, source: &Reached, settable: &[String]) -> SlotProbe {
     if Depth::of(plan) == Depth::Blockers || plan.method == MethodPolicy::Dump {
         return SlotProbe::NotTried("not asked".to_owned());
     }
-    probe::slot(plan, source).await
+    probe::slot(plan, source, settable).await
 }
 
 async fn wal_rate(plan: &Plan, source: &Reached) -> Known<u64> {
