@@ -50,6 +50,8 @@ fn follows_and_is_closed(pair: &Pair, users: (&str, &str)) {
     let done =
         pair.program(&["finish", "follow", "-s", &source, "-t", &target, "--json", "--verify", "checksums"]);
     assert_eq!((done.code, done.status("shop")), (0, "done"), "{}\n{}", done.stderr, done.stdout);
+    assert!(!done.stdout.contains("ten seconds late"), "{}", done.stdout);
+    assert!(!done.stdout.contains("ten seconds late"), "{}", done.stdout);
     assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
     assert_eq!(pair.target.psql("shop", "INSERT INTO t (b) VALUES ('after') RETURNING a").unwrap(), "4");
 }
@@ -183,6 +185,27 @@ fn a_user_that_cannot_copy_again_is_told_so_before() {
     let done = pair.program(&["finish", "follow", "--json", "--verify", "checksums"]);
     assert_eq!((done.code, done.status("shop")), (0, "done"), "{}\n{}", done.stderr, done.stdout);
     assert_eq!(pair.target.psql("shop", "SELECT b FROM keyless").unwrap(), "y");
+}
+
+/// The owner of everything, who may not read the pages of large objects, finishes, and is told what nobody can be sure of.
+#[test]
+fn an_owner_is_told_that_large_objects_are_known_late() {
+    let pair = pair();
+    let roles = "CREATE ROLE mover LOGIN REPLICATION; CREATE DATABASE shop OWNER mover";
+    pair.source.psql("postgres", roles).unwrap();
+    pair.target.psql("postgres", "CREATE DATABASE shop").unwrap();
+    let tables = "SET SESSION AUTHORIZATION mover; CREATE SCHEMA own; CREATE TABLE own.t (a int PRIMARY KEY);
+                  INSERT INTO own.t VALUES (1); SELECT lo_from_bytea(4711, 'large')";
+    pair.source.psql("shop", tables).unwrap();
+    let ran = migrate(&pair, ("mover", "postgres"), &["--force-method", "replication"]);
+    assert_eq!((ran.code, ran.status("shop")), (0, "running"), "{}\n{}", ran.stderr, ran.stdout);
+    pair.source.psql("shop", "SELECT lo_put(4711, 0, 'LARGE')").unwrap();
+    let done = pair.program(&["finish", "follow", "--json"]);
+    assert_eq!((done.code, done.status("shop")), (0, "done"), "{}\n{}", done.stderr, done.stdout);
+    let said = done.findings("warning").join("\n");
+    assert!(said.contains("may be known ten seconds late"), "{said}");
+    assert_eq!(pair.target.psql("shop", "SELECT encode(lo_get(4711), 'escape')").unwrap(), "LARGE");
+    assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
 }
 
 /// Nothing: the reason is the one that can be done something about, and the snapshot needs none of it.
