@@ -157,7 +157,7 @@ fn mistakes_on_the_command_line_end_with_2_and_leave_nothing() {
         (vec!["-t", &target], "no server given: use -s or set SOURCE_SERVICE_URI".to_owned()),
         (vec!["-s", &source], "no server given: use -t or set TARGET_SERVICE_URI".to_owned()),
     ];
-    let flags: [(&[&str], String); 10] = [
+    let flags: [(&[&str], String); 11] = [
         (&["--replica-identity", "full"], only_continuous("--replica-identity")),
         (&["--max-replication-lag", "5"], only_continuous("--max-replication-lag")),
         (&["-m"], only_continuous("--mangle")),
@@ -176,6 +176,12 @@ fn mistakes_on_the_command_line_end_with_2_and_leave_nothing() {
         (
             &["--migration-id", "A b"],
             "\"A b\" cannot be a migration's id: use up to 20 of a-z, 0-9 and _, beginning with a letter or digit"
+                .to_owned(),
+        ),
+        (
+            &["--migration-id", "a_a_a_a_a_a_a_a_a_a_"],
+            "\"a_a_a_a_a_a_a_a_a_a_\" cannot be a migration's id: in names on the servers an underscore is written twice, \
+             which makes it 30 characters of which only 28 have room; use fewer underscores"
                 .to_owned(),
         ),
         (&["--skip-table", "a..b"], "\"a..b\" is not a table name: a part of it is empty".to_owned()),
