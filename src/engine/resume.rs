@@ -11,6 +11,7 @@ use super::keep::{Orders, keep};
 use super::replicate::finish::{self, Closed};
 use super::replicate::remove::{What, remove};
 use super::run::{end, local};
+use super::waits::Waits;
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, Entry, Event, ObjectKind, PhaseOutcome, RunOutcome};
 use crate::model::failure::{Failure, FailureKind};
@@ -115,6 +116,7 @@ async fn work(
     }
     found.candidates = candidates;
     let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel));
+    let _waits = Waits::begin(&cx);
     match task {
         Task::Finish(how) => {
             if !cx.emit.with_run(|run| run.settings_ended) {

@@ -18,7 +18,7 @@ use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::plan::ExtensionTables;
-use crate::model::units::{TableName, count_of, printable, readable};
+use crate::model::units::{Side, TableName, count_of, printable, readable};
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::objects::{self, LargeObjectFacts, SequenceFacts};
@@ -214,7 +214,10 @@ async fn hold(db: &Arc<Db>, exported: Option<&str>) -> Result<Snapshot, Attempt>
     let row = db.guarded(holder.canceller(), holder.query_one(ask, &[])).await?;
     let id: String = row.try_get(0).map_err(crate::pg::error::Error::from)?;
     let (tables, left_out) = planned_tables(db, &holder).await?;
+    let doing = db.cx.board.doing(&db.name, "locking the tables for reading", None);
+    db.works(&doing, Side::Source, &holder).await?;
     lock(db, &holder, &tables).await?;
+    drop(doing);
     compare(db, &holder, &tables).await?;
     execute(&db.cancel, &holder, "SET LOCAL lock_timeout = 0").await?;
     if exported.is_some() {

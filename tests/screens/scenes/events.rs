@@ -139,6 +139,7 @@ pub(crate) fn copying_gauges(at_ms: u64, second: u64) -> Gauges {
         what: what.into(),
         since_ms: NOW_MS,
         bytes,
+        lock: None,
     };
     gauges.running = vec![
         running("shop", "copying public.order_items", Some((moved * 600_000, 24_600_000_000))),
