@@ -15,8 +15,8 @@ use crate::ui::widgets::list::first_shown;
 use crate::ui::widgets::paint::Paint;
 use ratatui::layout::Rect;
 
-/// From so many lines of the whole screen on, what a choice means is said before it is made.
-const ROOMY: u16 = 26;
+/// With so many lines there is room to spare: what a choice means is said before it is made.
+pub(super) const ROOMY: u16 = 26;
 
 /// A line, and what it decides where it decides something.
 pub(super) type Decision = (Option<Focus>, Line);

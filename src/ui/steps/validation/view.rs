@@ -54,7 +54,8 @@ pub fn report(p: &mut Paint<'_>, area: Rect, state: &State) {
     let half = (left / 2).clamp(5, 11).min(left.saturating_sub(4));
     // In a small window what a short list does not need is for the explanation.
     let list_height = u16::try_from(report_rows(check).len() + 2).unwrap_or(u16::MAX);
-    let spare = if left < 20 { (left - half).saturating_sub(list_height.max(4)) } else { 0 };
+    let spare =
+        if area.height < decisions::ROOMY { (left - half).saturating_sub(list_height.max(4)) } else { 0 };
     let detail_height = half + spare;
     let [top, middle, below, buttons] = rows(area, [left - detail_height, detail_height, method_height, 1]);
     findings(p, top, (state, check));
