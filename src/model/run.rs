@@ -11,7 +11,7 @@ use super::phase::Phase;
 use super::plan::Method;
 use super::units::{Side, TableName};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Findings of one kind beyond this many are counted, not kept: a hostile or broken source must not be able to
 /// fill memory with them.
@@ -48,8 +48,8 @@ pub struct Run {
     /// The engine has nothing to do any more but to guard what follows.
     pub keeping: bool,
     pub ledger: BTreeMap<String, LedgerLine>,
-    /// The database whose connection is being closed.
-    pub closing: Option<String>,
+    /// The databases whose connections are being closed.
+    pub closing: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -179,7 +179,7 @@ impl Run {
                     self.findings.retain(|f| {
                         f.severity != Severity::Lost || f.database.as_ref() != Some(name) || !again(f)
                     });
-                    self.closing = Some(name.clone());
+                    self.closing.insert(name.clone());
                 }
                 let database = self.database(name);
                 database.began_ms.get_or_insert(at_ms);
@@ -214,7 +214,7 @@ impl Run {
                 }
             }
             Event::DatabaseEnded { database, outcome, message } => {
-                self.closing.take_if(|closing| closing == database);
+                self.closing.remove(database);
                 let database = self.database(database);
                 database.outcome = Some(*outcome);
                 database.message.clone_from(message);
@@ -236,7 +236,7 @@ impl Run {
 
     fn keep(&mut self, finding: &Finding) {
         if self.findings.len() < MAX_FINDINGS {
-            let of_attempt = finding.database.is_some() && finding.database == self.closing;
+            let of_attempt = finding.database.as_ref().is_some_and(|name| self.closing.contains(name));
             self.findings.push(Finding { of_attempt, ..finding.clone() });
         } else {
             self.findings_dropped += 1;
