@@ -23,7 +23,7 @@ use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::plan::ExtensionTables;
-use crate::model::units::{TableName, count_of, printable, readable};
+use crate::model::units::{Side, TableName, count_of, printable, readable};
 use crate::pg::archive::Archive;
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
@@ -272,6 +272,8 @@ async fn hold(db: &Arc<Db>, exported: Option<(&Link, &str)>, purpose: Purpose) -
         AbortOnDropHandle::new(tokio::spawn(async move { read_archive(&db, &id, without).await }))
     });
     let (tables, left_out) = planned_tables(db, &holder).await?;
+    let doing = db.cx.board.doing(&db.name, "locking the tables for reading", None);
+    db.works(&doing, Side::Source, &holder).await?;
     match lock(db, &holder, &tables).await {
         Err(Attempt::Over(failure))
             if ahead.is_some() && failure.sqlstate.as_deref() == Some(OUT_OF_MEMORY) =>
@@ -280,6 +282,7 @@ async fn hold(db: &Arc<Db>, exported: Option<(&Link, &str)>, purpose: Purpose) -
         }
         locked => locked?,
     }
+    drop(doing);
     compare(db, &holder, &tables).await?;
     execute(&db.cancel, &holder, "SET LOCAL lock_timeout = 0").await?;
     if exported.is_some() {
