@@ -23,15 +23,16 @@ use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::plan::ExtensionTables;
-use crate::model::units::{TableName, count_of, printable, readable};
+use crate::model::units::{Side, TableName, count_of, printable, readable};
 use crate::pg::archive::Archive;
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::objects::{self, LargeObjectFacts, SequenceFacts};
+use crate::pg::facts::replication::objects::publications;
 use crate::pg::facts::replication::watch::schema_fingerprint;
 use crate::pg::facts::tables::{self, Belongs, IndexFacts, TableFacts};
 use crate::pg::statement::data::{lock_access_share, set_snapshot};
-use crate::pg::tools::redact;
+use crate::pg::tools::{LeaveOut, redact};
 use crate::pg::wire::Connection;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +72,8 @@ pub(crate) struct Snapshot {
     pub(crate) materialized_views: Vec<(i64, TableName)>,
     pub(crate) large_objects: Vec<LargeObjectFacts>,
     beyond_dump: Vec<(String, String)>,
+    /// What is left out of the definitions.
+    pub(super) without: Vec<LeaveOut>,
     /// The definitions, on their way since before the locks.
     ahead: std::sync::Mutex<Option<Reading>>,
     holder: std::sync::Mutex<Option<Arc<Session>>>,
@@ -220,7 +223,7 @@ impl<E: Into<Failure>> From<E> for Attempt {
 async fn attempt_once(db: &Arc<Db>, link: Option<&Link>, purpose: Purpose) -> Result<Snapshot, Attempt> {
     let Some(link) = link else { return hold(db, None, purpose).await };
     let slot = slot::make(db, link).await?;
-    let mut held = hold(db, Some(&slot.snapshot), purpose).await;
+    let mut held = hold(db, Some((link, &slot.snapshot)), purpose).await;
     drop(slot);
     if held.is_ok() {
         // The slot may have waited for the very transaction that made a table: the snapshot has it, the list has not.
@@ -246,9 +249,9 @@ pub(crate) async fn hold_for_copy(db: &Arc<Db>) -> Result<Snapshot, Failure> {
 }
 
 /// Locks the tables as a snapshot sees them: its own, or one that was exported.
-async fn hold(db: &Arc<Db>, exported: Option<&str>, purpose: Purpose) -> Result<Snapshot, Attempt> {
+async fn hold(db: &Arc<Db>, exported: Option<(&Link, &str)>, purpose: Purpose) -> Result<Snapshot, Attempt> {
     let holder = Arc::new(db.cx.source_session(&db.name).await?);
-    let import = exported.map(set_snapshot).unwrap_or_default();
+    let import = exported.map(|(_, id)| set_snapshot(id)).unwrap_or_default();
     execute(
         &db.cancel,
         &holder,
@@ -260,11 +263,17 @@ async fn hold(db: &Arc<Db>, exported: Option<&str>, purpose: Purpose) -> Result<
     let ask = "SELECT pg_catalog.pg_export_snapshot()::text";
     let row = db.guarded(holder.canceller(), holder.query_one(ask, &[])).await?;
     let id: String = row.try_get(0).map_err(crate::pg::error::Error::from)?;
+    let without = match exported {
+        Some((link, _)) => without_our_publications(db, &holder, link).await?,
+        None => Vec::new(),
+    };
     let ahead = (purpose == Purpose::Everything).then(|| {
-        let (db, id) = (Arc::clone(db), id.clone());
-        AbortOnDropHandle::new(tokio::spawn(async move { read_archive(&db, &id).await }))
+        let (db, id, without) = (Arc::clone(db), id.clone(), without.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move { read_archive(&db, &id, without).await }))
     });
     let (tables, left_out) = planned_tables(db, &holder).await?;
+    let doing = db.cx.board.doing(&db.name, "locking the tables for reading", None);
+    db.works(&doing, Side::Source, &holder).await?;
     match lock(db, &holder, &tables).await {
         Err(Attempt::Over(failure))
             if ahead.is_some() && failure.sqlstate.as_deref() == Some(OUT_OF_MEMORY) =>
@@ -273,6 +282,7 @@ async fn hold(db: &Arc<Db>, exported: Option<&str>, purpose: Purpose) -> Result<
         }
         locked => locked?,
     }
+    drop(doing);
     compare(db, &holder, &tables).await?;
     execute(&db.cancel, &holder, "SET LOCAL lock_timeout = 0").await?;
     if exported.is_some() {
@@ -291,11 +301,20 @@ async fn hold(db: &Arc<Db>, exported: Option<&str>, purpose: Purpose) -> Result<
         materialized_views: Vec::new(),
         large_objects: Vec::new(),
         beyond_dump: Vec::new(),
+        without,
         ahead: std::sync::Mutex::new(ahead),
         holder,
         spare,
         watch,
     })
+}
+
+/// With 2,000 tables published pg_dump takes four times as long, only for us to leave that out.
+async fn without_our_publications(db: &Db, holder: &Session, link: &Link) -> Result<Vec<LeaveOut>, Failure> {
+    let there = db.guarded(holder.canceller(), publications(holder, "")).await?;
+    let ours = link.publications();
+    let all_ours = there.iter().all(|p| ours.contains(&p.name));
+    Ok(if all_ours { vec![LeaveOut::Publications] } else { Vec::new() })
 }
 
 /// What there is beside the names of the tables. Asked while pg_dump reads the schema.
