@@ -12,7 +12,7 @@ use super::plan::state_dir;
 use crate::model::units::readable;
 use crate::ui::drive::{At, Left, Why};
 use crate::ui::state::form::Form;
-use crate::ui::state::{Colors, Home, Letters, Look};
+use crate::ui::state::{Colors, Home, Letters, Look, Rights};
 use crate::ui::{Opening, run as open};
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -85,16 +85,16 @@ pub(super) async fn run(args: &WindowArgs, home: Home) -> Exit {
 }
 
 /// Joins one migration in the full screen.
-pub(super) async fn join(args: &WindowArgs, id: &str) -> Exit {
-    let rooms = Rooms::new(Env::from_process(), Home::Apart);
+pub(super) async fn join(args: &WindowArgs, id: &str, rights: Rights) -> Exit {
+    let rooms = Rooms::new(Env::from_process(), Home::Apart).with(rights);
     window(args, rooms, (Form::default(), At::Migration(id.to_owned()))).await
 }
 
 /// Opens the window and says afterwards what goes on without it.
 pub(super) async fn window(args: &WindowArgs, rooms: Rooms, (form, at): (Form, At)) -> Exit {
     let look = Setting::of(&Env::from_process()).look(args);
-    let home = rooms.home();
-    let opening = Opening { host: Arc::new(rooms), form, look, home, at };
+    let (home, rights) = (rooms.home(), rooms.rights());
+    let opening = Opening { host: Arc::new(rooms), form, look, home, rights, at };
     match open(opening).await {
         Ok(left) => farewell(&left),
         Err(error) => {

@@ -13,6 +13,7 @@ use super::phases::roles;
 use super::replicate::finish;
 use super::replicate::remove::{What, remove};
 use super::resume::discontinue;
+use super::waits::Waits;
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
 use crate::model::failure::{Failure, FailureKind};
@@ -117,6 +118,7 @@ async fn work(
         tell_method(&emit, &plan, candidate);
     }
     let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel));
+    let _waits = Waits::begin(&cx);
     move_all(&cx, candidates.clone()).await;
     if stay == Stay::AsLongAsItFollows {
         keep(&cx, candidates, &mut orders).await;

@@ -13,6 +13,7 @@ mod leaving;
 mod plain;
 mod terminal;
 mod tty;
+mod waits;
 mod way;
 
 use common::{Pair, server_binaries};

@@ -1,11 +1,13 @@
 //! Where it did not go well: what happened, what each side looks like now, and what can be done.
 
+use super::update::live_buttons;
 use super::view_parts::rows;
 use super::{finished, half_made, left_on, leftovers};
 use crate::model::check::Severity;
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::units::{Side, count_of, printable, readable};
 use crate::ui::format::clock;
+use crate::ui::message::Hit;
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::state::{Button, Focus, State};
 use crate::ui::widgets::line::{Line, column};
@@ -19,7 +21,7 @@ const NAMED: usize = 6;
 
 pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let theme = p.theme;
-    let choices = choices(live);
+    let choices = choices(state, live);
     let low = u16::try_from(choices.len()).unwrap_or(4) + 2;
     let [top, below] = rows(area, [area.height.saturating_sub(low), low]);
     let stopped = live.run.outcome == Some(RunOutcome::Stopped);
@@ -58,6 +60,7 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         line.push(" ".repeat(pad), theme.text);
         line.push(what.clone(), theme.dim);
         p.line(inner, row, &line);
+        p.hit((inner, row), (0, line.width()), Hit::Focus(Focus::Button(*button)));
         if focused {
             p.cursor = Some((inner.x, inner.y + u16::try_from(row).unwrap_or(0)).into());
         }
@@ -163,28 +166,30 @@ fn names(all: &[&str]) -> String {
     format!("{}{rest}", shown.join(", "))
 }
 
-fn choices(live: &Live) -> Vec<(Button, String)> {
+fn choices(state: &State, live: &Live) -> Vec<(Button, String)> {
+    live_buttons(state).into_iter().map(|button| (button, consequence(live, button))).collect()
+}
+
+/// What a button leads to, in a few words.
+fn consequence(live: &Live, button: Button) -> String {
     let there = finished(live);
-    let again = if !there.is_empty() {
-        format!("checks and copies the others; stays: {}", names(&there))
-    } else {
-        "runs the check again, with everything as it is filled in".to_owned()
-    };
     let left = leftovers(live).len() as u64;
-    let clean = if left > 0 {
-        format!("removes {} of replication; rows stay", count_of(left, "object"))
-    } else {
-        "nothing of ours is left to remove".to_owned()
-    };
-    let mut all = vec![
-        (Button::TryAgain, again),
-        (Button::StartOver, "cleans up and returns to step 1 with the form filled".to_owned()),
-        (Button::CleanUp, clean),
-        (Button::SaveBundle, "log, report and versions, without secrets".to_owned()),
-    ];
-    if live.is_following() {
-        let follow = live.following().count() as u64;
-        all.push((Button::Continue, format!("to step 4: {} keep following", count_of(follow, "database"))));
+    match button {
+        Button::TryAgain if !there.is_empty() => {
+            format!("checks and copies the others; stays: {}", names(&there))
+        }
+        Button::TryAgain => "runs the check again, with everything as it is filled in".to_owned(),
+        Button::StartOver => "cleans up and returns to step 1 with the form filled".to_owned(),
+        Button::CleanUp if left > 0 => {
+            format!("removes {} of replication; rows stay", count_of(left, "object"))
+        }
+        Button::CleanUp => "nothing of ours is left to remove".to_owned(),
+        Button::SaveBundle => "log, report and versions, without secrets".to_owned(),
+        Button::Continue => {
+            let follow = live.following().count() as u64;
+            format!("to step 4: {} keep following", count_of(follow, "database"))
+        }
+        Button::CloseWindow => "changes nothing".to_owned(),
+        _ => String::new(),
     }
-    all
 }
