@@ -15,7 +15,7 @@ use crate::pg::archive::{Entry, Handling};
 use crate::pg::connect::Session;
 use crate::pg::facts::objects::{AnalyzeTarget, SequenceFacts, to_analyze, with_extended_statistics};
 use crate::pg::statement::data::{IsCalled, analyze, read_sequences, refresh, set_sequence};
-use crate::pg::tools::Content;
+use crate::pg::tools::{Content, DumpOptions};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -206,7 +206,8 @@ async fn import_statistics(db: &Db, session: &Session) -> Result<bool, Failure> 
     if !imports_statistics(db) {
         return Ok(false);
     }
-    let archive = match dump_from(db, &cx.source, None, Content::Statistics).await {
+    let options = DumpOptions { content: Content::Statistics, ..DumpOptions::default() };
+    let archive = match dump_from(db, &cx.source, None, options).await {
         Ok(archive) => archive,
         Err(failure) if failure.is_interruption() => return Err(failure),
         Err(failure) => {
