@@ -135,6 +135,13 @@ fn settle(state: &mut State) -> Vec<Effect> {
             return close::update::ask(state);
         }
     }
+    // Once nothing follows any more other buttons stand there.
+    let order = if state.screen == Screen::Close { close::update::order(state) } else { Vec::new() };
+    if let (Focus::Button(_), Some(first)) = (state.focus, order.first())
+        && !order.contains(&state.focus)
+    {
+        state.focus = *first;
+    }
     Vec::new()
 }
 

@@ -115,11 +115,14 @@ fn header(p: &mut Paint<'_>, area: Rect, state: &State) {
     }
     let room = usize::from(area.width).saturating_sub(line.width() + 3);
     let whole = Line::new(subject(state), theme.dim);
-    let about = match &state.live {
-        // Better the name alone than half of the hosts.
-        Some(live) if whole.width() > room => Line::new(live.id.clone(), theme.dim),
-        _ => whole.fitted(room),
+    // Better the name alone than half of the hosts.
+    let name = match &state.live {
+        Some(live) => live.id.clone(),
+        None if state.form.name.trimmed().is_empty() => String::new(),
+        None => readable(state.form.name.trimmed()),
     };
+    let about = if whole.width() > room && !name.is_empty() { Line::new(name, theme.dim) } else { whole };
+    let about = about.fitted(room);
     p.line(area, 0, &line);
     if room > 8 {
         p.right(Rect { width: area.width - 1, ..area }, 0, &about);

@@ -591,6 +591,12 @@ fn hostile() -> State {
     state
 }
 
+/// The connection of one of the databases is closed.
+pub(crate) fn end(state: &mut State, database: &str) {
+    let ended = database_ended(database, DatabaseOutcome::Done, "the connection is closed");
+    send(state, Msg::Entry(entries(vec![ended]).remove(0)));
+}
+
 /// The whole way, in a minute: each picture and for how many hundredths of a second it stands.
 pub(crate) fn film(mut show: impl FnMut(&mut State, u16)) {
     let mut form = form();
@@ -669,9 +675,7 @@ fn film_of_the_close(state: &mut State, show: &mut impl FnMut(&mut State, u16)) 
     press(state, Code::Enter);
     show(state, 60);
     for name in ["shop", "analytics", "sessions"] {
-        let ended = database_ended(name, DatabaseOutcome::Done, "the connection is closed");
-        let entry = entries(vec![ended]).remove(0);
-        send(state, Msg::Entry(entry));
+        end(state, name);
         show(state, 30);
     }
     send(state, Msg::Ended(Ending::Ended(RunOutcome::Done)));

@@ -95,6 +95,19 @@ fn closing_in_sync_loses_nothing() {
     assert_eq!(how.loss, Loss::Refuse);
 }
 
+#[test]
+fn the_focus_is_on_a_button_that_is_there() {
+    let mut state = scene("close");
+    press(&mut state, Code::Tab);
+    assert_eq!(state.focus, Focus::Button(Button::CloseConnection));
+    for name in ["shop", "analytics", "sessions"] {
+        scenes::end(&mut state, name);
+    }
+    assert_eq!(state.focus, Focus::Button(Button::CloseWindow));
+    press(&mut state, Code::Enter);
+    assert_eq!(state.screen, Screen::Start);
+}
+
 /// An unknown lag is not zero: it is closed as if it were behind.
 #[test]
 fn an_unknown_lag_closes_nothing_by_itself() {

@@ -5,7 +5,7 @@ use crate::model::failure::Failure;
 use crate::model::gauges::{Gauges, Running};
 use crate::model::phase::Phase;
 use crate::model::plan::Method;
-use crate::model::run::Run;
+use crate::model::run::{DatabaseRun, Run};
 use crate::model::status::DatabaseStatus;
 use crate::model::telling;
 use crate::ui::message::Shown;
@@ -312,7 +312,13 @@ impl Live {
 
     /// Where the work is: the earliest phase of those databases that are not through.
     pub fn phase(&self) -> Option<Phase> {
-        self.run.databases.values().filter(|d| d.outcome.is_none()).filter_map(|d| d.phase).min()
+        let at_work = self.run.databases.iter().filter(|(_, d)| d.outcome.is_none());
+        at_work.filter_map(|(name, d)| self.phase_of(name, d)).min()
+    }
+
+    /// Where a database is. Rows and indexes begin together: only the gauges know which of them it is about.
+    pub fn phase_of(&self, name: &str, database: &DatabaseRun) -> Option<Phase> {
+        self.gauges.databases.get(name).and_then(|gauge| gauge.phase).or(database.phase)
     }
 
     /// What runs now, what waits and what is through, filtered and sorted.
@@ -414,6 +420,19 @@ mod tests {
         assert_eq!(live.samples.len(), 2);
         live.measure(gauges(2_200, 600), 2_200);
         assert_eq!(live.samples.len(), 2, "one sample a second");
+    }
+
+    /// Both phases have begun in the journal, and the rows are not across.
+    #[test]
+    fn rows_are_not_through_because_indexes_have_begun() {
+        let mut live = live();
+        for (seq, phase) in [(1, Phase::Copy), (2, Phase::Indexes)] {
+            live.apply(&entry(seq, Event::PhaseBegan { phase, database: Some("shop".into()) }));
+        }
+        let mut gauges = gauges(1_000, 500);
+        gauges.databases.get_mut("shop").unwrap().phase = Some(Phase::Copy);
+        live.measure(gauges, 1_000);
+        assert_eq!(live.phase(), Some(Phase::Copy));
     }
 
     #[test]

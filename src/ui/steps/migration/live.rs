@@ -143,11 +143,11 @@ enum Standing {
 fn standing(live: &Live, phases: &[Phase]) -> Standing {
     let mut any = false;
     let mut all_over = !live.run.databases.is_empty();
-    for database in live.run.databases.values() {
-        let over =
-            database.outcome.is_some() || database.phase.is_some_and(|p| phases.iter().all(|f| p > *f));
+    for (name, database) in &live.run.databases {
+        let phase = live.phase_of(name, database);
+        let over = database.outcome.is_some() || phase.is_some_and(|p| phases.iter().all(|f| p > *f));
         all_over &= over;
-        any |= over || database.phase.is_some_and(|p| phases.contains(&p) || phases.iter().any(|f| p > *f));
+        any |= over || phase.is_some_and(|p| phases.contains(&p) || phases.iter().any(|f| p > *f));
     }
     match (all_over, any) {
         (true, _) => Standing::Over,
