@@ -1,5 +1,6 @@
 //! An engine that stays when everything follows: it guards, and obeys.
 
+use super::clear::clear;
 use super::context::Cx;
 use super::database::Candidate;
 use super::emit::Emitter;
@@ -57,6 +58,7 @@ impl Orders {
                         stop(&emit, &cancel, StopReason::Operator);
                     }
                     Command::Finish(_) if !guards => unanswered(&emit, command, too_early()),
+                    Command::Clear if !guards => unanswered(&emit, command, at_work()),
                     Command::Leave if !guards => leave.cancel(),
                     // Never waited for: whoever says stop after this is to be heard.
                     order => match to.try_send(order) {
@@ -102,6 +104,7 @@ fn verb(command: Command) -> Option<&'static str> {
     match command {
         Command::Finish(how) => Some(Task::Finish(how).verb()),
         Command::Discontinue => Some(Task::Stop.verb()),
+        Command::Clear => Some(Task::Clear.verb()),
         Command::Stop { .. } | Command::Leave => None,
     }
 }
@@ -114,6 +117,11 @@ fn busy() -> Finding {
 fn too_early() -> Finding {
     let title = "the connection cannot be closed yet: the engine is still at work";
     Finding::warning("too-early", title).fix("finish again once every database follows")
+}
+
+fn at_work() -> Finding {
+    let title = "nothing is taken back: the engine is still at work";
+    Finding::warning("at-work", title).fix("say it again once every database follows or has ended")
 }
 
 /// Guards what follows until nothing does any more, or until told to end.
@@ -145,6 +153,7 @@ pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, orders: &mut 
         cx.emit.record(Event::Asked { verb: verb.to_owned() });
         match order {
             Some(Command::Finish(how)) => close_all(cx, following(cx), how).await,
+            Some(Command::Clear) => clear(cx).await,
             _ => discontinue(cx).await,
         }
         let outcome = cx.emit.outcome();

@@ -9,6 +9,7 @@
 
 mod board;
 mod checks;
+mod clear;
 mod context;
 mod database;
 mod discover;

@@ -4,6 +4,7 @@
 use super::Handle;
 use super::board::Board;
 use super::checks::{Found, Reached, reach};
+use super::clear::{clear, drop_half_made};
 use super::context::Cx;
 use super::database::{Candidate, Db};
 use super::emit::Emitter;
@@ -97,7 +98,7 @@ async fn work(
     let task = if orders.discontinues() { Task::Stop } else { task };
     let (source, target) = match task {
         Task::Finish(_) | Task::Watch => (source?, target?),
-        Task::Stop | Task::Clean => whoever_is_there(&plan, &secrets, (source, target))?,
+        Task::Stop | Task::Clean(_) | Task::Clear => whoever_is_there(&plan, &secrets, (source, target))?,
     };
     let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
     let tool = find_pg_dump(&search, source.facts.version.major(), target.facts.version.major()).await;
@@ -124,7 +125,12 @@ async fn work(
             }
             close_all(&cx, candidates, how).await;
         }
-        Task::Stop | Task::Clean => discontinue(&cx).await,
+        Task::Stop => discontinue(&cx).await,
+        Task::Clean(unfinished) => {
+            discontinue(&cx).await;
+            drop_half_made(&cx, unfinished).await;
+        }
+        Task::Clear => clear(&cx).await,
         Task::Watch => keep(&cx, candidates, &mut orders).await,
     }
     if orders.discontinues() && task != Task::Stop {
@@ -264,6 +270,11 @@ pub(super) async fn discontinue(cx: &Arc<Cx>) {
         let (outcome, message) = (DatabaseOutcome::Cancelled, message.to_owned());
         cx.emit.record(Event::DatabaseEnded { database, outcome, message });
     }
+    end_unended(cx);
+}
+
+/// What a dead engine was at has come to its end by that.
+pub(super) fn end_unended(cx: &Cx) {
     let unended: Vec<_> = cx.emit.with_run(|run| {
         run.databases.iter().filter(|(_, d)| d.outcome.is_none()).map(|(name, _)| name.clone()).collect()
     });

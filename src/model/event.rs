@@ -74,6 +74,12 @@ pub enum Event {
     Made {
         object: ServerObject,
     },
+    /// The database that was just made on the target, by the number that the server gave it: another one of the same name
+    /// is not ours.
+    DatabaseNumbered {
+        database: String,
+        oid: u32,
+    },
     /// It had been made by somebody else before we could: not ours, never to be removed by us.
     NotOurs {
         object: ServerObject,
@@ -187,6 +193,7 @@ impl Event {
                 | Event::PhaseEnded { .. }
                 | Event::Making { .. }
                 | Event::Made { .. }
+                | Event::DatabaseNumbered { .. }
                 | Event::NotOurs { .. }
                 | Event::Removed { .. }
                 | Event::IdentityChanging { .. }

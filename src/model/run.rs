@@ -70,6 +70,9 @@ pub struct DatabaseRun {
     pub followed: bool,
     pub message: String,
     pub method: Option<Method>,
+    /// The number that the target gave the database when this migration made it.
+    #[serde(default)]
+    pub oid: Option<u32>,
     /// What the source's definitions were under the snapshot, as one value.
     pub schema: Option<String>,
     /// Tables whose replica identity on the source is not what it was, and what it was.
@@ -186,6 +189,7 @@ impl Run {
                 // Copy and indexes overlap: what is shown never moves backwards.
                 database.phase = database.phase.max(Some(*phase));
             }
+            Event::DatabaseNumbered { database, oid } => self.database(database).oid = Some(*oid),
             Event::MethodChosen { database, method, .. } => self.database(database).method = Some(*method),
             Event::IdentityChanging { database, table, before } => {
                 let before = before.clone();

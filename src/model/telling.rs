@@ -2,7 +2,7 @@
 
 use super::check::{Finding, Severity};
 use super::command::StopReason;
-use super::event::{DatabaseOutcome, Entry, Event, RoleStatus, ServerSummary};
+use super::event::{DatabaseOutcome, Entry, Event, ObjectKind, RoleStatus, ServerSummary};
 use super::phase::Phase;
 use super::plan::Method;
 use super::run::Run;
@@ -55,6 +55,9 @@ pub fn text(run: &Run, entry: &Entry) -> Option<String> {
             human_bytes(*bytes),
             human_ms(*ms)
         ),
+        Event::Removed { object } if object.kind == ObjectKind::Database => {
+            format!("{}: the unfinished database is dropped on the {}", readable(&object.name), object.side)
+        }
         Event::StatementTimed { database, title, ms } if *ms >= NOTICEABLE_MS => {
             format!("{}: {} in {}", readable(database), printable(title), human_ms(*ms))
         }

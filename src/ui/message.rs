@@ -90,6 +90,8 @@ pub enum Effect {
     Send(Command),
     /// A later command on the open migration, by the engine that lives or by a new one.
     Run(Task),
+    /// Begin a new migration of what the open one did not bring to its end, with the same choices.
+    Again,
     /// Ask both servers about the open migration.
     Status,
     /// Ask both servers about this one, for the list.

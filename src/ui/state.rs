@@ -209,6 +209,7 @@ pub enum About {
     CloseBehind,
     CleanUp,
     StartOver,
+    TryAgain,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

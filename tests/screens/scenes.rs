@@ -87,6 +87,9 @@ pub(crate) fn all() -> Vec<Scene> {
         ("log", with_key(live(), 'l')),
         ("command", with_key(plan(), 'c')),
         ("failure", failure()),
+        ("try-again", with_code(failure(), Code::Enter)),
+        ("clean-up", clean_up()),
+        ("failure-guarded", failure_guarded()),
         ("died", died()),
         ("close", close()),
         ("close-behind", close_behind()),
@@ -109,6 +112,11 @@ pub(crate) fn all() -> Vec<Scene> {
 
 fn with_key(mut state: State, letter: char) -> State {
     press(&mut state, Code::Char(letter));
+    state
+}
+
+fn with_code(mut state: State, code: Code) -> State {
+    press(&mut state, code);
     state
 }
 
@@ -413,6 +421,7 @@ fn failure() -> State {
     events.extend([
         making_slot("analytics"),
         database_made("analytics"),
+        database_numbered("analytics"),
         database_ended("shop", DatabaseOutcome::Done, "created and migrated database"),
         Event::Finding {
             finding: Finding::lost("table-copy", "copying events.page_views: No space left on device")
@@ -434,9 +443,35 @@ fn failure() -> State {
     state
 }
 
+fn clean_up() -> State {
+    let mut state = failure();
+    for code in [Code::Tab, Code::Tab, Code::Enter] {
+        press(&mut state, code);
+    }
+    state
+}
+
+/// One follows, and its engine with it; another failed.
+fn failure_guarded() -> State {
+    let mut events = copying_events();
+    events.extend([
+        making_slot("shop"),
+        Event::Following { database: "shop".into() },
+        database_made("analytics"),
+        database_numbered("analytics"),
+        database_ended("analytics", DatabaseOutcome::Failed, "the target closed the connection"),
+        database_ended("sessions", DatabaseOutcome::Done, "created and migrated database"),
+        phase_ended(Phase::Settings),
+        Event::Keeping,
+    ]);
+    let mut state = opened(APART, events);
+    press(&mut state, Code::Enter);
+    state
+}
+
 fn died() -> State {
     let mut events = copying_events();
-    events.extend([making_slot("shop"), database_made("shop")]);
+    events.extend([making_slot("shop"), database_made("shop"), database_numbered("shop")]);
     opened(Engine::Gone, events)
 }
 

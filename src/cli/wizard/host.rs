@@ -264,6 +264,18 @@ impl Host for Rooms {
         .boxed()
     }
 
+    fn again(&self, id: String, typed: Typed) -> BoxFuture<'static, Result<Opened, Failure>> {
+        let begun = self.known_plan(&id, &typed).and_then(|(plan, secrets)| {
+            let found = self.found(&id)?;
+            let plan = plan::again(plan, &found.run, &self.env)?;
+            Ok(Prepared { plan, secrets, warnings: Vec::new() })
+        });
+        match begun {
+            Ok(prepared) => self.start(prepared),
+            Err(failure) => async move { Err(failure) }.boxed(),
+        }
+    }
+
     fn status(&self, id: String, typed: Typed) -> BoxFuture<'static, Result<Vec<DatabaseStatus>, Failure>> {
         let (known, found) = (self.known_plan(&id, &typed), self.found(&id));
         async move {

@@ -81,6 +81,11 @@ pub enum Wanted {
     Close,
     CleanUp,
     StartOver,
+    /// As a new migration, once everything is taken back that is in its way.
+    TryAgain {
+        /// The last entry before that was asked for.
+        after_seq: u64,
+    },
 }
 
 /// A table that is through.
@@ -180,7 +185,9 @@ impl Live {
                 }
             }
             // Whatever was asked of an engine that guards has been worked through.
-            Event::Answered { .. } => self.wanted = None,
+            Event::Answered { .. } => {
+                self.wanted.take_if(|wanted| !matches!(wanted, Wanted::TryAgain { .. }));
+            }
             _ => {}
         }
         if let Some(text) = telling::text(&self.run, entry) {

@@ -1,13 +1,15 @@
 //! Where it did not go well: what happened, what each side looks like now, and what can be done.
 
 use super::view_parts::rows;
-use super::{finished, half_made, left_on, leftovers};
+use super::{Of, dropped, finished, left_on, leftovers, unfinished, why_kept};
 use crate::model::check::Severity;
 use crate::model::event::{DatabaseOutcome, RunOutcome};
+use crate::model::task::Unfinished;
 use crate::model::units::{Side, count_of, printable, readable};
 use crate::ui::format::clock;
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::state::{Button, Focus, State};
+use crate::ui::update::commandable;
 use crate::ui::widgets::line::{Line, column};
 use crate::ui::widgets::list::first_shown;
 use crate::ui::widgets::paint::Paint;
@@ -29,7 +31,8 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     } else {
         Line::new(format!("✖ {} at {at}", headline(live)), theme.error)
     };
-    let inner = p.panel(top, &title, &Line::default());
+    let told = if live.wanted.is_some() { "↻ told to, working on it" } else { "" };
+    let inner = p.panel(top, &title, &Line::new(told, theme.warn));
     let width = usize::from(inner.width);
     let (cause, advice) = cause(live);
     let mut lines = Vec::new();
@@ -66,6 +69,7 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
 
 fn headline(live: &Live) -> &'static str {
     match (&live.ended, live.run.outcome) {
+        (None, None) if live.run.keeping => "Not everything came across, the rest follows;",
         (Some(Ending::Broke(_)), _) | (_, None) => "The engine ended before its work was done, last heard of",
         (_, Some(RunOutcome::Refused)) => "Refused, nothing was changed,",
         (_, Some(RunOutcome::Partly)) => "Not everything came across; ended",
@@ -124,9 +128,11 @@ pub fn cause(live: &Live) -> (Vec<String>, Vec<String>) {
 /// What each side looks like now, as the ledger knows it.
 fn sides(live: &Live) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
-    let source = left_on(live, Side::Source);
+    let source = left_on(live, (Side::Source, Of::Unfinished));
     let identities = live.run.databases.values().map(|d| d.identities.len() as u64).sum::<u64>();
-    let mut sentence = if source.is_empty() {
+    let mut sentence = if source.is_empty() && live.is_following() {
+        "serves what follows; nothing else of ours is left".to_owned()
+    } else if source.is_empty() {
         "unchanged; nothing of ours is left".to_owned()
     } else {
         format!("still there, keeping log until Clean up: {}", source.join(", "))
@@ -143,11 +149,17 @@ fn sides(live: &Live) -> Vec<(&'static str, String)> {
     if !there.is_empty() {
         parts.push(format!("{} whole", names(&there)));
     }
-    let half = half_made(live);
-    if !half.is_empty() {
-        parts.push(format!("{} half copied, to be dropped before another start", names(&half)));
+    for half in live.run.half_made() {
+        let name = readable(&half.name);
+        parts.push(match (half.oid, half.outcome, why_kept(live, &half)) {
+            (None, ..) => format!("{name} perhaps begun"),
+            (_, _, Some(why)) => format!("{name} not whole, still there: {why}"),
+            (_, Some(DatabaseOutcome::Incomplete), _) => format!("{name} worked through, not whole"),
+            _ => format!("{name} half copied"),
+        });
     }
-    parts.extend(left_on(live, Side::Target).into_iter().map(|what| format!("{what} still there")));
+    let left = left_on(live, (Side::Target, Of::Unfinished));
+    parts.extend(left.into_iter().map(|what| format!("{what} still there")));
     if parts.is_empty() {
         parts.push("no database of this migration".to_owned());
     }
@@ -165,26 +177,41 @@ fn names(all: &[&str]) -> String {
 
 fn choices(live: &Live) -> Vec<(Button, String)> {
     let there = finished(live);
-    let again = if !there.is_empty() {
-        format!("checks and copies the others; stays: {}", names(&there))
-    } else {
+    let again = if live.run.databases.is_empty() {
         "runs the check again, with everything as it is filled in".to_owned()
-    };
-    let left = leftovers(live).len() as u64;
-    let clean = if left > 0 {
-        format!("removes {} of replication; rows stay", count_of(left, "object"))
+    } else if there.is_empty() {
+        "copies all of it anew, with the same choices".to_owned()
+    } else if unfinished(live).is_empty() {
+        "nothing to try: every database is there".to_owned()
     } else {
-        "nothing of ours is left to remove".to_owned()
+        format!("copies the others anew, the same way; stays: {}", names(&there))
     };
+    let left = leftovers(live, Of::All).len() as u64;
+    let drops = dropped(live, Unfinished::Drop).len() as u64;
+    let clean = match (left, drops) {
+        (0, 0) => "nothing of ours is left to remove".to_owned(),
+        (0, drops) => format!("drops {} on the target", count_of(drops, "half copied database")),
+        (left, 0) => format!("removes {} of replication; rows stay", count_of(left, "object")),
+        (left, drops) => {
+            let (left, drops) = (count_of(left, "object"), count_of(drops, "database"));
+            format!("removes {left} of replication, drops {drops}")
+        }
+    };
+    let over = "cleans up and returns to step 1 with the form filled".to_owned();
+    // What an engine guards is not taken from under it.
+    let guarded = live.run.keeping && commandable(live);
+    let not_now = "not while the rest follows: stop that first (s)";
+    let (over, clean) = if guarded { (not_now.to_owned(), not_now.to_owned()) } else { (over, clean) };
     let mut all = vec![
         (Button::TryAgain, again),
-        (Button::StartOver, "cleans up and returns to step 1 with the form filled".to_owned()),
+        (Button::StartOver, over),
         (Button::CleanUp, clean),
         (Button::SaveBundle, "log, report and versions, without secrets".to_owned()),
     ];
     if live.is_following() {
         let follow = live.following().count() as u64;
-        all.push((Button::Continue, format!("to step 4: {} keep following", count_of(follow, "database"))));
+        let keep = if follow == 1 { "keeps" } else { "keep" };
+        all.push((Button::Continue, format!("to step 4: {} {keep} following", count_of(follow, "database"))));
     }
     all
 }
