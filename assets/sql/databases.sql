@@ -11,8 +11,6 @@ SELECT d.datname::text AS name,
        pg_catalog.to_jsonb(d) ->> 'daticurules' AS icu_rules,
        pg_catalog.pg_get_userbyid(d.datdba)::text AS owner,
        pg_catalog.has_database_privilege(d.oid, 'CONNECT') AS may_connect,
-       (SELECT s.spcname::text FROM pg_catalog.pg_tablespace s WHERE s.oid = d.dattablespace) AS tablespace,
-       CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT')
-            THEN pg_catalog.pg_database_size(d.oid) END AS size_bytes
+       (SELECT s.spcname::text FROM pg_catalog.pg_tablespace s WHERE s.oid = d.dattablespace) AS tablespace
   FROM pg_catalog.pg_database d
  ORDER BY d.datname

@@ -180,6 +180,10 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
         RunOutcome::Partly => {
             format!("NOT everything came across (after {took}): see above what is missing.")
         }
+        RunOutcome::Failed if is_discontinued(run) => {
+            "Discontinued: the target follows the source no longer. What was copied until then stays there."
+                .to_owned()
+        }
         RunOutcome::Failed => format!("Failed after {took}: no database was moved."),
         RunOutcome::Stopped => format!("Stopped after {took}. {}", left_on_source(run)),
         RunOutcome::Checked => {
@@ -191,6 +195,12 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
         }
         RunOutcome::Refused => "Refused. Nothing was changed.".to_owned(),
     }
+}
+
+/// All that followed was given up by the operator: that is no failure.
+fn is_discontinued(run: &Run) -> bool {
+    let given_up = |d: &DatabaseRun| d.followed && d.outcome == Some(DatabaseOutcome::Cancelled);
+    !run.databases.is_empty() && run.databases.values().all(given_up)
 }
 
 /// An engine stays with what follows.

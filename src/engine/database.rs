@@ -251,7 +251,11 @@ async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
     let making = async {
         let result = db.phase(Phase::Database, create::run(db)).await;
         match &result {
-            Ok(()) => drop(is_made.send(())),
+            Ok(()) => {
+                // Whoever waits for it may have failed meanwhile.
+                let _ = is_made.send(());
+                db.open_targets().await;
+            }
             Err(failure) => db.abort(failure.clone()),
         }
         result

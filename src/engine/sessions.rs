@@ -230,6 +230,17 @@ impl Db {
         Ok(session)
     }
 
+    /// One session on the target for each worker, while the source is still being read. What cannot be opened is found
+    /// out by whoever needs it.
+    pub(crate) async fn open_targets(&self) {
+        let opening = (0..self.cx.room.jobs).map(|_| self.target());
+        futures_util::future::join_all(opening)
+            .await
+            .into_iter()
+            .flatten()
+            .for_each(|s| self.put_target_back(s));
+    }
+
     /// A session on the target in which expressions mean what they mean in a session of the source's database: what a
     /// materialized view holds may depend on the time zone, for one.
     pub(crate) async fn target_as_at_home(&self) -> Result<Session, Failure> {

@@ -75,8 +75,9 @@ pub(crate) struct Place {
 impl Place {
     /// The part of a number of cores that this work has a claim on: its share of all that waits or runs now.
     pub(crate) fn share_of(&self, cores: u32) -> u32 {
-        let load = self.burden.slots.lock().load.max(1);
-        let share = u128::from(cores) * u128::from(self.burden.cost) / u128::from(load);
+        let load = u128::from(self.burden.slots.lock().load.max(1));
+        // To the nearest: a large index beside a few statements of no weight has a claim on all cores, not on all but one.
+        let share = (u128::from(cores) * u128::from(self.burden.cost) + load / 2) / load;
         u32::try_from(share).unwrap_or(cores).min(cores)
     }
 }
@@ -191,6 +192,9 @@ mod tests {
         let small = slots.acquire(1, 10).await;
         assert_eq!((large.share_of(8), small.share_of(8)), (6, 2));
         drop(small);
+        let tiny = slots.acquire(1, 1).await;
+        assert_eq!((large.share_of(2), tiny.share_of(2)), (2, 0));
+        drop(tiny);
         assert_eq!(large.share_of(8), 8);
     }
 }

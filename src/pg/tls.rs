@@ -11,11 +11,13 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{
-    SslConnector, SslConnectorBuilder, SslFiletype, SslMethod, SslRef, SslVerifyMode, SslVersion,
+    SslContext, SslContextBuilder, SslFiletype, SslMethod, SslMode as Mode, SslOptions, SslRef,
+    SslVerifyMode, SslVersion,
 };
 use openssl::x509::X509VerifyResult;
 use openssl::x509::store::{X509Lookup, X509StoreBuilder};
-use openssl::x509::verify::X509VerifyFlags;
+use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags};
+use std::net::IpAddr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::pin::Pin;
@@ -31,6 +33,9 @@ const READ_BUFFER_BYTES: usize = 64 * 1024;
 
 /// The protocol's name in ALPN, with its length before it (protocol chapter 55.2.10).
 const ALPN: &[u8] = b"\x0apostgresql";
+
+/// The openssl crate's own choice for clients (its `SslConnector`).
+const CIPHERS: &str = "DEFAULT:!aNULL:!eNULL:!MD5:!3DES:!DES:!RC4:!IDEA:!SEED:!aDSS:!SRP:!PSK";
 
 /// How much of the server's certificate is believed without proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,20 +63,20 @@ impl Proof {
 /// The TLS settings of one server with all files read; handshakes with any of its hosts.
 #[derive(Clone)]
 pub(crate) struct Tls {
-    connector: SslConnector,
+    context: SslContext,
     proof: Proof,
     sni: bool,
     negotiation: SslNegotiation,
 }
 
 impl Tls {
-    /// Reads certificates and keys. Blocks on files: the system's store alone is some 200 KB of PEM.
+    /// Reads certificates and keys. Blocks on files: the system's store alone is some 200 KB of PEM, and only read where
+    /// it is asked for.
     ///
     /// # Errors
     /// [`ErrorKind::Tls`] when a file is missing, unreadable or of no use.
     pub(crate) fn read(ssl: &Ssl, passphrase: Option<&Secret>) -> Result<Self, Error> {
-        let mut builder =
-            SslConnector::builder(SslMethod::tls_client()).map_err(|e| stack("set up TLS", &e))?;
+        let mut builder = context().map_err(|e| stack("set up TLS", &e))?;
         let proof = Proof::of(ssl);
         set_versions(&mut builder, ssl)?;
         set_roots(&mut builder, ssl, proof)?;
@@ -84,18 +89,30 @@ impl Tls {
         if ssl.negotiation == SslNegotiation::Direct {
             builder.set_alpn_protos(ALPN).map_err(|e| stack("set ALPN", &e))?;
         }
-        Ok(Self { connector: builder.build(), proof, sni: ssl.sni, negotiation: ssl.negotiation })
+        Ok(Self { context: builder.build(), proof, sni: ssl.sni, negotiation: ssl.negotiation })
+    }
+
+    /// What one handshake needs. An IP address is never sent as SNI, as RFC 6066 section 3 demands.
+    fn session(&self, name: &str) -> Result<openssl::ssl::Ssl, ErrorStack> {
+        let mut ssl = openssl::ssl::Ssl::new(&self.context)?;
+        let address: Option<IpAddr> = name.parse().ok();
+        if self.sni && address.is_none() {
+            ssl.set_hostname(name)?;
+        }
+        if self.proof == Proof::ChainAndName {
+            let asked_for = ssl.param_mut();
+            asked_for.set_hostflags(X509CheckFlags::NO_PARTIAL_WILDCARDS);
+            match address {
+                Some(address) => asked_for.set_ip(address)?,
+                None => asked_for.set_host(name)?,
+            }
+        }
+        Ok(ssl)
     }
 
     /// Negotiates TLS on a socket whose server is ready for it. `name` is the host as the operator wrote it.
     pub(crate) async fn handshake(&self, socket: TcpStream, name: &str) -> Result<TlsStream, Error> {
-        let configuration = self.connector.configure().map_err(|e| stack("set up TLS", &e))?;
-        // The crate never sends an IP address as SNI, as RFC 6066 section 3 demands.
-        let ssl = configuration
-            .use_server_name_indication(self.sni)
-            .verify_hostname(self.proof == Proof::ChainAndName)
-            .into_ssl(name)
-            .map_err(|e| stack("set up TLS", &e))?;
+        let ssl = self.session(name).map_err(|e| stack("set up TLS", &e))?;
         let socket = BufReader::with_capacity(READ_BUFFER_BYTES, socket);
         let mut stream = SslStream::new(ssl, socket).map_err(|e| stack("set up TLS", &e))?;
         if let Err(error) = Pin::new(&mut stream).connect().await {
@@ -116,6 +133,22 @@ impl Tls {
     }
 }
 
+/// What the openssl crate's `SslConnector` sets up for clients, without the system's store, which that one always reads:
+/// 25 ms of processor time for each server, a tenth of what moving a small database takes us.
+fn context() -> Result<SslContextBuilder, ErrorStack> {
+    let mut context = SslContextBuilder::new(SslMethod::tls_client())?;
+    let options = SslOptions::ALL | SslOptions::NO_COMPRESSION | SslOptions::NO_SSLV2 | SslOptions::NO_SSLV3;
+    context.set_options(options & !SslOptions::DONT_INSERT_EMPTY_FRAGMENTS);
+    context.set_mode(
+        Mode::AUTO_RETRY
+            | Mode::ACCEPT_MOVING_WRITE_BUFFER
+            | Mode::ENABLE_PARTIAL_WRITE
+            | Mode::RELEASE_BUFFERS,
+    );
+    context.set_cipher_list(CIPHERS)?;
+    Ok(context)
+}
+
 /// The server certificate's hash for SCRAM channel binding (RFC 5929 section 4.1): its signature's own hash
 /// function, SHA-256 in place of the broken ones. `None` where the signature has no hash function.
 pub(crate) fn server_end_point(ssl: &SslRef) -> Option<Vec<u8>> {
@@ -128,7 +161,7 @@ pub(crate) fn server_end_point(ssl: &SslRef) -> Option<Vec<u8>> {
     certificate.digest(digest).ok().map(|hash| hash.to_vec())
 }
 
-fn set_versions(builder: &mut SslConnectorBuilder, ssl: &Ssl) -> Result<(), Error> {
+fn set_versions(builder: &mut SslContextBuilder, ssl: &Ssl) -> Result<(), Error> {
     let version = |v: TlsVersion| match v {
         TlsVersion::Tls10 => SslVersion::TLS1,
         TlsVersion::Tls11 => SslVersion::TLS1_1,
@@ -142,15 +175,17 @@ fn set_versions(builder: &mut SslConnectorBuilder, ssl: &Ssl) -> Result<(), Erro
 }
 
 /// Trusts the named file and nothing else, or the system's store.
-fn set_roots(builder: &mut SslConnectorBuilder, ssl: &Ssl, proof: Proof) -> Result<(), Error> {
+fn set_roots(builder: &mut SslContextBuilder, ssl: &Ssl, proof: Proof) -> Result<(), Error> {
     if proof == Proof::None {
         builder.set_verify(SslVerifyMode::NONE);
         return Ok(());
     }
     builder.set_verify(SslVerifyMode::PEER);
     match &ssl.root_cert {
-        // The builder comes with the system's store (SSL_CERT_FILE and SSL_CERT_DIR honoured).
-        Some(RootCert::System) => Ok(()),
+        // SSL_CERT_FILE and SSL_CERT_DIR are honoured.
+        Some(RootCert::System) => {
+            builder.set_default_verify_paths().map_err(|e| stack("read the system's root certificates", &e))
+        }
         Some(RootCert::File(path)) => {
             let file = readable("root certificate file (sslrootcert)", path)?;
             let empty = X509StoreBuilder::new().map_err(|e| stack("set up TLS", &e))?;
@@ -167,7 +202,7 @@ fn set_roots(builder: &mut SslConnectorBuilder, ssl: &Ssl, proof: Proof) -> Resu
     }
 }
 
-fn set_crl(builder: &mut SslConnectorBuilder, path: &Path) -> Result<(), Error> {
+fn set_crl(builder: &mut SslContextBuilder, path: &Path) -> Result<(), Error> {
     let file = readable("certificate revocation list (sslcrl)", path)?;
     let failed = |e: ErrorStack| stack(&format!("read certificate revocation list {}", path.display()), &e);
     let store = builder.cert_store_mut();
@@ -181,7 +216,7 @@ fn set_crl(builder: &mut SslConnectorBuilder, path: &Path) -> Result<(), Error> 
 
 /// Loads the client's certificate (with its chain) and key; without a key file both are in one.
 fn set_client_certificate(
-    builder: &mut SslConnectorBuilder,
+    builder: &mut SslContextBuilder,
     (cert, key): (&Path, Option<&Path>),
     passphrase: Option<&Secret>,
 ) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! How long a migration takes, side by side with the tools that are there. `make bench`, or
-//! `cargo bench -- wide mixed --rounds 3`; with the word `follow` the time until the target follows, side by side with the
-//! servers' own initial copy.
+//! `cargo bench -- wide mixed --rounds 3 --tools 2` (the first two of the list below); with the word `follow` the time
+//! until the target follows, side by side with the servers' own initial copy.
 //!
 //! Each tool in turn moves the same database into an empty one, alternating, so that whatever else the machine does
 //! hits all alike; the median of the rounds counts. Servers run with fsync off: what is measured is work, not disks.
@@ -10,6 +10,7 @@ use pgpassage::demo::cluster::{Cluster, ClusterOptions, find_server_binaries};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 const DATABASE: &str = "bench";
@@ -21,6 +22,16 @@ struct DataSet {
     make: fn(&Cluster, &Path),
     /// How many of the tools take part: the first ones.
     tools: usize,
+    after: After,
+}
+
+/// What becomes of a copy once its time is taken.
+enum After {
+    /// ext4 looks long for inodes that have been deleted just before: with thousands of tables the next tool would be
+    /// measured by that.
+    Renamed,
+    /// A dozen copies of gigabytes would fill the memory, and the last tools be measured by writing to the disk.
+    Dropped,
 }
 
 const DATA_SETS: [DataSet; 4] = [
@@ -29,19 +40,28 @@ const DATA_SETS: [DataSet; 4] = [
         what: "2,000 small tables with a primary key and an index each",
         make: many,
         tools: 4,
+        after: After::Renamed,
     },
     DataSet {
         name: "crowd",
         what: "10,000 such tables: nothing may grow faster than their number",
         make: crowd,
         tools: 2,
+        after: After::Renamed,
     },
-    DataSet { name: "wide", what: "pgbench, scale 100: one table of 10 million rows", make: wide, tools: 4 },
+    DataSet {
+        name: "wide",
+        what: "pgbench, scale 100: one table of 10 million rows",
+        make: wide,
+        tools: 4,
+        after: After::Dropped,
+    },
     DataSet {
         name: "mixed",
         what: "a shop of 15 million rows: jsonb, bytea, long text, GIN, partitions",
         make: mixed,
         tools: 4,
+        after: After::Dropped,
     },
 ];
 
@@ -83,15 +103,17 @@ struct Bench {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let rounds =
-        arguments.iter().position(|a| a == "--rounds").and_then(|at| arguments.get(at + 1)?.parse().ok());
+    let number = |name: &str| -> Option<usize> {
+        arguments.iter().position(|a| a == name).and_then(|at| arguments.get(at + 1)?.parse().ok())
+    };
+    let (rounds, tools) = (number("--rounds"), number("--tools").unwrap_or(usize::MAX));
     let chosen = |set: &&DataSet| {
         let named: Vec<_> = DATA_SETS.iter().filter(|s| arguments.iter().any(|a| a == s.name)).collect();
         named.is_empty() || named.iter().any(|s| s.name == set.name)
     };
     let follow = arguments.iter().any(|a| a == "follow");
     for set in DATA_SETS.iter().filter(chosen) {
-        let tools = if follow { &FOLLOWERS[..] } else { &TOOLS[..set.tools] };
+        let tools = if follow { &FOLLOWERS[..] } else { &TOOLS[..set.tools.min(tools).max(2)] };
         measure(set, tools, rounds.unwrap_or(3));
     }
 }
@@ -124,10 +146,11 @@ fn measure(set: &DataSet, tools: &[Tool], rounds: usize) {
             timed(&mut shell("sync"));
             if let Some(cost) = (tool.run)(&bench) {
                 costs.push(cost);
-                // Not dropped: ext4 looks long for inodes that have not been deleted just before, and thousands of
-                // tables would be measured by that.
                 runs += 1;
-                let aside = format!("ALTER DATABASE {DATABASE} RENAME TO done_{runs}");
+                let aside = match set.after {
+                    After::Renamed => format!("ALTER DATABASE {DATABASE} RENAME TO done_{runs}"),
+                    After::Dropped => format!("DROP DATABASE {DATABASE}"),
+                };
                 bench.target.psql("postgres", &aside).unwrap();
             }
         }
@@ -242,8 +265,8 @@ fn ours(bench: &Bench) -> Option<Cost> {
 
 /// The time of `migrate`; the connection is given up afterwards, outside of it.
 fn ours_following(bench: &Bench) -> Option<Cost> {
-    let id =
-        format!("r{}", bench.target.psql("postgres", "SELECT count(*) FROM pg_database").unwrap().trim());
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let id = format!("r{}", RUNS.fetch_add(1, Ordering::Relaxed));
     let (source, target) = (bench.source.uri("postgres"), bench.target.uri("postgres"));
     let program = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgpassage"));

@@ -1,6 +1,6 @@
 //! Asks both servers what has to be known before anything is done.
 
-use super::ask::{Depth, side};
+use super::ask::{Depth, known, side};
 use super::ask_database::Asking;
 use super::facts::{Facts, Known, Probes, SlotProbe, Wanted};
 use super::tell::{Told, tell, tell_unreachable};
@@ -8,7 +8,7 @@ use super::{judge, probe, verdict};
 use crate::engine::database::Candidate;
 use crate::engine::emit::Emitter;
 use crate::engine::replicate::means::{self, Subscriber};
-use crate::engine::sessions::base;
+use crate::engine::sessions::{base, settings_for_questions};
 use crate::model::endpoint::Endpoint;
 use crate::model::event::{Event, ServerSummary};
 use crate::model::failure::{Failure, FailureKind};
@@ -21,6 +21,8 @@ use crate::pg::error::ErrorKind;
 use crate::pg::facts::databases::{self, DatabaseFacts};
 use crate::pg::facts::server::{self, ServerFacts};
 use crate::pg::tools::{Tool, ToolSearch, find_pg_dump};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
 /// One server, reached.
@@ -104,19 +106,22 @@ async fn reach_both(plan: &Plan, secrets: &Secrets, emit: &Emitter) -> Result<(R
 async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Facts, Failure> {
     let depth = Depth::of(plan);
     let (candidates, left_out) = judge::candidates(plan, source, target);
+    let names: Vec<_> = candidates.iter().map(|c| c.facts.name.clone()).collect();
     let continuous = plan.method != MethodPolicy::Dump;
     let asking = Asking { plan, source, target, depth };
     let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
-    let (sides, databases, tool, wal_bytes_per_s) = tokio::join!(
+    let (sides, mut databases, sizes, tool, wal_bytes_per_s) = tokio::join!(
         async {
             let (from, to) = (side(source, Side::Source, depth), side(target, Side::Target, depth));
             tokio::try_join!(Box::pin(from), Box::pin(to))
         },
         Box::pin(asking.databases(candidates)),
+        Box::pin(sizes(source, &names)),
         Box::pin(find_pg_dump(&search, source.facts.version.major(), target.facts.version.major())),
         wal_rate(plan, source),
     );
     let (from, to) = sides?;
+    measured(&mut databases, &sizes);
     let mut facts = Facts {
         source: from,
         target: to,
@@ -138,6 +143,24 @@ async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Fact
     }
     facts.probes.slot = try_slot(plan, source).await;
     Ok(facts)
+}
+
+/// In a session of its own: the server looks at every file of a database, and others need not wait for that.
+async fn sizes(source: &Reached, names: &[String]) -> BTreeMap<String, u64> {
+    let settings = settings_for_questions(Side::Source, source.facts.version);
+    let Ok(session) = source.server.connect(&source.home, &settings).await else { return BTreeMap::new() };
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    known(&session, databases::sizes(&session, &names)).await.unwrap_or_default()
+}
+
+/// The largest first: what takes longest begins first.
+fn measured(databases: &mut [Wanted], sizes: &BTreeMap<String, u64>) {
+    for wanted in &mut *databases {
+        let facts = &mut wanted.candidate.facts;
+        facts.size_bytes = sizes.get(&facts.name).copied();
+    }
+    let key = |w: &Wanted| (Reverse(w.candidate.facts.size_bytes), w.name().to_owned());
+    databases.sort_by_cached_key(key);
 }
 
 /// Whether aiven_extras can subscribe, which each database has to have for itself.

@@ -21,7 +21,7 @@ const NOT_USERS: [&str; 9] = [
 
 pub(crate) const NOT_CONTINUOUS: &str = "continuous migration is not possible";
 
-/// The databases that are to be moved, largest first, with the reason for those that are known not to let us in; and the
+/// The databases that are to be moved, with the reason for those that are known not to let us in; and the
 /// names of the others.
 pub(super) fn candidates(plan: &Plan, source: &Reached, target: &Reached) -> (Vec<Candidate>, Vec<String>) {
     let scope = &plan.scope;
@@ -30,9 +30,7 @@ pub(super) fn candidates(plan: &Plan, source: &Reached, target: &Reached) -> (Ve
         scope.wants_database(&d.name) && (named || !NOT_USERS.contains(&d.name.as_str()))
     };
     let (wanted, left): (Vec<_>, Vec<_>) = source.databases.iter().partition(is_wanted);
-    let mut candidates: Vec<_> = wanted.into_iter().map(|d| candidate(plan, d, &target.databases)).collect();
-    candidates
-        .sort_by(|a, b| b.facts.size_bytes.cmp(&a.facts.size_bytes).then(a.facts.name.cmp(&b.facts.name)));
+    let candidates = wanted.into_iter().map(|d| candidate(plan, d, &target.databases)).collect();
     (candidates, left.into_iter().map(|d| d.name.clone()).collect())
 }
 

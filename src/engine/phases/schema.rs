@@ -1,7 +1,7 @@
 //! The schema: the archive that pg_dump makes of it under the snapshot, and the part of it that rows need.
 
 use super::entries::{Script, execute_in_order};
-use super::snapshot::{self, Snapshot, report_beyond_dump, report_left_out};
+use super::snapshot::{self, Purpose, Snapshot, report_beyond_dump, report_left_out};
 use crate::engine::database::Db;
 use crate::engine::graph::{Graph, NodeId, Ran};
 use crate::engine::replicate::publish::Link;
@@ -36,9 +36,10 @@ fn tool_failure(error: ToolError) -> Failure {
 /// Takes the snapshot and dumps the source's schema under it.
 pub(crate) async fn under_snapshot(db: &Arc<Db>, link: Option<&Link>) -> Result<(Snapshot, Script), Failure> {
     let mut attempt = 1;
+    let mut purpose = Purpose::Everything;
     loop {
         let followed = link.filter(|_| db.method() == Method::Replication);
-        let mut snapshot = match (snapshot::take(db, followed).await, followed) {
+        let mut snapshot = match (snapshot::take(db, followed, purpose).await, followed) {
             (Ok(snapshot), _) => snapshot,
             (Err(failure), Some(_)) => {
                 // Without a slot nobody has to wait for anybody's transaction.
@@ -58,6 +59,8 @@ pub(crate) async fn under_snapshot(db: &Arc<Db>, link: Option<&Link>) -> Result<
             Err(failure) if kept_waiting(&failure) && attempt < ATTEMPTS => {
                 tracing::info!(database = db.name, attempt, "snapshot taken again: {failure}");
                 attempt += 1;
+                // Whatever keeps us waiting, pg_dump waits less long behind our own locks.
+                purpose = Purpose::InTurn;
                 if let Some(link) = followed {
                     slot::discard(db, link).await?;
                 }
@@ -78,16 +81,18 @@ pub(crate) async fn under_snapshot(db: &Arc<Db>, link: Option<&Link>) -> Result<
 /// room for pg_dump's locks beside them, it comes after pg_dump.
 async fn with_spare(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
     snapshot::open_spare(db, snapshot).await?;
-    match dump(db, snapshot).await {
+    let script = match script(db, snapshot).await {
         Err(failure)
             if failure.what.contains(OUT_OF_LOCKS) && snapshot.spare.0.lock().await.take().is_some() =>
         {
-            let script = dump(db, snapshot).await?;
-            snapshot::open_spare(db, snapshot).await?;
-            Ok(script)
+            script(db, snapshot).await?
         }
-        result => result,
+        script => script?,
+    };
+    if snapshot.spare.0.lock().await.is_none() {
+        snapshot::open_spare(db, snapshot).await?;
     }
+    Ok(script)
 }
 
 /// Somebody waits for the lock of our holder, and pg_dump or the spare for him.
@@ -96,17 +101,30 @@ fn kept_waiting(failure: &Failure) -> bool {
     of_dump || failure.sqlstate.as_deref() == Some(snapshot::LOCK_NOT_AVAILABLE)
 }
 
-async fn dump(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
+async fn script(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
     let cx = &db.cx;
-    let archive = dump_from(db, &cx.source, Some(&snapshot.id), Content::Schema).await?;
-    let home = cx.target_session(&cx.target_home).await?;
-    let spaces = db.guarded(home.canceller(), tablespaces(&home)).await?;
+    let archive = async {
+        match snapshot.read_ahead().await {
+            Some(archive) => Ok(archive),
+            None => read_archive(db, &snapshot.id).await,
+        }
+    };
+    let spaces = async {
+        let home = cx.target_session(&cx.target_home).await?;
+        db.guarded(home.canceller(), tablespaces(&home)).await
+    };
+    let (archive, spaces) = tokio::try_join!(archive, spaces)?;
     cx.emit.record(Event::ArchiveRead {
         database: db.name.clone(),
         entries: archive.entries.len() as u64,
         tool: format!("pg_dump {}", cx.tool.version),
     });
     Ok(Script::new(archive, spaces))
+}
+
+/// The source's definitions as the snapshot sees them.
+pub(super) async fn read_archive(db: &Db, snapshot: &str) -> Result<Archive, Failure> {
+    dump_from(db, &db.cx.source, Some(snapshot), Content::Schema).await
 }
 
 /// Runs pg_dump against one of the servers and reads what it wrote.

@@ -12,6 +12,7 @@
 
 use crate::engine::context::execute;
 use crate::engine::database::Db;
+use crate::engine::phases::schema::read_archive;
 use crate::engine::replicate::publish::{Link, take_along};
 use crate::engine::replicate::slot;
 use crate::model::check::Finding;
@@ -19,6 +20,7 @@ use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::plan::ExtensionTables;
 use crate::model::units::{TableName, count_of, printable, readable};
+use crate::pg::archive::Archive;
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::objects::{self, LargeObjectFacts, SequenceFacts};
@@ -30,7 +32,10 @@ use crate::pg::wire::Connection;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
+/// SQLSTATE out_of_memory: among others, no room for more locks (max_locks_per_transaction).
+const OUT_OF_MEMORY: &str = "53200";
 /// SQLSTATE lock_not_available.
 pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// How often a change under our hands makes us start again before we give up.
@@ -62,11 +67,15 @@ pub(crate) struct Snapshot {
     pub(crate) materialized_views: Vec<(i64, TableName)>,
     pub(crate) large_objects: Vec<LargeObjectFacts>,
     beyond_dump: Vec<(String, String)>,
+    /// The definitions, on their way since before the locks.
+    ahead: std::sync::Mutex<Option<Reading>>,
     holder: std::sync::Mutex<Option<Arc<Session>>>,
     /// Absent while a table is read by it.
     pub(crate) spare: Spare,
     watch: JoinHandle<()>,
 }
+
+type Reading = AbortOnDropHandle<Result<Archive, Failure>>;
 
 /// A session inside of the snapshot that has all tables locked.
 #[derive(Clone, Default)]
@@ -114,6 +123,19 @@ impl Snapshot {
         self.beyond_dump = contents.beyond_dump;
     }
 
+    /// pg_dump's archive, if it was begun with the snapshot and went well: what went wrong may have been for want of
+    /// the locks that are there now.
+    pub(crate) async fn read_ahead(&self) -> Option<Archive> {
+        let ahead = self.ahead.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        match ahead?.await.ok()? {
+            Ok(archive) => Some(archive),
+            Err(failure) => {
+                tracing::info!("pg_dump is run again: {failure}");
+                None
+            }
+        }
+    }
+
     /// The session that holds the snapshot, for questions under it.
     pub(crate) fn holder(&self) -> Result<Arc<Session>, Failure> {
         let holder = self.holder.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -123,14 +145,33 @@ impl Snapshot {
     }
 }
 
+/// What is read under a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Everything, with pg_dump begun ahead of our own locks: it takes its own.
+    Everything,
+    /// The same, one after the other, where the server has no room for both.
+    InTurn,
+    /// The definitions are there already.
+    Rows,
+}
+
 /// Takes the snapshot, locks the tables and makes sure that they are what the snapshot saw.
 ///
 /// With a link, it is the one of a new slot, which delivers everything since.
-pub(crate) async fn take(db: &Arc<Db>, link: Option<&Link>) -> Result<Snapshot, Failure> {
+pub(crate) async fn take(
+    db: &Arc<Db>,
+    link: Option<&Link>,
+    mut purpose: Purpose,
+) -> Result<Snapshot, Failure> {
     let mut attempts = [0; 2];
     loop {
-        let (failure, kind, most) = match attempt_once(db, link).await {
+        let (failure, kind, most) = match attempt_once(db, link, purpose).await {
             Ok(snapshot) => return Ok(snapshot),
+            Err(Attempt::Crowded) => {
+                purpose = Purpose::InTurn;
+                continue;
+            }
             Err(Attempt::Over(failure)) => return Err(failure),
             Err(Attempt::Changed(failure)) => (failure, 0, CHANGES),
             Err(Attempt::Blocked(failure)) => (failure, 1, WAITS),
@@ -161,6 +202,8 @@ enum Attempt {
     Changed(Failure),
     /// For as long as we wait for a lock, others wait behind us.
     Blocked(Failure),
+    /// The server has no room for the locks of pg_dump beside ours.
+    Crowded,
     Over(Failure),
 }
 
@@ -170,10 +213,10 @@ impl<E: Into<Failure>> From<E> for Attempt {
     }
 }
 
-async fn attempt_once(db: &Arc<Db>, link: Option<&Link>) -> Result<Snapshot, Attempt> {
-    let Some(link) = link else { return hold(db, None).await };
+async fn attempt_once(db: &Arc<Db>, link: Option<&Link>, purpose: Purpose) -> Result<Snapshot, Attempt> {
+    let Some(link) = link else { return hold(db, None, purpose).await };
     let slot = slot::make(db, link).await?;
-    let mut held = hold(db, Some(&slot.snapshot)).await;
+    let mut held = hold(db, Some(&slot.snapshot), purpose).await;
     drop(slot);
     if held.is_ok() {
         // The slot may have waited for the very transaction that made a table: the snapshot has it, the list has not.
@@ -184,7 +227,7 @@ async fn attempt_once(db: &Arc<Db>, link: Option<&Link>) -> Result<Snapshot, Att
         }
     }
     // Where it is taken again the slot has to begin with that one.
-    if let Err(Attempt::Changed(_) | Attempt::Blocked(_)) = &held {
+    if let Err(Attempt::Changed(_) | Attempt::Blocked(_) | Attempt::Crowded) = &held {
         slot::discard(db, link).await?;
     }
     held
@@ -192,14 +235,14 @@ async fn attempt_once(db: &Arc<Db>, link: Option<&Link>) -> Result<Snapshot, Att
 
 /// A snapshot of this moment with what it holds, for what is copied again.
 pub(crate) async fn hold_for_copy(db: &Arc<Db>) -> Result<Snapshot, Failure> {
-    let mut snapshot = take(db, None).await?;
+    let mut snapshot = take(db, None, Purpose::Rows).await?;
     let contents = contents(db, &snapshot).await?;
     snapshot.fill(db, contents);
     Ok(snapshot)
 }
 
 /// Locks the tables as a snapshot sees them: its own, or one that was exported.
-async fn hold(db: &Arc<Db>, exported: Option<&str>) -> Result<Snapshot, Attempt> {
+async fn hold(db: &Arc<Db>, exported: Option<&str>, purpose: Purpose) -> Result<Snapshot, Attempt> {
     let holder = Arc::new(db.cx.source_session(&db.name).await?);
     let import = exported.map(set_snapshot).unwrap_or_default();
     execute(
@@ -213,8 +256,19 @@ async fn hold(db: &Arc<Db>, exported: Option<&str>) -> Result<Snapshot, Attempt>
     let ask = "SELECT pg_catalog.pg_export_snapshot()::text";
     let row = db.guarded(holder.canceller(), holder.query_one(ask, &[])).await?;
     let id: String = row.try_get(0).map_err(crate::pg::error::Error::from)?;
+    let ahead = (purpose == Purpose::Everything).then(|| {
+        let (db, id) = (Arc::clone(db), id.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move { read_archive(&db, &id).await }))
+    });
     let (tables, left_out) = planned_tables(db, &holder).await?;
-    lock(db, &holder, &tables).await?;
+    match lock(db, &holder, &tables).await {
+        Err(Attempt::Over(failure))
+            if ahead.is_some() && failure.sqlstate.as_deref() == Some(OUT_OF_MEMORY) =>
+        {
+            return Err(Attempt::Crowded);
+        }
+        locked => locked?,
+    }
     compare(db, &holder, &tables).await?;
     execute(&db.cancel, &holder, "SET LOCAL lock_timeout = 0").await?;
     if exported.is_some() {
@@ -233,6 +287,7 @@ async fn hold(db: &Arc<Db>, exported: Option<&str>) -> Result<Snapshot, Attempt>
         materialized_views: Vec::new(),
         large_objects: Vec::new(),
         beyond_dump: Vec::new(),
+        ahead: std::sync::Mutex::new(ahead),
         holder,
         spare,
         watch,
@@ -297,7 +352,7 @@ async fn lock(db: &Db, holder: &Session, tables: &[TableFacts]) -> Result<(), At
                 Attempt::Changed(failure.while_doing("the schema changed on the source"))
             }
             Some(LOCK_NOT_AVAILABLE) => Attempt::Blocked(blocked(db, batch, LOCK_TIMEOUT_S).await),
-            Some("53200") => Attempt::Over(
+            Some(OUT_OF_MEMORY) => Attempt::Over(
                 failure
                     .while_doing(format!("locking {} for reading", count_of(tables.len() as u64, "table")))
                     .advise("raise max_locks_per_transaction on the source and restart it"),
@@ -328,7 +383,7 @@ pub(crate) async fn open_spare(db: &Db, snapshot: &Snapshot) -> Result<(), Failu
                 Err(Failure { sqlstate: failure.sqlstate, ..blocked })
             }
             // The server's table of locks is too small for twice as many: without a spare, then.
-            Some("53200") => Ok(()),
+            Some(OUT_OF_MEMORY) => Ok(()),
             _ => Err(failure.while_doing("locking the tables for reading")),
         };
     }
@@ -372,9 +427,11 @@ async fn blocked(db: &Db, batch: &[TableFacts], timeout_s: u32) -> Failure {
 /// Holds what the snapshot says of each table against what is true now that nobody can change it any more.
 async fn compare(db: &Db, holder: &Session, tables: &[TableFacts]) -> Result<(), Attempt> {
     let oids: Vec<_> = tables.iter().map(|t| t.oid).collect();
-    let then = db.guarded(holder.canceller(), tables::fingerprints(holder, &oids)).await?;
-    let now_session = db.cx.source_session(&db.name).await?;
-    let now = db.guarded(now_session.canceller(), tables::fingerprints(&now_session, &oids)).await?;
+    let (then, now) =
+        tokio::try_join!(db.guarded(holder.canceller(), tables::fingerprints(holder, &oids)), async {
+            let session = db.cx.source_session(&db.name).await?;
+            db.guarded(session.canceller(), tables::fingerprints(&session, &oids)).await
+        })?;
     let changed: Vec<_> =
         tables.iter().filter(|t| then.get(&t.oid) != now.get(&t.oid)).map(|t| t.name.to_string()).collect();
     if changed.is_empty() {

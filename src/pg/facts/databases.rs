@@ -4,7 +4,7 @@ use super::grants::Grant;
 use super::{get, rows};
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseFacts {
@@ -22,7 +22,7 @@ pub struct DatabaseFacts {
     pub owner: String,
     /// Where what names no tablespace lies.
     pub tablespace: Option<String>,
-    /// Absent where we may not connect, for then the server does not tell.
+    /// Absent until it is asked for, see [`sizes`], and where we may not connect, for then the server does not tell.
     pub size_bytes: Option<u64>,
 }
 
@@ -54,7 +54,7 @@ pub async fn gather(session: &Session) -> Result<Vec<DatabaseFacts>, Error> {
             icu_rules: get(r, "icu_rules")?,
             owner: get(r, "owner")?,
             tablespace: get(r, "tablespace")?,
-            size_bytes: get::<Option<i64>>(r, "size_bytes")?.and_then(|n| u64::try_from(n).ok()),
+            size_bytes: None,
         })
     })
     .await
@@ -94,6 +94,19 @@ pub async fn standing(session: &Session, name: &str) -> Result<Option<Standing>,
     let first = found.first().map(|(oid, owner, _)| (*oid, owner.clone()));
     let sessions = found.into_iter().filter_map(|(.., visitor)| visitor).collect();
     Ok(first.map(|(oid, owner)| Standing { oid, owner, sessions }))
+}
+
+/// What databases take on disk, by name, in bytes; without those that we may not connect to.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn sizes(session: &Session, names: &[&str]) -> Result<BTreeMap<String, u64>, Error> {
+    let sql = include_str!("../../../assets/sql/database_sizes.sql");
+    let sizes = rows(session, sql, &[&names], |r| {
+        Ok((get::<String>(r, "name")?, u64::try_from(get::<i64>(r, "size_bytes")?).unwrap_or(0)))
+    })
+    .await?;
+    Ok(sizes.into_iter().collect())
 }
 
 /// The names of the tablespaces that a server has.
