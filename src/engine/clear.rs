@@ -10,7 +10,7 @@ use super::resume::end_unended;
 use super::sessions::settings;
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, Event, ObjectKind, ServerObject};
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, FailureKind};
 use crate::model::half_made::HalfMade;
 use crate::model::task::Unfinished;
 use crate::model::units::{Side, count_of, printable, readable};
@@ -21,10 +21,12 @@ use crate::pg::statement::database::{END_SESSION, drop as drop_database};
 use crate::pg::statement::roles;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// For one database. The server itself waits some seconds for whoever is just leaving it.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
+/// How often it is looked whether a session has ended.
+const AGAIN: Duration = Duration::from_millis(100);
 /// Sessions that are named.
 const NAMED: usize = 5;
 
@@ -145,6 +147,31 @@ fn in_use(cx: &Cx, there: &Standing) -> Option<Failure> {
     let is = if others.len() == 1 { "is" } else { "are" };
     let failure = Failure::refused(format!("{count} of others {is} in it: {}", named.join(", ")));
     Some(failure.advise("have them leave it, if it is not needed as it is"))
+}
+
+/// Ends what an attempt that broke off has left running in the database, and waits until it is gone: nothing of it happens
+/// after that.
+///
+/// # Errors
+/// When the server does not answer, or does not end it.
+pub(crate) async fn end_what_lingers(cx: &Cx, session: &Session, database: &str) -> Result<(), Failure> {
+    let began = Instant::now();
+    loop {
+        let there = standing(session, database).await?;
+        let sessions = there.into_iter().flat_map(|there| there.sessions);
+        let ours: Vec<_> = sessions.filter(|visitor| is_ours(cx, visitor)).collect();
+        if ours.is_empty() {
+            return Ok(());
+        }
+        if began.elapsed() > TIME_LIMIT {
+            let what = format!("{} of the attempt before do not end", count_of(ours.len() as u64, "session"));
+            return Err(Failure::new(FailureKind::Connection, what));
+        }
+        for visitor in ours {
+            session.query(END_SESSION, &[&visitor.pid, &visitor.application]).await?;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
 }
 
 async fn end_ours(session: &Session, there: &Standing) -> Result<(), Failure> {

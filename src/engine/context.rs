@@ -4,6 +4,7 @@ use super::board::Board;
 use super::checks::Found;
 use super::database::{Candidate, Db};
 use super::emit::Emitter;
+use super::patience::GoOn;
 use super::room::Room;
 use super::slots::Slots;
 use crate::model::check::Finding;
@@ -38,6 +39,7 @@ pub(crate) struct Cx {
     pub(crate) room: Room,
     pub(crate) slots: Slots,
     pub(crate) at_work: AtWork,
+    pub(crate) go_on: GoOn,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -47,6 +49,7 @@ impl Cx {
         (plan, secrets): (Plan, Secrets),
         found: Found,
         (emit, board, cancel): (Arc<Emitter>, Arc<Board>, CancellationToken),
+        go_on: GoOn,
     ) -> (Arc<Self>, Vec<Candidate>) {
         let room = Room::within(&plan, &found, &emit);
         let cx = Self {
@@ -64,6 +67,7 @@ impl Cx {
             room,
             slots: Slots::new(room.jobs),
             at_work: AtWork::default(),
+            go_on,
             cancel,
         };
         (Arc::new(cx), found.candidates)

@@ -12,8 +12,8 @@ use crate::model::event::{DatabaseOutcome, Event};
 use crate::model::task::Task;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// Commands that wait: more at a time than there are operators.
@@ -29,6 +29,8 @@ pub(super) struct Orders {
     discontinue: Arc<AtomicBool>,
     /// Whoever wanted a guard has left again.
     leave: CancellationToken,
+    /// For databases that wait to go on.
+    told: Arc<Notify>,
 }
 
 impl Orders {
@@ -40,12 +42,13 @@ impl Orders {
     ) -> (Orders, tokio::task::JoinHandle<()>) {
         let (guards, discontinue) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (to, from) = mpsc::channel(WAITING);
-        let leave = CancellationToken::new();
+        let (leave, told) = (CancellationToken::new(), Arc::new(Notify::new()));
         let orders = Orders {
             commands: from,
             guards: Arc::clone(&guards),
             discontinue: Arc::clone(&discontinue),
             leave: leave.clone(),
+            told: Arc::clone(&told),
         };
         let listening = tokio::spawn(async move {
             while let Some(command) = commands.recv().await {
@@ -58,6 +61,8 @@ impl Orders {
                         stop(&emit, &cancel, StopReason::Operator);
                     }
                     Command::Finish(_) if !guards => unanswered(&emit, command, too_early()),
+                    // Where none waits any more there is nothing to be said.
+                    Command::GoOn => told.notify_waiters(),
                     Command::Clear if !guards => unanswered(&emit, command, at_work()),
                     Command::Leave if !guards => leave.cancel(),
                     // Never waited for: whoever says stop after this is to be heard.
@@ -75,6 +80,11 @@ impl Orders {
     /// Until somebody has said, before anybody guarded, that nobody has to.
     pub(super) async fn left(&self) {
         self.leave.cancelled().await;
+    }
+
+    /// What databases that wait to go on listen to.
+    pub(super) fn told(&self) -> Arc<Notify> {
+        Arc::clone(&self.told)
     }
 
     /// Whether what follows is still to be discontinued, because that was asked for before anybody guarded.
@@ -105,7 +115,7 @@ fn verb(command: Command) -> Option<&'static str> {
         Command::Finish(how) => Some(Task::Finish(how).verb()),
         Command::Discontinue => Some(Task::Stop.verb()),
         Command::Clear => Some(Task::Clear.verb()),
-        Command::Stop { .. } | Command::Leave => None,
+        Command::Stop { .. } | Command::Leave | Command::GoOn => None,
     }
 }
 

@@ -17,6 +17,7 @@ mod emit;
 mod graph;
 mod guard;
 mod keep;
+mod patience;
 mod phases;
 mod replicate;
 mod resume;

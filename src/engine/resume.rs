@@ -9,6 +9,7 @@ use super::context::Cx;
 use super::database::{Candidate, Db};
 use super::emit::Emitter;
 use super::keep::{Orders, keep};
+use super::patience::GoOn;
 use super::replicate::finish::{self, Closed};
 use super::replicate::remove::{What, remove};
 use super::run::{end, local};
@@ -115,7 +116,7 @@ async fn work(
         }
     }
     found.candidates = candidates;
-    let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel));
+    let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel), GoOn::default());
     match task {
         Task::Finish(how) => {
             if !cx.emit.with_run(|run| run.settings_ended) {

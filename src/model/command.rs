@@ -15,6 +15,8 @@ pub enum Command {
     Discontinue,
     /// Remove what is left of databases that did not get to their end; what follows goes on following.
     Clear,
+    /// Have databases go on that broke off and wait for this.
+    GoOn,
     /// End the engine and leave what follows as it is; nobody guards it then.
     Leave,
 }

@@ -161,11 +161,30 @@ pub enum Event {
         table: TableName,
         failure: Failure,
     },
+    /// It was copied, and is not on the target any more as it was: it is emptied, and copied again.
+    TableForgotten {
+        database: String,
+        table: TableName,
+        rows: u64,
+        bytes: u64,
+    },
     /// An index, a constraint, a view: a statement that took noticeable time.
     StatementTimed {
         database: String,
         title: String,
         ms: u64,
+    },
+    /// The work on a database broke off for a reason that can pass. What it reads from on the source stays open until then, for
+    /// a word to go on.
+    Waiting {
+        database: String,
+        failure: Failure,
+        /// Unix milliseconds.
+        until_ms: u64,
+    },
+    /// It goes on with what was not done yet, and reads from the same snapshot.
+    GoesOn {
+        database: String,
     },
     DatabaseEnded {
         database: String,
@@ -201,6 +220,7 @@ impl Event {
                 | Event::Following { .. }
                 | Event::Resumed { .. }
                 | Event::Asked { .. }
+                | Event::Waiting { .. }
                 | Event::DatabaseEnded { .. }
                 | Event::Ended { .. }
         )

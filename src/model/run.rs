@@ -70,6 +70,9 @@ pub struct DatabaseRun {
     pub followed: bool,
     pub message: String,
     pub method: Option<Method>,
+    /// It broke off, and waits to be told to go on.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
     /// The number that the target gave the database when this migration made it.
     #[serde(default)]
     pub oid: Option<u32>,
@@ -78,6 +81,13 @@ pub struct DatabaseRun {
     /// Tables whose replica identity on the source is not what it was, and what it was.
     #[serde(with = "pairs")]
     pub identities: BTreeMap<TableName, TableIdentity>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    pub because: Failure,
+    /// Unix milliseconds.
+    pub until_ms: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,6 +131,8 @@ impl Run {
                 self.outcome = None;
                 self.stopping = None;
                 self.refused = None;
+                // It died with the engine that held it open.
+                self.databases.values_mut().for_each(|d| d.waiting = None);
             }
             Event::Started { pid, id, .. } => {
                 self.id.clone_from(id);
@@ -189,6 +201,11 @@ impl Run {
                 // Copy and indexes overlap: what is shown never moves backwards.
                 database.phase = database.phase.max(Some(*phase));
             }
+            Event::Waiting { database, failure, until_ms } => {
+                self.database(database).waiting =
+                    Some(Waiting { because: failure.clone(), until_ms: *until_ms });
+            }
+            Event::GoesOn { database } => self.database(database).waiting = None,
             Event::DatabaseNumbered { database, oid } => self.database(database).oid = Some(*oid),
             Event::MethodChosen { database, method, .. } => self.database(database).method = Some(*method),
             Event::IdentityChanging { database, table, before } => {
@@ -207,6 +224,12 @@ impl Run {
                 database.rows += rows;
                 database.bytes += bytes;
             }
+            Event::TableForgotten { database, rows, bytes, .. } => {
+                let database = self.database(database);
+                database.tables_copied = database.tables_copied.saturating_sub(1);
+                database.rows = database.rows.saturating_sub(*rows);
+                database.bytes = database.bytes.saturating_sub(*bytes);
+            }
             Event::TableFailed { database, .. } => self.database(database).tables_failed += 1,
             Event::PhaseEnded { phase, database: None, outcome } => {
                 if let PhaseOutcome::Failed { failure } = outcome {
@@ -221,6 +244,7 @@ impl Run {
                 self.closing.take_if(|closing| closing == database);
                 let database = self.database(database);
                 database.outcome = Some(*outcome);
+                database.waiting = None;
                 database.message.clone_from(message);
                 database.ended_ms = Some(at_ms);
             }
@@ -250,6 +274,11 @@ impl Run {
 
     fn ledger(&mut self, object: &ServerObject, state: LedgerState) {
         self.ledger.insert(ledger_key(object), LedgerLine { object: object.clone(), state });
+    }
+
+    /// Databases that broke off and wait to be told to go on.
+    pub fn waiting(&self) -> impl Iterator<Item = (&str, &Waiting)> {
+        self.databases.iter().filter_map(|(name, d)| Some((name.as_str(), d.waiting.as_ref()?)))
     }
 
     /// Every database was worked through, and some follow: these do so by themselves, whether an engine lives or not.

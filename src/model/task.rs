@@ -95,4 +95,7 @@ pub enum Stay {
     UntilItFollows,
     /// As long as a database follows: the engine is its guard.
     AsLongAsItFollows,
+    /// So too; and a database that broke off for a reason that can pass waits for a while to be told to go on, for somebody is
+    /// there who may say so.
+    AndWaits,
 }

@@ -210,6 +210,8 @@ pub enum About {
     CleanUp,
     StartOver,
     TryAgain,
+    /// Databases wait to go on where they broke off.
+    GoOn,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -90,6 +90,8 @@ pub(crate) fn all() -> Vec<Scene> {
         ("try-again", with_code(failure(), Code::Enter)),
         ("clean-up", clean_up()),
         ("failure-guarded", failure_guarded()),
+        ("failure-waiting", failure_waiting()),
+        ("go-on", with_code(failure_waiting(), Code::Enter)),
         ("died", died()),
         ("close", close()),
         ("close-behind", close_behind()),
@@ -463,6 +465,22 @@ fn failure_guarded() -> State {
         database_ended("sessions", DatabaseOutcome::Done, "created and migrated database"),
         phase_ended(Phase::Settings),
         Event::Keeping,
+    ]);
+    let mut state = opened(APART, events);
+    press(&mut state, Code::Enter);
+    state
+}
+
+/// The target went away in the middle of a copy, and what is read from is held open.
+fn failure_waiting() -> State {
+    let mut events = copying_events();
+    let failure =
+        Failure::new(FailureKind::ConnectionLost, "copying public.orders: the target closed the connection");
+    events.extend([
+        making_slot("shop"),
+        database_made("shop"),
+        database_numbered("shop"),
+        Event::Waiting { database: "shop".into(), failure, until_ms: NOW_MS + 900_000 },
     ]);
     let mut state = opened(APART, events);
     press(&mut state, Code::Enter);

@@ -224,6 +224,28 @@ fn trying_again_beside_what_follows() {
     assert_eq!(state.screen, Screen::Close);
 }
 
+/// What waits goes on by a word to its engine; what it holds open is not cleaned up under it.
+#[test]
+fn what_waits_goes_on() {
+    let mut state = scene("failure-waiting");
+    assert_eq!((state.screen, state.focus), (Screen::Live, Focus::Button(Button::TryAgain)));
+    for button in [Button::StartOver, Button::CleanUp] {
+        state.focus = Focus::Button(button);
+        assert_eq!(effects(&mut state, Code::Enter), []);
+        assert!(state.overlay.is_none(), "{button:?}");
+    }
+    state.focus = Focus::Button(Button::TryAgain);
+    press(&mut state, Code::Enter);
+    assert!(matches!(&state.overlay, Some(Overlay::Dialog(d)) if d.about == About::GoOn && d.on == 0));
+    press(&mut state, Code::Tab);
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::Send(Command::GoOn)]);
+    // An engine that dies takes the snapshot along: then it is begun anew.
+    let mut state = scene("failure-waiting");
+    state.live.as_mut().unwrap().engine = Engine::Gone;
+    press(&mut state, Code::Enter);
+    assert!(matches!(&state.overlay, Some(Overlay::Dialog(d)) if d.about == About::TryAgain));
+}
+
 #[test]
 fn a_refused_start_is_judged_again() {
     let mut state = scene("failure");

@@ -45,6 +45,8 @@ pub(in crate::cli) struct Rooms {
     home: Home,
     /// Where PostgreSQL's tools are looked for, where that is said.
     pub(in crate::cli) pgbin: Option<PathBuf>,
+    /// How long engines stay that are started here: a window can have them go on where they broke off.
+    pub(in crate::cli) stay: Stay,
     /// Folders of checks, which are nobody's migrations: they go with the next check, or with this.
     checks: Mutex<Vec<PathBuf>>,
     logs: Mutex<Vec<log::Guards>>,
@@ -58,7 +60,8 @@ impl Drop for Rooms {
 
 impl Rooms {
     pub(in crate::cli) fn new(env: Env, home: Home) -> Self {
-        Self { env, home, pgbin: None, checks: Mutex::default(), logs: Mutex::default() }
+        let (checks, logs) = (Mutex::default(), Mutex::default());
+        Self { env, home, pgbin: None, stay: Stay::AsLongAsItFollows, checks, logs }
     }
 
     pub(in crate::cli) fn home(&self) -> Home {
@@ -212,16 +215,17 @@ impl Host for Rooms {
     }
 
     fn start(&self, prepared: Prepared) -> BoxFuture<'static, Result<Opened, Failure>> {
-        let Prepared { plan, secrets, .. } = prepared;
+        let (Prepared { plan, secrets, .. }, stay) = (prepared, self.stay);
         if self.home == Home::Apart {
-            return async move { Ok(opened(&plan, start_detached(plan.clone(), secrets).await?)) }.boxed();
+            return async move { Ok(opened(&plan, start_detached(plan.clone(), secrets, stay).await?)) }
+                .boxed();
         }
         // In this process nobody else keeps the log.
         let path = Folder::at(&plan.home).log_path();
         if let Ok(guards) = log::start_in_files(&[&path], tracing_subscriber::filter::LevelFilter::INFO) {
             self.logs.lock().unwrap_or_else(PoisonError::into_inner).push(guards);
         }
-        let link = start_local(plan.clone(), secrets, Stay::AsLongAsItFollows);
+        let link = start_local(plan.clone(), secrets, stay);
         async move { Ok(opened(&plan, link?)) }.boxed()
     }
 

@@ -177,6 +177,10 @@ impl Live {
                 ms: 0,
                 failed: Some(failure.what.clone()),
             }),
+            Event::TableForgotten { database, table, .. } => {
+                let name = table.to_string();
+                self.tables.retain(|table| table.database != *database || table.name != name);
+            }
             Event::Started { pid, .. } | Event::Resumed { pid, .. } => {
                 self.ended = None;
                 // The entries know better than whoever looked at the folder while it began.

@@ -23,6 +23,7 @@ pub enum Act {
     CleanUp,
     StartOver,
     TryAgain,
+    GoOn,
 }
 
 /// How long closing waits for the target, in seconds, where the operator wants to wait for as long as it takes.
@@ -48,6 +49,7 @@ pub fn buttons(about: About, live: Option<&Live>) -> Vec<(&'static str, Act)> {
         About::CleanUp => vec![("Leave it", Act::Nothing), ("Clean up", Act::CleanUp)],
         About::StartOver => vec![("Leave it", Act::Nothing), ("Start over", Act::StartOver)],
         About::TryAgain => vec![("Leave it", Act::Nothing), ("Try again", Act::TryAgain)],
+        About::GoOn => vec![("Leave it", Act::Nothing), ("Try again", Act::GoOn)],
     }
 }
 
@@ -96,6 +98,7 @@ fn perform(state: &mut State, act: Act) -> Vec<Effect> {
         Act::CleanUp => later(state, (Wanted::CleanUp, Task::Clean(Unfinished::Drop))),
         Act::StartOver => start_over(state),
         Act::TryAgain => try_again(state),
+        Act::GoOn => vec![Effect::Send(Command::GoOn)],
     }
 }
 

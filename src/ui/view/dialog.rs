@@ -85,7 +85,7 @@ fn title(about: About) -> &'static str {
         About::CloseBehind => "Close the connection while the target is behind?",
         About::CleanUp => "Clean up?",
         About::StartOver => "Start over?",
-        About::TryAgain => "Try again?",
+        About::TryAgain | About::GoOn => "Try again?",
     }
 }
 
@@ -113,6 +113,7 @@ fn text(state: &State, about: About) -> Vec<String> {
         About::CleanUp => clean_up(live),
         About::StartOver => start_over(live),
         About::TryAgain => try_again(live),
+        About::GoOn => go_on(live),
     }
 }
 
@@ -228,6 +229,16 @@ fn start_over(live: &Live) -> Vec<String> {
     all.push(String::new());
     all.push("Then goes to step 1 with the form filled as it was.".to_owned());
     all
+}
+
+fn go_on(live: &Live) -> Vec<String> {
+    let names: Vec<_> = live.run.waiting().map(|(name, _)| readable(name)).collect();
+    vec![
+        format!("Goes on where it broke off, and reads from the same snapshot: {}.", names.join(", ")),
+        "First counts the rows of every table that is there. Tables that are half copied, or that the target has lost, are \
+         emptied and copied again."
+            .to_owned(),
+    ]
 }
 
 fn try_again(live: &Live) -> Vec<String> {

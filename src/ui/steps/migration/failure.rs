@@ -6,7 +6,7 @@ use crate::model::check::Severity;
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::task::Unfinished;
 use crate::model::units::{Side, count_of, printable, readable};
-use crate::ui::format::clock;
+use crate::ui::format::{clock, minute};
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::state::{Button, Focus, State};
 use crate::ui::update::commandable;
@@ -43,7 +43,7 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         lines.extend(wrap(sentence, width).into_iter().map(|l| Line::new(l, theme.info)));
     }
     lines.push(Line::default());
-    for (head, sentence) in sides(live) {
+    for (head, sentence) in sides(live, state.utc_offset_s) {
         for (number, piece) in wrap(&sentence, width.saturating_sub(9)).into_iter().enumerate() {
             let head = if number == 0 { head } else { "" };
             lines.push(Line::new(column(head, 9), theme.title).and(piece, theme.text));
@@ -69,6 +69,7 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
 
 fn headline(live: &Live) -> &'static str {
     match (&live.ended, live.run.outcome) {
+        (None, None) if live.run.waiting().next().is_some() => "Broke off, and waits to go on;",
         (None, None) if live.run.keeping => "Not everything came across, the rest follows;",
         (Some(Ending::Broke(_)), _) | (_, None) => "The engine ended before its work was done, last heard of",
         (_, Some(RunOutcome::Refused)) => "Refused, nothing was changed,",
@@ -87,6 +88,10 @@ pub fn cause(live: &Live) -> (Vec<String>, Vec<String>) {
     if let Some(failure) = &live.run.refused {
         what.push(printable(&failure.what));
         advice.extend(failure.advice.as_deref().map(printable));
+    }
+    for (name, waiting) in live.run.waiting() {
+        what.push(format!("{}: {}", readable(name), printable(&waiting.because.what)));
+        advice.extend(waiting.because.advice.as_deref().map(printable));
     }
     for (name, database) in &live.run.databases {
         // A finding says it better where one does.
@@ -126,7 +131,10 @@ pub fn cause(live: &Live) -> (Vec<String>, Vec<String>) {
 }
 
 /// What each side looks like now, as the ledger knows it.
-fn sides(live: &Live) -> Vec<(&'static str, String)> {
+fn sides(live: &Live, utc_offset_s: i32) -> Vec<(&'static str, String)> {
+    if let Some((_, waiting)) = live.run.waiting().next() {
+        return waiting_sides(live, &minute(waiting.until_ms, utc_offset_s));
+    }
     let mut all = Vec::new();
     let source = left_on(live, (Side::Source, Of::Unfinished));
     let identities = live.run.databases.values().map(|d| d.identities.len() as u64).sum::<u64>();
@@ -167,6 +175,22 @@ fn sides(live: &Live) -> Vec<(&'static str, String)> {
     all
 }
 
+/// Where something is held open for it.
+fn waiting_sides(live: &Live, until: &str) -> Vec<(&'static str, String)> {
+    let source = format!(
+        "held open until {until}, for Try again: a snapshot, for which VACUUM clears nothing away that is deleted now, and \
+         locks against changes of tables"
+    );
+    let slots = left_on(live, (Side::Source, Of::Unfinished));
+    let slots =
+        if slots.is_empty() { String::new() } else { format!("; its log is kept for {}", slots.join(", ")) };
+    let waiting: Vec<_> = live.run.waiting().map(|(name, _)| name).collect();
+    let databases = live.run.waiting().filter_map(|(name, _)| live.run.databases.get(name));
+    let (done, all) = databases.fold((0, 0), |sum, d| (sum.0 + d.tables_copied, sum.1 + d.tables));
+    let target = format!("{} half copied: {done} of {} there", names(&waiting), count_of(all, "table"));
+    vec![("Source", format!("{source}{slots}")), ("Target", target)]
+}
+
 fn names(all: &[&str]) -> String {
     const MOST: usize = 4;
     let shown: Vec<_> = all.iter().take(MOST).map(|name| readable(name)).collect();
@@ -177,7 +201,9 @@ fn names(all: &[&str]) -> String {
 
 fn choices(live: &Live) -> Vec<(Button, String)> {
     let there = finished(live);
-    let again = if live.run.databases.is_empty() {
+    let again = if live.run.waiting().next().is_some() {
+        "goes on where it broke off, under the same snapshot".to_owned()
+    } else if live.run.databases.is_empty() {
         "runs the check again, with everything as it is filled in".to_owned()
     } else if there.is_empty() {
         "copies all of it anew, with the same choices".to_owned()
@@ -200,8 +226,13 @@ fn choices(live: &Live) -> Vec<(Button, String)> {
     let over = "cleans up and returns to step 1 with the form filled".to_owned();
     // What an engine guards is not taken from under it.
     let guarded = live.run.keeping && commandable(live);
-    let not_now = "not while the rest follows: stop that first (s)";
-    let (over, clean) = if guarded { (not_now.to_owned(), not_now.to_owned()) } else { (over, clean) };
+    let waits = live.run.waiting().next().is_some();
+    let not_now = match waits {
+        true => "not while it waits to go on: stop it first (s)",
+        false => "not while the rest follows: stop that first (s)",
+    };
+    let (over, clean) =
+        if guarded || waits { (not_now.to_owned(), not_now.to_owned()) } else { (over, clean) };
     let mut all = vec![
         (Button::TryAgain, again),
         (Button::StartOver, over),

@@ -26,6 +26,7 @@ pub fn failed(live: &Live) -> bool {
         (Some(Ending::Broke(_)), _) => true,
         (_, Some(outcome)) => bad(outcome),
         (Some(Ending::Ended(outcome)), None) => bad(*outcome),
+        (None, None) if live.run.waiting().next().is_some() => live.run.stopping.is_none(),
         (None, None) if live.run.keeping && live.run.stopping.is_none() => !unfinished(live).is_empty(),
         (None, None) => died(live),
     }

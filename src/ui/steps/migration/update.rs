@@ -146,6 +146,10 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
         state.complain("It was told to, and is at it.");
         return Vec::new();
     }
+    if matches!(button, Button::StartOver | Button::CleanUp) && live.run.waiting().next().is_some() {
+        state.complain("It waits to go on, and holds things open for that: stop it first (s).");
+        return Vec::new();
+    }
     if matches!(button, Button::StartOver | Button::CleanUp) && live.run.keeping && commandable(live) {
         state.complain("The rest follows: Try again for what failed, or stop it all first (s).");
         return Vec::new();
@@ -178,6 +182,10 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
 /// Where nothing was begun, the form is judged anew; else a new migration of what is not there yet begins.
 fn try_again(state: &mut State) -> Vec<Effect> {
     let Some(live) = &state.live else { return Vec::new() };
+    if live.run.waiting().next().is_some() && commandable(live) {
+        state.overlay = Some(Overlay::Dialog(Dialog::new(About::GoOn)));
+        return Vec::new();
+    }
     if live.run.databases.is_empty() {
         fill_from(&mut state.form, live);
         state.form.name.set("");
