@@ -33,7 +33,9 @@ WITH member AS (
      WHERE o.oid >= 16384 AND o.oprright = 0 AND o.oprkind = 'r'
     UNION ALL
     SELECT 'conversion', n.nspname::text, c.conname::text, c.oid, 'pg_catalog.pg_conversion'::pg_catalog.regclass
-      FROM pg_catalog.pg_conversion c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace WHERE c.oid >= 16384
+      FROM pg_catalog.pg_conversion c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace
+     -- The server's own functions have changed with it.
+     WHERE c.oid >= 16384 AND c.conproc::oid >= 16384
     UNION ALL
     SELECT 'array aggregate', n.nspname::text, p.proname::text, p.oid, 'pg_catalog.pg_proc'::pg_catalog.regclass
       FROM pg_catalog.pg_aggregate a

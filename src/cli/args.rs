@@ -350,7 +350,7 @@ pub enum Verify {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum NotEmpty {
-    /// Leave the database alone and say what is in it
+    /// Do not start, and say what is in it
     Refuse,
     /// Add rows to tables whose definition is the source's
     Append,
@@ -368,7 +368,7 @@ pub enum Method {
 pub enum Fallback {
     /// Move them by a one-time snapshot
     Dump,
-    /// Leave them out
+    /// Leave them out, and those that cannot be moved at all
     Skip,
     /// Do not start
     Fail,

@@ -3,9 +3,10 @@
 use super::args::{CheckArgs, OutputArgs};
 use super::connection::Env;
 use super::exit::Exit;
-use super::findings::{Detail, report};
+use super::findings::{Detail, folded, report};
 use super::follow::{Hand, Parting, Until, follow};
 use super::plan::{Prepared, checks, prepare};
+use super::progress::Screen;
 use super::{json, log, out};
 use crate::link::start_local;
 use crate::model::event::RunOutcome;
@@ -16,6 +17,7 @@ use crate::model::secrets::Secrets;
 use crate::model::task::Stay;
 use crate::store::Folder;
 use anyhow::Result;
+use std::io::IsTerminal;
 
 pub(super) async fn run(mut args: CheckArgs) -> Exit {
     // The folder goes at the end: it must be nobody's but ours.
@@ -79,7 +81,9 @@ fn tell(run: &Run, outcome: RunOutcome, args: &CheckArgs) -> Exit {
         out::print(&json::checked(run, error).to_string());
     } else {
         let detail = if args.all { Detail::All } else { Detail::Enough };
-        out::print(&report(run, detail).join("\n"));
+        let lines = report(run, detail);
+        let on_terminal = std::io::stdout().is_terminal();
+        out::print(&if on_terminal { folded(lines, Screen::width()) } else { lines }.join("\n"));
     }
     exit
 }

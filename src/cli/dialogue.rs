@@ -227,19 +227,28 @@ async fn decide(check: &mut Check) -> Result<bool, Gone> {
             check.decisions.snapshot = yes(question, Preset::No).await?;
         }
         Replicable::Some => {
-            let choices: Vec<_> = check.choices().into_iter().cloned().collect();
+            let choices = check.choices().into_iter().filter(|p| p.not_snapshot.is_none());
+            let choices: Vec<_> = choices.cloned().collect();
             for possible in choices {
                 let why = possible.not_continuous.as_deref().unwrap_or_default();
                 let name = readable(&possible.database);
                 out::print(&format!("{name} cannot be replicated: {}", printable(why)));
-                let snapshot = possible.not_snapshot.is_none()
-                    && yes(&format!("Move {name} by a one-time snapshot (no: leave it out)"), Preset::Yes)
-                        .await?;
+                let question = format!("Move {name} by a one-time snapshot (no: leave it out)");
+                let snapshot = yes(&question, Preset::Yes).await?;
                 let decision = if snapshot { Decision::Snapshot } else { Decision::LeaveOut };
                 check.decisions.each.insert(possible.database, decision);
             }
         }
         Replicable::All => {}
+    }
+    let stuck: Vec<_> = check.possible.iter().filter(|p| check.way(p) == Way::Impossible).cloned().collect();
+    for possible in stuck {
+        let why = possible.not_snapshot.as_deref().unwrap_or_default();
+        let name = readable(&possible.database);
+        out::print(&format!("{name} cannot be moved at all: {}", printable(why)));
+        if yes(&format!("Leave {name} out"), Preset::No).await? {
+            check.decisions.each.insert(possible.database, Decision::LeaveOut);
+        }
     }
     match check.may_start() {
         Ok(()) => Ok(true),

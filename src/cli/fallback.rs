@@ -1,5 +1,5 @@
-//! On a terminal, before anything is begun: what is to become of databases that can only be moved by a snapshot, and how
-//! much room the target has where it does not tell.
+//! On a terminal, before anything is begun: what is to become of databases that can only be moved by a snapshot or not at
+//! all, and how much room the target has where it does not tell.
 
 use super::args::{MigrateArgs, OutputArgs};
 use super::check::judged;
@@ -36,8 +36,13 @@ enum Choice {
     Stop,
 }
 
-/// Runs the checks, asks where some databases can only go by a snapshot, and puts the answer into the plan. An exit
-/// where nothing is to be begun.
+/// What may be done about databases that cannot be moved at all, by its number; the last begins nothing.
+const WITHOUT: [Choice; 2] = [Choice::LeaveOut, Choice::Stop];
+/// What may be done about databases that cannot be followed.
+const BY_SNAPSHOT: [Choice; 3] = [Choice::Snapshot, Choice::LeaveOut, Choice::Stop];
+
+/// Runs the checks, asks where some databases can only go by a snapshot or not at all, and puts the answers into the plan.
+/// An exit where nothing is to be begun.
 pub(super) async fn ask(plan: &mut Plan, secrets: &Secrets, output: &OutputArgs) -> Option<Exit> {
     out::note("checking both servers");
     let run = match check(plan, secrets, output).await {
@@ -53,20 +58,34 @@ pub(super) async fn ask(plan: &mut Plan, secrets: &Secrets, output: &OutputArgs)
             None => return Some(Exit::Interrupted),
         }
     }
-    let question = question(&run)?;
-    question.iter().for_each(|line| out::note(line));
-    let Some(choice) = read(|| answer(&mut std::io::stdin().lock())).await else {
-        return Some(Exit::Interrupted);
-    };
-    match choice {
-        Choice::Snapshot => plan.method = MethodPolicy::Auto(Fallback::Dump),
-        Choice::LeaveOut => plan.method = MethodPolicy::Auto(Fallback::Skip),
-        Choice::Stop => {
-            out::note("Nothing was begun.");
-            return Some(Exit::Blocked);
+    if let Some((names, lines)) = impossible(&run) {
+        match choose(lines, &WITHOUT).await {
+            Ok(_) => plan.scope.excluded_databases.extend(names),
+            Err(exit) => return Some(exit),
         }
     }
+    match choose(question(&run)?, &BY_SNAPSHOT).await {
+        Ok(Choice::LeaveOut) => plan.method = MethodPolicy::Auto(Fallback::Skip),
+        Ok(_) => plan.method = MethodPolicy::Auto(Fallback::Dump),
+        Err(exit) => return Some(exit),
+    }
     None
+}
+
+/// What is to be done.
+///
+/// # Errors
+/// The exit, where nothing is to be begun.
+async fn choose(question: Vec<String>, offered: &'static [Choice]) -> Result<Choice, Exit> {
+    question.iter().for_each(|line| out::note(line));
+    match read(|| answer(&mut std::io::stdin().lock(), offered)).await {
+        None => Err(Exit::Interrupted),
+        Some(Choice::Stop) => {
+            out::note("Nothing was begun.");
+            Err(Exit::Blocked)
+        }
+        Some(choice) => Ok(choice),
+    }
 }
 
 /// What was typed, unless Ctrl-C was: the checks' own handling of signals has taken the default one's place.
@@ -125,6 +144,31 @@ async fn check(plan: &Plan, secrets: &Secrets, output: &OutputArgs) -> Result<(R
     judged.map_err(drop)
 }
 
+/// The databases that neither method can move, and the question about them; absent where there are none, or no others:
+/// then the migration is refused.
+fn impossible(run: &Run) -> Option<(Vec<String>, Vec<String>)> {
+    let stuck: Vec<_> = run.possible.values().filter(|p| p.not_snapshot.is_some()).collect();
+    if stuck.is_empty() || stuck.len() == run.possible.len() {
+        return None;
+    }
+    let all = count_of(run.possible.len() as u64, "database");
+    let mut lines = vec![format!("{} of {all} cannot be moved at all:", stuck.len())];
+    lines.extend(named(&stuck, |p| p.not_snapshot.as_deref()));
+    lines.push("pgpassage check with the same arguments tells what would help.".to_owned());
+    lines.push("  1) leave them out, and move the others   2) stop and fix it".to_owned());
+    Some((stuck.into_iter().map(|p| p.database.clone()).collect(), lines))
+}
+
+fn named(databases: &[&Possible], because: impl Fn(&Possible) -> Option<&str>) -> Vec<String> {
+    let line =
+        |p: &&Possible| format!("  {}: {}", readable(&p.database), printable(because(p).unwrap_or_default()));
+    let mut lines: Vec<_> = databases.iter().take(MOST_NAMED).map(line).collect();
+    if databases.len() > MOST_NAMED {
+        lines.push(format!("  and {} more", databases.len() - MOST_NAMED));
+    }
+    lines
+}
+
 /// Absent where there is nothing to decide.
 fn question(run: &Run) -> Option<Vec<String>> {
     let by_snapshot = |p: &&Possible| p.not_snapshot.is_none() && p.not_continuous.is_some();
@@ -134,13 +178,7 @@ fn question(run: &Run) -> Option<Vec<String>> {
     }
     let all = count_of(run.possible.len() as u64, "database");
     let mut lines = vec![format!("{} of {all} can only be moved by a one-time snapshot:", only.len())];
-    for possible in only.iter().take(MOST_NAMED) {
-        let because = possible.not_continuous.as_deref().unwrap_or_default();
-        lines.push(format!("  {}: {}", readable(&possible.database), printable(because)));
-    }
-    if only.len() > MOST_NAMED {
-        lines.push(format!("  and {} more", only.len() - MOST_NAMED));
-    }
+    lines.extend(named(&only, |p| p.not_continuous.as_deref()));
     lines.push(
         "What is written to them after the start is not moved: stop the applications first.".to_owned(),
     );
@@ -149,15 +187,17 @@ fn question(run: &Run) -> Option<Vec<String>> {
     Some(lines)
 }
 
-fn answer(from: &mut impl BufRead) -> Choice {
+/// By its number; silence, an empty line and nonsense begin nothing.
+fn answer(from: &mut impl BufRead, offered: &[Choice]) -> Choice {
     for _ in 0..MOST_ANSWERS {
-        prompt("Choice [3]: ");
+        prompt(&format!("Choice [{}]: ", offered.len()));
         let mut line = String::new();
-        match (from.read_line(&mut line), line.trim()) {
-            (Ok(1..), "1") => return Choice::Snapshot,
-            (Ok(1..), "2") => return Choice::LeaveOut,
-            (Ok(0) | Err(_), _) | (_, "" | "3") => return Choice::Stop,
-            _ => {}
+        if from.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
+            return Choice::Stop;
+        }
+        let number = line.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        if let Some(choice) = number.and_then(|at| offered.get(at)) {
+            return *choice;
         }
     }
     Choice::Stop
@@ -192,6 +232,18 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_moved_at_all_is_asked_about_where_there_are_others() {
+        let mut run = Run::default();
+        let stuck = possible("b", Some("x"), Some("no CONNECT"));
+        run.possible.insert("b".into(), stuck);
+        assert_eq!(impossible(&run), None);
+        run.possible.insert("a".into(), possible("a", None, None));
+        let (names, lines) = impossible(&run).unwrap();
+        assert_eq!(names, ["b"]);
+        assert_eq!(lines[..2], ["1 of 2 databases cannot be moved at all:", "  b: no CONNECT"]);
+    }
+
+    #[test]
     fn sizes_are_read_as_they_are_shown() {
         assert_eq!(bytes("80 GB"), Some(80 << 30));
         assert_eq!(bytes("500m"), Some(500 << 20));
@@ -204,11 +256,13 @@ mod tests {
 
     #[test]
     fn silence_and_nonsense_begin_nothing() {
-        let said = |text: &str| answer(&mut text.as_bytes());
+        let said = |text: &str| answer(&mut text.as_bytes(), &BY_SNAPSHOT);
         assert_eq!(said("1\n"), Choice::Snapshot);
         assert_eq!(said("what\n2\n"), Choice::LeaveOut);
-        for text in ["", "\n", "3\n", "a\nb\nc\n1\n"] {
+        for text in ["", "\n", "3\n", "a\nb\nc\n1\n", "0\n4\n-1\n"] {
             assert_eq!(said(text), Choice::Stop, "{text:?}");
         }
+        assert_eq!(answer(&mut "1\n".as_bytes(), &WITHOUT), Choice::LeaveOut);
+        assert_eq!(answer(&mut "2\n".as_bytes(), &WITHOUT), Choice::Stop);
     }
 }

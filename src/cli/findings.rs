@@ -3,6 +3,7 @@
 use crate::model::check::{Finding, Judgement, Possible, Severity, Verdict};
 use crate::model::run::Run;
 use crate::model::units::{Side, count_of, human_bytes, human_ms, printable, readable};
+use crate::ui::widgets::wrap::wrap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How much is told.
@@ -55,6 +56,30 @@ pub(super) fn report(run: &Run, detail: Detail) -> Vec<String> {
     lines
 }
 
+/// Where the text of a finding begins, and what else is told of it.
+const TEXT_AT: usize = 15;
+
+/// For a terminal of that width: sentences go on below where they began. A line with a statement stays whole, for the
+/// terminal to break: what is copied from there must be what was meant.
+pub(super) fn folded(lines: Vec<String>, width: usize) -> Vec<String> {
+    let fold = |line: String| {
+        let is_statement = line.trim_start().starts_with("fix: ") && line.contains(';');
+        let text_at = match &line {
+            line if line.starts_with("  = ") => 4,
+            line if line.starts_with("  ") => TEXT_AT,
+            _ => 0,
+        };
+        let Some((head, text)) = line.split_at_checked(text_at).filter(|_| !is_statement) else {
+            return vec![line];
+        };
+        let rest = " ".repeat(text_at);
+        let parts = wrap(text, width.saturating_sub(text_at).max(TEXT_AT));
+        let heads = std::iter::once(head).chain(std::iter::repeat(rest.as_str()));
+        heads.zip(parts).map(|(head, part)| format!("{head}{part}")).collect()
+    };
+    lines.into_iter().flat_map(fold).collect()
+}
+
 fn section(run: &Run, place: Option<&str>, detail: Detail) -> Vec<String> {
     let mut found: Vec<&Finding> = run.findings.iter().filter(|f| f.database.as_deref() == place).collect();
     // Stable: checks of one weight stay in their order.
@@ -90,7 +115,7 @@ fn finding(finding: &Finding, detail: Detail) -> Vec<String> {
     if is_note && detail == Detail::Enough {
         return lines;
     }
-    let indent = " ".repeat(15);
+    let indent = " ".repeat(TEXT_AT);
     if !finding.objects.is_empty() {
         let most = if detail == Detail::All { usize::MAX } else { MOST_OBJECTS };
         let named: Vec<_> = finding.objects.iter().take(most).map(|o| printable(o)).collect();
@@ -167,4 +192,30 @@ fn summary(run: &Run) -> String {
     }
     parts.push(format!("{passed} passed"));
     format!("{}: {}. Nothing was changed.", count_of(checks.len() as u64, "check"), parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folded;
+
+    #[test]
+    fn sentences_are_folded_and_statements_are_not() {
+        let lines = [
+            "source: postgres@127.0.0.1:5432, PostgreSQL 15",
+            "  warning      two words and more of them (id)",
+            "               fix: on the source: ALTER TABLE \"one two three\" SET LOGGED;",
+            "  = snapshot only, because of what stands above",
+        ];
+        let folded = folded(lines.map(str::to_owned).to_vec(), 34);
+        let wanted = [
+            "source: postgres@127.0.0.1:5432,",
+            "PostgreSQL 15",
+            "  warning      two words and more",
+            "               of them (id)",
+            lines[2],
+            "  = snapshot only, because of what",
+            "    stands above",
+        ];
+        assert_eq!(folded, wanted);
+    }
 }

@@ -93,7 +93,7 @@ pub(super) enum Until {
     Begun,
     /// When the engine only guards what follows any more, as it says after this entry.
     Guards { after_seq: u64 },
-    /// When the engine has answered a command of this name that was given after this entry, and guards on.
+    /// When the engine has answered our command of this name, given after this entry, and guards on.
     Answered { verb: &'static str, after_seq: u64 },
 }
 
@@ -143,7 +143,7 @@ pub(super) async fn follow(mut link: Link, output: &OutputArgs, until: Until, ha
                         tracing::info!("{text}");
                     }
                     face.entry(&run, &entry);
-                    if until.has_come(&run, &entry) {
+                    if until.has_come(&run, &entry, &link) {
                         face.end();
                         return (run, Parting::Enough);
                     }
@@ -177,14 +177,15 @@ pub(super) async fn follow(mut link: Link, output: &OutputArgs, until: Until, ha
 }
 
 impl Until {
-    fn has_come(self, run: &Run, entry: &Entry) -> bool {
+    fn has_come(self, run: &Run, entry: &Entry, link: &Link) -> bool {
         let follows = || run.databases.values().any(|d| d.outcome == Some(DatabaseOutcome::Following));
         match (self, &entry.event) {
             (Until::Begun, Event::Planned { .. }) => true,
             (Until::Guards { after_seq }, Event::Keeping) => entry.seq > after_seq,
             // Where nothing follows any more, and where it was told to stop, the engine ends.
             (Until::Answered { verb, after_seq }, Event::Answered { verb: answered, .. }) => {
-                entry.seq > after_seq && answered == verb && run.stopping.is_none() && follows()
+                let ours = entry.seq > after_seq && answered == verb && link.is_answered(&entry.event);
+                ours && run.stopping.is_none() && follows()
             }
             _ => false,
         }

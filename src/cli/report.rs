@@ -18,7 +18,7 @@ pub(super) fn report(run: &Run, outcome: RunOutcome, journal: &str) -> Vec<Strin
     if let (RunOutcome::Refused, Some(failure)) = (outcome, &run.refused) {
         lines.push(printable(&failure.what));
         lines.extend(failure.advice.as_ref().map(|advice| format!("  {}", printable(advice))));
-        lines.extend(findings(run));
+        lines.extend(findings(run, &failure.what));
         return lines;
     }
     if outcome == RunOutcome::Checked {
@@ -26,7 +26,7 @@ pub(super) fn report(run: &Run, outcome: RunOutcome, journal: &str) -> Vec<Strin
     } else {
         lines.extend(table(run));
         lines.extend(roles(run));
-        lines.extend(findings(run));
+        lines.extend(findings(run, ""));
     }
     lines.push(String::new());
     lines.push(sentence(run, outcome));
@@ -112,8 +112,10 @@ fn roles(run: &Run) -> Vec<String> {
     lines
 }
 
-fn findings(run: &Run) -> Vec<String> {
-    let mut sorted: Vec<&Finding> = run.findings.iter().collect();
+/// `refusal`: what is told already, with what to do.
+fn findings(run: &Run, refusal: &str) -> Vec<String> {
+    let told = |f: &&Finding| f.severity == Severity::Blocker && refusal.contains(&f.title);
+    let mut sorted: Vec<&Finding> = run.findings.iter().filter(|f| !told(f)).collect();
     sorted.sort_by(|a, b| (b.severity, &a.database, &a.id).cmp(&(a.severity, &b.database, &b.id)));
     let mut lines = Vec::new();
     let mut seen: BTreeMap<(&str, Severity), usize> = BTreeMap::new();

@@ -17,6 +17,7 @@ use crate::pg::error::Error;
 use crate::pg::facts::server::ServerFacts;
 use crate::pg::tools::Tool;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio_util::sync::CancellationToken;
@@ -78,21 +79,91 @@ impl Cx {
     }
 }
 
-/// The databases that are in the middle of their phases, for whoever has to stop one of them.
+/// The databases that somebody works on, for whoever has to stop one of them: its phases, its closing, or the guard that
+/// gives it up. What was made for a database is removed by one of them alone, who also has the last word on it.
 #[derive(Debug, Default)]
-pub(crate) struct AtWork(Mutex<BTreeMap<String, Weak<Db>>>);
+pub(crate) struct AtWork(Mutex<BTreeMap<String, Work>>);
+
+#[derive(Debug)]
+enum Work {
+    /// It can be stopped.
+    Going(Weak<Db>),
+    /// What was made for it is being removed, or its end is being told.
+    LastStep,
+}
+
+/// What became of the wish that a database be stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    /// Whoever works on it ends, and removes what was made for it.
+    ByItsWorker,
+    /// Nobody works on it: it is the caller's to remove what was made, and to say when that has [ended](AtWork::ends).
+    ByCaller,
+    /// It has come to its end already.
+    TooLate,
+}
 
 impl AtWork {
-    pub(crate) fn begins(&self, db: &Arc<Db>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(db.name.clone(), Arc::downgrade(db));
+    fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Work>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// False where somebody works on it already.
+    pub(crate) fn begins(&self, db: &Arc<Db>) -> bool {
+        match self.all().entry(db.name.clone()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(Work::Going(Arc::downgrade(db)));
+                true
+            }
+        }
+    }
+
+    /// Another attempt at it by the same worker.
+    pub(crate) fn goes_on(&self, db: &Arc<Db>) {
+        self.all().insert(db.name.clone(), Work::Going(Arc::downgrade(db)));
     }
 
     pub(crate) fn ends(&self, database: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(database);
+        self.all().remove(database);
     }
 
-    pub(crate) fn get(&self, database: &str) -> Option<Arc<Db>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(database).and_then(Weak::upgrade)
+    pub(crate) fn is_at_work(&self, database: &str) -> bool {
+        self.all().contains_key(database)
+    }
+
+    /// Nobody else touches it any more, or has anything to say of it.
+    pub(crate) fn is_at_last_step(&self, database: &str) -> bool {
+        matches!(self.all().get(database), Some(Work::LastStep))
+    }
+
+    /// From now on the database is not given up any more.
+    ///
+    /// # Errors
+    /// Why it was given up before.
+    pub(crate) fn last_step(&self, db: &Db) -> Result<(), Failure> {
+        self.all().insert(db.name.clone(), Work::LastStep);
+        db.given_up().map_or(Ok(()), Err)
+    }
+
+    /// Gives a database up, unless it is too late for that. `first` comes before everything that follows from it.
+    pub(crate) fn give_up(&self, database: &str, failure: &Failure, first: impl FnOnce()) -> GivenUp {
+        let mut all = self.all();
+        match all.get(database) {
+            Some(Work::LastStep) => return GivenUp::TooLate,
+            Some(Work::Going(db)) => {
+                if let Some(db) = db.upgrade() {
+                    first();
+                    db.give_up(failure.clone());
+                    return GivenUp::ByItsWorker;
+                }
+            }
+            None => {}
+        }
+        all.insert(database.to_owned(), Work::LastStep);
+        drop(all);
+        first();
+        GivenUp::ByCaller
     }
 }
 

@@ -8,6 +8,7 @@ use super::phases::load::Round;
 use super::phases::load::progress::Progress;
 use super::phases::snapshot::Snapshot;
 use super::phases::{create, data, existing, load, schema, settings};
+use super::replicate::again::Around;
 use super::replicate::remove::{What, remove};
 use super::replicate::{publish, subscribe};
 use super::run::fell_back;
@@ -21,7 +22,7 @@ use crate::model::units::TableName;
 use crate::pg::connect::Canceller;
 use crate::pg::error::Error;
 use crate::pg::facts::databases::DatabaseFacts;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -62,10 +63,14 @@ pub(crate) struct Db {
     pub(crate) pools: Pools,
     triggers_held_off: AtomicBool,
     copies_again: AtomicBool,
+    /// Statements around a table's rows that are copied again, where not all triggers are held off.
+    around: Mutex<HashMap<TableName, Around>>,
     aborted: OnceLock<Failure>,
     /// While it waits to go on: whoever ends it nevertheless says so here.
     ends: Mutex<Option<oneshot::Sender<Failure>>>,
     pub(crate) progress: Arc<Progress>,
+    /// Not by the work on it, but by the guard.
+    given_up: OnceLock<Failure>,
     /// Tables that have their statistics.
     analyzed: Mutex<HashSet<TableName>>,
     lost: AtomicU64,
@@ -86,9 +91,11 @@ impl Db {
             pools: Pools::default(),
             triggers_held_off: AtomicBool::new(false),
             copies_again: AtomicBool::new(false),
+            around: Mutex::default(),
             aborted: OnceLock::new(),
             ends: Mutex::default(),
             progress: Arc::default(),
+            given_up: OnceLock::new(),
             analyzed: Mutex::default(),
             lost: AtomicU64::new(0),
         }
@@ -110,9 +117,11 @@ impl Db {
             pools: Pools::default(),
             triggers_held_off: AtomicBool::new(self.holds_triggers_off()),
             copies_again: AtomicBool::new(self.copies_again()),
+            around: Mutex::new(self.around.lock().unwrap_or_else(PoisonError::into_inner).clone()),
             aborted: OnceLock::new(),
             ends: Mutex::default(),
             progress: Arc::clone(&self.progress),
+            given_up: OnceLock::new(),
             analyzed: Mutex::new(analyzed),
             lost: AtomicU64::new(self.losses()),
         }
@@ -176,6 +185,16 @@ impl Db {
         self.aborted.get().cloned()
     }
 
+    /// Ends the work on this database for a reason that lies outside of it: what was made for it is to be removed.
+    pub(crate) fn give_up(&self, failure: Failure) {
+        drop(self.given_up.set(failure.clone()));
+        self.abort(failure);
+    }
+
+    pub(crate) fn given_up(&self) -> Option<Failure> {
+        self.given_up.get().cloned()
+    }
+
     /// ISO, with the source's order for dates that are not: a CHECK may read text as a date.
     pub(crate) fn date_style(&self) -> String {
         let own = self.defaults.iter().find(|(name, _)| name == "DateStyle");
@@ -202,10 +221,19 @@ impl Db {
         self.copies_again.load(Ordering::Relaxed)
     }
 
-    /// From now on; no trigger and no foreign key may see it.
+    /// From now on. No trigger and no foreign key may act on it: see [`crate::engine::replicate::again`].
     pub(crate) fn copy_again(&self) {
         self.copies_again.store(true, Ordering::Relaxed);
-        self.hold_triggers_off();
+    }
+
+    pub(crate) fn surround(&self, table: &TableName, with: Around) {
+        self.around.lock().unwrap_or_else(PoisonError::into_inner).insert(table.clone(), with);
+    }
+
+    /// What stands around the table's rows, in their transaction on the target.
+    pub(crate) fn around(&self, table: &TableName) -> Around {
+        let around = self.around.lock().unwrap_or_else(PoisonError::into_inner);
+        around.get(table).cloned().unwrap_or_default()
     }
 
     pub(crate) fn note_analyzed(&self, tables: &[&TableName]) {
@@ -255,12 +283,13 @@ impl Db {
 pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
     let blocked = candidate.blocked.clone();
     let mut db = Arc::new(Db::new(cx, candidate));
+    // Nobody else can be at it: there is nothing of it yet.
     db.cx.at_work.begins(&db);
     let result = match blocked {
         Some(failure) => Err(failure),
         None => pipeline(&mut db).await,
     };
-    db.cx.at_work.ends(&db.name);
+    let result = result.and(db.cx.at_work.last_step(&db));
     db.pools.clear();
     if db.begun_by == Method::Replication && (result.is_err() || db.method() == Method::Dump) {
         // Nobody would read from the slot, and the source would keep its log for ever.
@@ -284,6 +313,7 @@ pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
         Err(failure) => (DatabaseOutcome::Failed, failure.to_string()),
     };
     db.record(Event::DatabaseEnded { database: db.name.clone(), outcome, message });
+    db.cx.at_work.ends(&db.name);
 }
 
 /// `db` becomes another one where the load breaks off and goes on.
@@ -349,7 +379,11 @@ async fn load(
         db.pools.clear();
         patience::wait(db, snapshot, failure).await?;
         let again = Arc::new(db.again());
-        again.cx.at_work.begins(&again);
+        again.cx.at_work.goes_on(&again);
+        // From here on it is the other one that is given up.
+        if let Some(failure) = db.given_up() {
+            return Err(failure);
+        }
         snapshot.watched_by(&again);
         *db = again;
         round = Round::Another;

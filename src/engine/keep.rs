@@ -1,13 +1,14 @@
 //! An engine that stays when everything follows: it guards, and obeys.
 
 use super::clear::clear;
+use super::close::close_all;
 use super::context::Cx;
 use super::database::Candidate;
 use super::emit::Emitter;
 use super::guard::{Until, Watch};
-use super::resume::{close_all, discontinue};
+use super::resume::discontinue;
 use crate::model::check::Finding;
-use crate::model::command::{Command, StopReason};
+use crate::model::command::{Command, Request, StopReason};
 use crate::model::event::{DatabaseOutcome, Event};
 use crate::model::task::Task;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ const WAITING: usize = 8;
 /// What an engine is told while it guards.
 #[derive(Debug)]
 pub(super) struct Orders {
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Request>,
     /// Before, a command that is for a guard is answered by a finding.
     guards: Arc<AtomicBool>,
     /// What follows is to be discontinued as soon as the work, which is cancelled, has ended.
@@ -36,7 +37,7 @@ pub(super) struct Orders {
 impl Orders {
     /// Takes commands from faces, and passes on those that are for a guard.
     pub(super) fn listen(
-        mut commands: mpsc::Receiver<Command>,
+        mut commands: mpsc::Receiver<Request>,
         emit: Arc<Emitter>,
         cancel: CancellationToken,
     ) -> (Orders, tokio::task::JoinHandle<()>) {
@@ -51,24 +52,24 @@ impl Orders {
             told: Arc::clone(&told),
         };
         let listening = tokio::spawn(async move {
-            while let Some(command) = commands.recv().await {
+            while let Some(request) = commands.recv().await {
                 let guards = guards.load(Ordering::Relaxed);
-                match command {
+                match request.command {
                     Command::Stop { because } => stop(&emit, &cancel, because),
                     // Some may follow already while others are still at work.
                     Command::Discontinue if !guards => {
                         discontinue.store(true, Ordering::Relaxed);
                         stop(&emit, &cancel, StopReason::Operator);
                     }
-                    Command::Finish(_) if !guards => unanswered(&emit, command, too_early()),
+                    Command::Finish(_) if !guards => unanswered(&emit, request, too_early()),
                     // Where none waits any more there is nothing to be said.
                     Command::GoOn => told.notify_waiters(),
-                    Command::Clear if !guards => unanswered(&emit, command, at_work()),
+                    Command::Clear if !guards => unanswered(&emit, request, at_work()),
                     Command::Leave if !guards => leave.cancel(),
                     // Never waited for: whoever says stop after this is to be heard.
-                    order => match to.try_send(order) {
+                    _ => match to.try_send(request) {
                         Ok(()) => {}
-                        Err(TrySendError::Full(order)) => unanswered(&emit, order, busy()),
+                        Err(TrySendError::Full(request)) => unanswered(&emit, request, busy()),
                         Err(TrySendError::Closed(_)) => return,
                     },
                 }
@@ -101,12 +102,16 @@ fn stop(emit: &Emitter, cancel: &CancellationToken, because: StopReason) {
 }
 
 /// Whoever gave the command is not to wait for more.
-fn unanswered(emit: &Emitter, command: Command, why: Finding) {
+fn unanswered(emit: &Emitter, request: Request, why: Finding) {
     emit.record(Event::Finding { finding: why });
-    if let Some(verb) = verb(command) {
-        let outcome = emit.outcome();
-        emit.record(Event::Answered { verb: verb.to_owned(), outcome });
+    if let Some(verb) = verb(request.command) {
+        answer(emit, verb, request.face);
     }
+}
+
+fn answer(emit: &Emitter, verb: &str, face: u32) {
+    let (outcome, face) = (emit.outcome(), Some(face));
+    emit.record(Event::Answered { verb: verb.to_owned(), outcome, face });
 }
 
 /// What a command to a guard is called where it is answered.
@@ -150,23 +155,30 @@ pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, orders: &mut 
     }
     orders.guards.store(true, Ordering::Relaxed);
     cx.emit.record(Event::Keeping);
+    let mut watch = Watch::begin(cx, Until::NothingFollows);
     while !following(cx).is_empty() && !cx.cancel.is_cancelled() {
-        let mut watch = Watch::begin(cx, Until::NothingFollows);
-        let order = tokio::select! {
+        let request = tokio::select! {
             biased;
             () = cx.cancel.cancelled() => None,
-            order = orders.commands.recv() => order,
+            request = orders.commands.recv() => request,
             () = watch.ended() => None,
         };
-        watch.end().await;
-        let Some(verb) = order.and_then(verb) else { return };
-        cx.emit.record(Event::Asked { verb: verb.to_owned() });
-        match order {
-            Some(Command::Finish(how)) => close_all(cx, following(cx), how).await,
-            Some(Command::Clear) => clear(cx).await,
-            _ => discontinue(cx).await,
+        let Some(Request { command, face }) = request else { break };
+        let Some(verb) = verb(command) else { break };
+        cx.emit.record(Event::Asked { verb: verb.to_owned(), face: Some(face) });
+        match command {
+            // The source keeps its log for all of them meanwhile.
+            Command::Finish(how) => close_all(cx, following(cx), how).await,
+            order => {
+                watch.end().await;
+                match order {
+                    Command::Clear => clear(cx).await,
+                    _ => discontinue(cx).await,
+                }
+                watch = Watch::begin(cx, Until::NothingFollows);
+            }
         }
-        let outcome = cx.emit.outcome();
-        cx.emit.record(Event::Answered { verb: verb.to_owned(), outcome });
+        answer(&cx.emit, verb, face);
     }
+    watch.end().await;
 }

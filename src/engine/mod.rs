@@ -10,6 +10,7 @@
 mod board;
 mod checks;
 mod clear;
+mod close;
 mod context;
 mod database;
 mod discover;
@@ -32,7 +33,7 @@ pub use checks::{Explanation, explain, ids as check_ids};
 pub use discover::{discover, remove_discovered};
 pub use status::status;
 
-use crate::model::command::Command;
+use crate::model::command::Request;
 use crate::model::event::{Entry, RunOutcome};
 use crate::model::failure::Failure;
 use crate::model::gauges::Gauges;
@@ -49,7 +50,7 @@ pub struct Handle {
     pub entries: mpsc::UnboundedReceiver<Entry>,
     /// The latest values only.
     pub gauges: watch::Receiver<Gauges>,
-    pub commands: mpsc::Sender<Command>,
+    pub commands: mpsc::Sender<Request>,
     /// How it ended; an error where not even the journal could be kept.
     pub ended: JoinHandle<Result<RunOutcome, Failure>>,
 }

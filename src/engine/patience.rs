@@ -44,6 +44,9 @@ pub(crate) async fn wait(db: &Arc<Db>, snapshot: &Snapshot, failure: Failure) ->
     // From here on it is heard, and from here on whoever has to end this database can.
     told.as_mut().enable();
     let given_up = db.waits();
+    if let Some(reason) = db.given_up() {
+        return Err(reason);
+    }
     if !db.progress.has_all_rows() && !snapshot.is_held() {
         return Err(failure);
     }

@@ -5,22 +5,22 @@ use super::Handle;
 use super::board::Board;
 use super::checks::{Found, Reached, reach};
 use super::clear::{clear, drop_half_made};
+use super::close::close_all;
 use super::context::Cx;
-use super::database::{Candidate, Db};
+use super::database::Candidate;
 use super::emit::Emitter;
+use super::guard::{Until, Watch};
 use super::keep::{Orders, keep};
 use super::patience::GoOn;
-use super::replicate::finish::{self, Closed};
 use super::replicate::remove::{What, remove};
 use super::run::{end, local};
 use crate::model::check::Finding;
-use crate::model::event::{DatabaseOutcome, Entry, Event, ObjectKind, PhaseOutcome, RunOutcome};
-use crate::model::failure::{Failure, FailureKind};
-use crate::model::phase::Phase;
+use crate::model::event::{DatabaseOutcome, Entry, Event, ObjectKind, RunOutcome};
+use crate::model::failure::Failure;
 use crate::model::plan::{Method, Plan};
 use crate::model::run::{LedgerLine, Run};
 use crate::model::secrets::Secrets;
-use crate::model::task::{Finish, Task};
+use crate::model::task::Task;
 use crate::model::units::Side;
 use crate::pg::connect::Server;
 use crate::pg::facts::databases::session_defaults;
@@ -30,6 +30,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+
+/// Databases that are discontinued at a time.
+const SIDE_BY_SIDE: usize = 8;
 
 pub(super) fn start(plan: Plan, secrets: Secrets, task: Task) -> Result<Handle, Failure> {
     let folder = Folder::at(&plan.home);
@@ -124,7 +127,9 @@ async fn work(
                 let fix = "set them on the target as they are on the source";
                 cx.finding(Finding::lost("role-settings", title).fix(fix));
             }
+            let watch = Watch::begin(&cx, Until::Told);
             close_all(&cx, candidates, how).await;
+            watch.end().await;
         }
         Task::Stop => discontinue(&cx).await,
         Task::Clean(unfinished) => {
@@ -197,79 +202,16 @@ fn candidates(found: &Found, emit: &Emitter) -> Vec<Candidate> {
     .collect()
 }
 
-/// Closes the connection of every database that follows, one after the other. One that cannot be closed goes on following.
-pub(super) async fn close_all(cx: &Arc<Cx>, candidates: Vec<Candidate>, how: Finish) {
-    let outcome_of = |name: &str| cx.emit.with_run(|run| run.databases.get(name).and_then(|d| d.outcome));
-    for candidate in candidates {
-        // The guard may have given one up meanwhile.
-        if outcome_of(&candidate.facts.name) != Some(DatabaseOutcome::Following) {
-            continue;
-        }
-        let db = Arc::new(Db::new(Arc::clone(cx), candidate));
-        let database = Some(db.name.clone());
-        cx.emit.record(Event::PhaseBegan { phase: Phase::Close, database: database.clone() });
-        let result = finish::run(&db, how).await;
-        db.pools.clear();
-        let (outcome, phase, message) = match result {
-            Ok(Closed::Cleanly) if cx.emit.with_run(|run| run.has_lost(&db.name)) => {
-                let message = "the connection is closed; something was lost before, see the findings";
-                (DatabaseOutcome::Incomplete, PhaseOutcome::Warned, message.to_owned())
-            }
-            Ok(Closed::Cleanly) => {
-                (DatabaseOutcome::Done, PhaseOutcome::Done, "the connection is closed".to_owned())
-            }
-            Ok(Closed::WithLeftovers) => {
-                let message = "the connection is closed, and something of ours is left; see the findings";
-                (DatabaseOutcome::Incomplete, PhaseOutcome::Warned, message.to_owned())
-            }
-            Ok(Closed::WithLoss) => {
-                let message = "the connection is closed, with a loss that was accepted; see the findings";
-                (DatabaseOutcome::Incomplete, PhaseOutcome::Warned, message.to_owned())
-            }
-            Err(failure) if failure.kind == FailureKind::Gone => {
-                let message = format!("does not follow any more: {}", failure.what);
-                let finding = Finding::lost("gone", "the target has stopped following, and cannot go on");
-                let fix = "stop this migration, which removes what is left of it, and start over";
-                cx.finding(finding.in_database(&db.name).because(failure.what.clone()).fix(fix));
-                (DatabaseOutcome::Failed, PhaseOutcome::Failed { failure }, message)
-            }
-            Err(failure) => {
-                let message = format!("not closed, it goes on following: {}", failure.what);
-                let advice = failure.advice.clone().unwrap_or_default();
-                let title = "the connection is not closed";
-                let finding = Finding::warning("not-closed", title);
-                cx.finding(finding.in_database(&db.name).because(failure.what.clone()).fix(advice));
-                (DatabaseOutcome::Following, PhaseOutcome::Failed { failure }, message)
-            }
-        };
-        cx.emit.record(Event::PhaseEnded { phase: Phase::Close, database, outcome: phase });
-        cx.emit.record(Event::DatabaseEnded { database: db.name.clone(), outcome, message });
-    }
-}
-
 pub(super) async fn discontinue(cx: &Arc<Cx>) {
     let databases: BTreeSet<String> = cx.emit.with_run(|run| {
         let of_objects = run.ledger.values().filter_map(|line| line.object.database.clone());
         let of_identities = run.databases.iter().filter(|(_, d)| !d.identities.is_empty());
         of_objects.chain(of_identities.map(|(name, _)| name.clone())).collect()
     });
-    for database in databases {
-        let followed = cx.emit.with_run(|run| {
-            run.databases.get(&database).is_some_and(|d| d.outcome == Some(DatabaseOutcome::Following))
-        });
-        let clean = remove(cx, &database, What::All).await;
-        if !followed {
-            continue;
-        }
-        let message = if clean {
-            "discontinued; what was copied stays"
-        } else if still_follows(cx, &database) {
-            continue;
-        } else {
-            "discontinued; what was copied stays, and something of ours is left, see the findings"
-        };
-        let (outcome, message) = (DatabaseOutcome::Cancelled, message.to_owned());
-        cx.emit.record(Event::DatabaseEnded { database, outcome, message });
+    let databases: Vec<_> = databases.into_iter().collect();
+    // Side by side: a server that is gone is waited for by each of them.
+    for some in databases.chunks(SIDE_BY_SIDE) {
+        futures_util::future::join_all(some.iter().map(|name| discontinue_one(cx, name))).await;
     }
     end_unended(cx);
 }
@@ -285,8 +227,27 @@ pub(super) fn end_unended(cx: &Cx) {
     }
 }
 
+async fn discontinue_one(cx: &Cx, database: &str) {
+    let followed = cx.emit.with_run(|run| {
+        run.databases.get(database).is_some_and(|d| d.outcome == Some(DatabaseOutcome::Following))
+    });
+    let clean = remove(cx, database, What::All).await;
+    if !followed {
+        return;
+    }
+    let message = if clean {
+        "discontinued; what was copied stays"
+    } else if still_follows(cx, database) {
+        return;
+    } else {
+        "discontinued; what was copied stays, and something of ours is left, see the findings"
+    };
+    let (outcome, message) = (DatabaseOutcome::Cancelled, message.to_owned());
+    cx.emit.record(Event::DatabaseEnded { database: database.to_owned(), outcome, message });
+}
+
 /// Both ends are still there, so that changes still arrive.
-fn still_follows(cx: &Cx, database: &str) -> bool {
+pub(super) fn still_follows(cx: &Cx, database: &str) -> bool {
     let has = |run: &Run, kind: ObjectKind| {
         let mine = |line: &&LedgerLine| {
             line.object.kind == kind && line.object.database.as_deref() == Some(database)

@@ -13,6 +13,11 @@ const MOST_DATABASES: u32 = 8;
 const SPARE_CONNECTIONS: u32 = 3;
 /// Sessions of one database beside those of its workers: the snapshot's holder, pg_dump, one for questions.
 const OVERHEAD: u32 = 3;
+/// Sessions of a closing on each server beside those of the workers: the locks, the snapshot's holder and spare, and those
+/// for questions.
+const CLOSING_SESSIONS: u32 = 8;
+/// How many connections are closed side by side at most.
+const MOST_CLOSING: u32 = 16;
 /// Workers where no server tells how many processors it has.
 const JOBS_UNKNOWN: u32 = 4;
 /// More are only taken when the operator says so: both servers are in use, or will be.
@@ -24,6 +29,8 @@ pub(crate) struct Room {
     /// Pieces of work, over all databases.
     pub(crate) jobs: u32,
     pub(crate) databases: u32,
+    /// Databases whose connections are closed side by side.
+    pub(crate) closing: u32,
     /// Processors of the target; where it does not tell, one for each worker.
     pub(crate) target_cores: u32,
 }
@@ -49,7 +56,8 @@ impl Room {
         }
         emit.record(Event::JobsChosen { jobs, because });
         let databases = (free / (2 * jobs + OVERHEAD)).clamp(1, MOST_DATABASES.min(jobs.max(2)));
-        Room { jobs, databases, target_cores: target.unwrap_or(jobs) }
+        let closing = (free.saturating_sub(2 * jobs) / CLOSING_SESSIONS).clamp(1, MOST_CLOSING);
+        Room { jobs, databases, closing, target_cores: target.unwrap_or(jobs) }
     }
 }
 

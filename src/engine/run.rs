@@ -3,6 +3,7 @@
 use super::Handle;
 use super::board::Board;
 use super::checks;
+use super::close::close_all;
 use super::context::Cx;
 use super::database;
 use super::emit::Emitter;
@@ -12,7 +13,7 @@ use super::patience::GoOn;
 use super::phases::roles;
 use super::replicate::finish;
 use super::replicate::remove::{What, remove};
-use super::resume::{close_all, discontinue};
+use super::resume::discontinue;
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
 use crate::model::failure::{Failure, FailureKind};
@@ -158,11 +159,11 @@ async fn move_all(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {
             databases(cx, candidates.clone()).await;
             settings(cx, &made).await;
             let in_sync = keep_up(cx, candidates).await;
-            if let Some(watch) = watch {
-                watch.end().await;
-            }
             if cx.plan.replication.finish && !cx.cancel.is_cancelled() {
                 close_all(cx, in_sync, Finish::default()).await;
+            }
+            if let Some(watch) = watch {
+                watch.end().await;
             }
         }
         Err(failure) => {
@@ -218,7 +219,8 @@ async fn databases(cx: &Arc<Cx>, candidates: Vec<database::Candidate>) {
                 let message = "pgpassage failed in the middle of this database; please report it".to_owned();
                 let outcome = DatabaseOutcome::Failed;
                 remove(&cx, &name, What::All).await;
-                cx.emit.record(Event::DatabaseEnded { database: name, outcome, message });
+                cx.emit.record(Event::DatabaseEnded { database: name.clone(), outcome, message });
+                cx.at_work.ends(&name);
             }
             drop(permit);
         });

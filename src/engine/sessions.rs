@@ -195,7 +195,8 @@ impl Db {
         let cx = &self.cx;
         let from = settings(Side::Source, cx.source_facts.version);
         let mut source = opened(&self.cancel, cx.source.connect_wire(&self.name, &from)).await?;
-        source.command(&import_snapshot(snapshot)).await?;
+        let canceller = source.canceller();
+        self.guarded(canceller, source.command(&import_snapshot(snapshot))).await?;
         Ok(source)
     }
 
@@ -206,7 +207,8 @@ impl Db {
         to.extend([("synchronous_commit", "off"), ("DateStyle", &date_style)]);
         let mut target = opened(&self.cancel, cx.target.connect_wire(&self.name, &to)).await?;
         if self.holds_triggers_off() {
-            target.command("SET session_replication_role = replica").await?;
+            let canceller = target.canceller();
+            self.guarded(canceller, target.command("SET session_replication_role = replica")).await?;
         }
         Ok(Pair { source, target })
     }
@@ -230,7 +232,7 @@ impl Db {
             to.push(("synchronous_commit", "local"));
         }
         let session = opened(&self.cancel, self.cx.target.connect(&self.name, &to)).await?;
-        session.batch(FOR_SCHEMA).await?;
+        self.guarded(session.canceller(), session.batch(FOR_SCHEMA)).await?;
         Ok(session)
     }
 

@@ -60,14 +60,14 @@ pub async fn attach_as(home: &Path, since_seq: u64, rights: Rights) -> Result<Li
         to.write_all(&hello).await.ok();
         lines.next().await
     });
-    match said(greeted.await.map_err(|_| silent())?)? {
-        Some(FromEngine::Hello { .. }) => {}
+    let face = match said(greeted.await.map_err(|_| silent())?)? {
+        Some(FromEngine::Hello { face, .. }) => face,
         Some(FromEngine::Refused(failure)) => return Err(failure),
         Some(_) => return Err(strange("no greeting")),
         // It was just ending, or has too many windows.
         None => return Err(nobody(&folder, &std::io::ErrorKind::ConnectionReset.into())),
-    }
-    Ok(link(folder, since_seq, rights, (lines, to)))
+    };
+    Ok(Link { face, ..link(folder, since_seq, rights, (lines, to)) })
 }
 
 /// What the journal tells of an engine that has gone.
@@ -77,7 +77,7 @@ pub(super) fn replay(folder: Folder) -> Link {
     let (commands, _) = mpsc::channel(1);
     let reader = Reader { folder, seq: 0, entries: entries_to, gauges: gauges_to };
     let ended = tokio::spawn(reader.read_the_rest());
-    Link { entries: Entries::There(entries), gauges, commands, ended }
+    Link { entries: Entries::There(entries), gauges, commands, face: None, ended }
 }
 
 fn nobody(folder: &Folder, error: &std::io::Error) -> Failure {
@@ -123,7 +123,7 @@ fn link(
         let _gone = gone.drop_guard();
         reader.read(lines).await
     });
-    Link { entries: Entries::There(entries), gauges, commands, ended }
+    Link { entries: Entries::There(entries), gauges, commands, face: None, ended }
 }
 
 /// Passes commands on. What was sent before the face left still arrives.

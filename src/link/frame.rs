@@ -44,6 +44,9 @@ pub(super) enum FromEngine {
         format: u32,
         version: String,
         pid: u32,
+        /// What the engine calls this face in its answers, where it does.
+        #[serde(default)]
+        face: Option<u32>,
     },
     /// Written as [`entry_line`].
     Entry(Entry),

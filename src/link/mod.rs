@@ -27,7 +27,7 @@ pub use local::{resume_local, start_local};
 pub use task::run_task;
 
 use crate::model::command::Command;
-use crate::model::event::{Entry, RunOutcome};
+use crate::model::event::{Entry, Event, RunOutcome};
 use crate::model::failure::Failure;
 use crate::model::gauges::Gauges;
 use tokio::sync::{mpsc, watch};
@@ -39,6 +39,8 @@ pub struct Link {
     entries: Entries,
     gauges: watch::Receiver<Gauges>,
     commands: mpsc::Sender<Command>,
+    /// What the engine calls us in its answers; absent with one of a version that does not say.
+    face: Option<u32>,
     ended: JoinHandle<Result<RunOutcome, Failure>>,
 }
 
@@ -72,6 +74,14 @@ impl Link {
     /// Where commands go; a face may hold it apart from the link. Of a face that only looks, it is closed.
     pub fn commands(&self) -> mpsc::Sender<Command> {
         self.commands.clone()
+    }
+
+    /// Whether this is the engine's answer to a command of ours, and not to another window's.
+    pub fn is_answered(&self, event: &Event) -> bool {
+        match event {
+            Event::Answered { face, .. } => face.is_none() || self.face.is_none() || *face == self.face,
+            _ => false,
+        }
     }
 
     /// How the engine ended. To be asked after the entries have ended.

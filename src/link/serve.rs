@@ -10,12 +10,13 @@ use super::frame::{
 use super::place::{Socket, is_ours};
 use super::{Entries, Link};
 use crate::engine;
-use crate::model::command::Command;
+use crate::model::command::{Command, Request};
 use crate::model::event::{Entry, RunOutcome};
 use crate::model::failure::Failure;
 use crate::model::gauges::Gauges;
 use crate::store::{Folder, StoreError, Tail};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
@@ -23,6 +24,10 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
+/// The number of the face in the engine's own process. The others count on from there.
+const FACE_HERE: u32 = 0;
+/// Its commands on their way.
+const COMMANDS: usize = 8;
 /// Windows that may look at one migration at a time.
 const MOST_FACES: usize = 64;
 /// A face says who it is at once.
@@ -41,7 +46,9 @@ struct Shared {
     /// The last entry that has happened.
     announced: watch::Receiver<u64>,
     gauges: watch::Receiver<Gauges>,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<Request>,
+    /// The number of the face that came last.
+    last_face: Arc<AtomicU32>,
     ended: watch::Receiver<Option<Result<RunOutcome, Failure>>>,
 }
 
@@ -51,12 +58,15 @@ pub(super) fn host(handle: engine::Handle, folder: Folder, socket: Option<Socket
     let (end, ended) = watch::channel(None);
     let (here, entries) = mpsc::unbounded_channel();
     let (gauges, commands) = (handle.gauges.clone(), handle.commands.clone());
-    let shared = Shared { folder: folder.clone(), announced, gauges, commands, ended };
+    let last_face = Arc::new(AtomicU32::new(FACE_HERE));
+    let shared = Shared { folder: folder.clone(), announced, gauges, commands, last_face, ended };
     let faces = TaskTracker::new();
     let listening = socket.map(|socket| tokio::spawn(listen(socket, shared, faces.clone())));
-    let engine::Handle { entries: mut news, gauges, commands, ended: mut ending } = handle;
+    let engine::Handle { entries: mut news, gauges, commands: to_engine, ended: mut ending } = handle;
+    let (commands, from_here) = mpsc::channel(COMMANDS);
+    tokio::spawn(pass_on(from_here, to_engine));
     let ended = tokio::spawn(async move {
-        let pass_on = |entry: Entry| {
+        let tell = |entry: Entry| {
             announce.send_replace(entry.seq);
             // The face in this process may have gone.
             here.send(entry).ok();
@@ -65,13 +75,13 @@ pub(super) fn host(handle: engine::Handle, folder: Folder, socket: Option<Socket
         let outcome = loop {
             tokio::select! {
                 biased;
-                Some(entry) = news.recv() => pass_on(entry),
+                Some(entry) = news.recv() => tell(entry),
                 outcome = &mut ending => break outcome.unwrap_or_else(|_| Err(super::died())),
             }
         };
         news.close();
         while let Some(entry) = news.recv().await {
-            pass_on(entry);
+            tell(entry);
         }
         drop(here);
         if let Some(listening) = listening {
@@ -83,7 +93,17 @@ pub(super) fn host(handle: engine::Handle, folder: Folder, socket: Option<Socket
         tokio::time::timeout(FAREWELL, faces.wait()).await.ok();
         outcome
     });
-    Link { entries: Entries::Here(entries), gauges, commands, ended }
+    Link { entries: Entries::Here(entries), gauges, commands, face: Some(FACE_HERE), ended }
+}
+
+/// Commands of the face in this process.
+async fn pass_on(mut commands: mpsc::Receiver<Command>, to: mpsc::Sender<Request>) {
+    while let Some(command) = commands.recv().await {
+        if to.send(Request { command, face: FACE_HERE }).await.is_err() {
+            // It has ended, and needs no telling.
+            return;
+        }
+    }
 }
 
 /// Takes the socket away, unless another engine has come meanwhile and put its own there.
@@ -122,13 +142,15 @@ async fn face(stream: UnixStream, shared: Shared) {
         Err(failure) => return refuse(&mut to, failure).await,
     };
     let (version, pid) = (env!("CARGO_PKG_VERSION").to_owned(), std::process::id());
-    if to.write_all(&line(&FromEngine::Hello { format: FORMAT, version, pid })).await.is_err() {
+    let number = shared.last_face.fetch_add(1, Ordering::Relaxed) + 1;
+    let hello = FromEngine::Hello { format: FORMAT, version, pid, face: Some(number) };
+    if to.write_all(&line(&hello)).await.is_err() {
         return;
     }
     let commands = shared.commands.clone();
     let parted = tokio::select! {
         parted = tell(&mut to, since_seq, shared) => parted,
-        parted = obey(&mut lines, rights, commands) => parted,
+        parted = obey(&mut lines, (rights, number), commands) => parted,
     };
     if let Err(failure) = parted {
         refuse(&mut to, failure).await;
@@ -169,15 +191,15 @@ fn said(line: Result<Option<Vec<u8>>, LineError>) -> Result<Option<FromFace>, Fa
 /// When it says what it may not say.
 async fn obey(
     lines: &mut Lines<OwnedReadHalf>,
-    rights: Rights,
-    commands: mpsc::Sender<Command>,
+    (rights, face): (Rights, u32),
+    commands: mpsc::Sender<Request>,
 ) -> Result<(), Failure> {
     loop {
         match (said(lines.next().await)?, rights) {
             (None, _) => return Ok(()),
             (Some(FromFace::Command(command)), Rights::Command) => {
                 // An engine that has ended needs no telling.
-                commands.send(command).await.ok();
+                commands.send(Request { command, face }).await.ok();
             }
             (Some(FromFace::Command(_)), Rights::Look) => {
                 return Err(Failure::refused("this window only looks: it cannot give commands"));

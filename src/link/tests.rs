@@ -5,7 +5,7 @@ use super::place::{Socket, connect};
 use super::serve::host;
 use super::{Link, Rights, attach, attach_as, look};
 use crate::engine::Handle;
-use crate::model::command::{Command, StopReason};
+use crate::model::command::{Command, Request, StopReason};
 use crate::model::event::{Entry, Event, RunOutcome};
 use crate::model::failure::Failure;
 use crate::model::gauges::Gauges;
@@ -22,7 +22,7 @@ struct Fake {
     seq: u64,
     entries: mpsc::UnboundedSender<Entry>,
     gauges: watch::Sender<Gauges>,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Request>,
     end: oneshot::Sender<Result<RunOutcome, Failure>>,
 }
 
@@ -134,11 +134,37 @@ async fn gauges_arrive_and_commands_go_back() {
     })
     .await;
     link.commands().send(STOP).await.unwrap();
-    assert_eq!(soon(engine.commands.recv()).await, Some(STOP));
+    assert_eq!(soon(engine.commands.recv()).await.unwrap().command, STOP);
     // The last word of a face that goes is heard.
     link.commands().send(Command::Discontinue).await.unwrap();
     drop(link);
-    assert_eq!(soon(engine.commands.recv()).await, Some(Command::Discontinue));
+    assert_eq!(soon(engine.commands.recv()).await.unwrap().command, Command::Discontinue);
+}
+
+/// Two windows ask the same: each waits for the answer to its own.
+#[tokio::test]
+async fn an_answer_is_for_the_face_that_asked() {
+    let (_state, folder) = folder();
+    let (mut engine, here) = Fake::start(&folder);
+    let (one, two) = (attach(folder.path()).await.unwrap(), attach(folder.path()).await.unwrap());
+    let mut faces = [here, one, two];
+    let mut answers = Vec::new();
+    for link in &faces {
+        link.commands().send(Command::Discontinue).await.unwrap();
+        let Request { command, face } = soon(engine.commands.recv()).await.unwrap();
+        assert_eq!(command, Command::Discontinue);
+        answers.push(Event::Answered { verb: "stop".into(), outcome: RunOutcome::Done, face: Some(face) });
+    }
+    answers.iter().for_each(|answer| engine.record(answer.clone()));
+    for (number, link) in faces.iter_mut().enumerate() {
+        for answered in 0..answers.len() {
+            let entry = soon(link.next_entry()).await.unwrap();
+            assert_eq!(link.is_answered(&entry.event), number == answered, "{number}: {entry:?}");
+        }
+    }
+    // Journals of versions that noted no face.
+    let old = r#"{"kind":"answered","verb":"stop","outcome":"done"}"#;
+    assert!(faces[1].is_answered(&serde_json::from_str(old).unwrap()));
 }
 
 #[tokio::test]

@@ -21,6 +21,13 @@ pub enum Command {
     Leave,
 }
 
+/// A command, and who gave it: faces of one engine are numbered, so that each knows the answer to its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    pub command: Command,
+    pub face: u32,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {

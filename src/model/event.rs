@@ -131,11 +131,17 @@ pub enum Event {
     /// A command to the engine that guards is begun.
     Asked {
         verb: String,
+        /// The number of the window that it came from, where that was noted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        face: Option<u32>,
     },
     /// It was worked through, and this is how things are then.
     Answered {
         verb: String,
         outcome: RunOutcome,
+        /// As in the command.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        face: Option<u32>,
     },
     /// The snapshot of a database is taken and its tables are locked against changes of their definition.
     SnapshotTaken {

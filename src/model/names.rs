@@ -13,6 +13,43 @@ const MAX_NAME_BYTES: usize = 63;
 /// `x` and the hash's digits.
 const HASHED_BYTES: usize = 17;
 
+/// Beyond that nobody would type it again.
+const MOST_ID: usize = 20;
+
+/// The longest ending of a name.
+const MOST_ENDING: usize = "pubins".len();
+
+/// Of an id with its underscores written twice, so that every name has room for a database's hash.
+const MOST_ESCAPED: usize = MAX_NAME_BYTES - PREFIX.len() - HASHED_BYTES - MOST_ENDING - "__".len();
+
+/// Why an id cannot be a migration's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    #[error("use up to {most} of a-z, 0-9 and _, beginning with a letter or digit", most = MOST_ID)]
+    Illegal,
+    /// So long it is with its underscores written twice.
+    #[error(
+        "in names on the servers an underscore is written twice, which makes it {0} characters of which only \
+         {most} have room; use fewer underscores",
+        most = MOST_ESCAPED
+    )]
+    TooLong(usize),
+}
+
+/// Whether names of all kinds can be made of an id, whatever a database is called.
+///
+/// # Errors
+/// Why not.
+pub fn check_id(id: &str) -> Result<(), IdError> {
+    if id.is_empty() || id.len() > MOST_ID || id.starts_with('_') || !id.bytes().all(is_legal) {
+        return Err(IdError::Illegal);
+    }
+    match id.replace('_', "__").len() {
+        ..=MOST_ESCAPED => Ok(()),
+        escaped => Err(IdError::TooLong(escaped)),
+    }
+}
+
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObjectKind {
@@ -62,8 +99,7 @@ impl ObjectNames {
         }
         let id = id.replace('_', "__");
         // The same form for all kinds, whether the shorter ones have room or not.
-        let longest = ObjectKind::ALL.iter().map(|k| k.ending().len()).max().unwrap_or_default();
-        let room = MAX_NAME_BYTES.checked_sub(PREFIX.len() + id.len() + 1 + 1 + longest)?;
+        let room = MAX_NAME_BYTES.checked_sub(PREFIX.len() + id.len() + 1 + 1 + MOST_ENDING)?;
         if room < HASHED_BYTES {
             return None;
         }
@@ -217,6 +253,7 @@ mod tests {
     #[test]
     fn ids_that_leave_no_room_are_refused() {
         assert!(ObjectNames::new(&"i".repeat(28), "db", Mangle::WhereNeeded).is_some());
+        assert!(ObjectKind::ALL.iter().all(|kind| kind.ending().len() <= MOST_ENDING));
         for id in ["", "_a", "A", "a-b", &"i".repeat(29), &"i_".repeat(10)] {
             assert_eq!(ObjectNames::new(id, "db", Mangle::WhereNeeded), None, "{id:?}");
         }

@@ -92,7 +92,7 @@ pub enum MethodPolicy {
     Auto(Fallback),
     /// A one-time snapshot.
     Dump,
-    /// Continuously; a database for which that is not possible is not moved.
+    /// Continuously; where that is not possible for a database, the migration does not start.
     Replication,
 }
 
@@ -103,7 +103,7 @@ pub enum Fallback {
     /// It is moved by a one-time snapshot.
     #[default]
     Dump,
-    /// It is left out.
+    /// It is left out, and with it whatever cannot be moved at all.
     Skip,
     /// The migration does not start.
     Fail,

@@ -11,7 +11,7 @@ use super::phase::Phase;
 use super::plan::Method;
 use super::units::{Side, TableName};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Findings of one kind beyond this many are counted, not kept: a hostile or broken source must not be able to
 /// fill memory with them.
@@ -48,8 +48,8 @@ pub struct Run {
     /// The engine has nothing to do any more but to guard what follows.
     pub keeping: bool,
     pub ledger: BTreeMap<String, LedgerLine>,
-    /// The database whose connection is being closed.
-    pub closing: Option<String>,
+    /// The databases whose connections are being closed.
+    pub closing: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -194,19 +194,13 @@ impl Run {
                     self.findings.retain(|f| {
                         f.severity != Severity::Lost || f.database.as_ref() != Some(name) || !again(f)
                     });
-                    self.closing = Some(name.clone());
+                    self.closing.insert(name.clone());
                 }
                 let database = self.database(name);
                 database.began_ms.get_or_insert(at_ms);
                 // Copy and indexes overlap: what is shown never moves backwards.
                 database.phase = database.phase.max(Some(*phase));
             }
-            Event::Waiting { database, failure, until_ms } => {
-                self.database(database).waiting =
-                    Some(Waiting { because: failure.clone(), until_ms: *until_ms });
-            }
-            Event::GoesOn { database } => self.database(database).waiting = None,
-            Event::DatabaseNumbered { database, oid } => self.database(database).oid = Some(*oid),
             Event::MethodChosen { database, method, .. } => self.database(database).method = Some(*method),
             Event::IdentityChanging { database, table, before } => {
                 let before = before.clone();
@@ -215,6 +209,36 @@ impl Run {
             Event::IdentityRestored { database, table } => {
                 self.database(database).identities.remove(table);
             }
+            Event::PhaseEnded { phase, database: None, outcome } => {
+                if let PhaseOutcome::Failed { failure } = outcome {
+                    let finding = Finding::lost("phase", format!("{phase}: {failure}"));
+                    self.keep(&finding);
+                }
+                if *phase == Phase::Settings && *outcome != PhaseOutcome::Interrupted {
+                    self.settings_ended = true;
+                }
+            }
+            Event::DatabaseEnded { database, outcome, message } => {
+                self.closing.remove(database);
+                let database = self.database(database);
+                database.outcome = Some(*outcome);
+                database.waiting = None;
+                database.message.clone_from(message);
+                database.ended_ms = Some(at_ms);
+            }
+            _ => self.apply_to_copy(event),
+        }
+    }
+
+    /// What is news of what is made and copied of a database.
+    fn apply_to_copy(&mut self, event: &Event) {
+        match event {
+            Event::Waiting { database, failure, until_ms } => {
+                self.database(database).waiting =
+                    Some(Waiting { because: failure.clone(), until_ms: *until_ms });
+            }
+            Event::GoesOn { database } => self.database(database).waiting = None,
+            Event::DatabaseNumbered { database, oid } => self.database(database).oid = Some(*oid),
             Event::SnapshotTaken { database, tables, .. } => self.database(database).tables = *tables,
             // What is copied again at the end has been counted.
             Event::TableCopied { database, .. } if self.database(database).phase == Some(Phase::Close) => {}
@@ -231,23 +255,6 @@ impl Run {
                 database.bytes = database.bytes.saturating_sub(*bytes);
             }
             Event::TableFailed { database, .. } => self.database(database).tables_failed += 1,
-            Event::PhaseEnded { phase, database: None, outcome } => {
-                if let PhaseOutcome::Failed { failure } = outcome {
-                    let finding = Finding::lost("phase", format!("{phase}: {failure}"));
-                    self.keep(&finding);
-                }
-                if *phase == Phase::Settings && *outcome != PhaseOutcome::Interrupted {
-                    self.settings_ended = true;
-                }
-            }
-            Event::DatabaseEnded { database, outcome, message } => {
-                self.closing.take_if(|closing| closing == database);
-                let database = self.database(database);
-                database.outcome = Some(*outcome);
-                database.waiting = None;
-                database.message.clone_from(message);
-                database.ended_ms = Some(at_ms);
-            }
             _ => {}
         }
     }
@@ -264,7 +271,7 @@ impl Run {
 
     fn keep(&mut self, finding: &Finding) {
         if self.findings.len() < MAX_FINDINGS {
-            let of_attempt = finding.database.is_some() && finding.database == self.closing;
+            let of_attempt = finding.database.as_ref().is_some_and(|name| self.closing.contains(name));
             self.findings.push(Finding { of_attempt, ..finding.clone() });
         } else {
             self.findings_dropped += 1;

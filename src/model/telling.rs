@@ -34,7 +34,7 @@ pub fn text(run: &Run, entry: &Entry) -> Option<String> {
         }
         Event::Following { database } => format!("{}: follows the source", readable(database)),
         Event::Keeping => "the engine stays, and watches over what follows".to_owned(),
-        Event::Asked { verb } => format!("asked to {verb}"),
+        Event::Asked { verb, .. } => format!("asked to {verb}"),
         Event::Resumed { verb, version, .. } => format!("pgpassage {version}, {verb}"),
         Event::RoleSettled { role, status: RoleStatus::Failed, message, .. } => {
             format!("role {} could not be made: {message}", readable(role))

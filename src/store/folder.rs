@@ -1,6 +1,7 @@
 //! One migration's folder, and the lock that lets only one engine work on it.
 
 use super::StoreError;
+use crate::model::names::check_id;
 use crate::model::plan::Plan;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -8,8 +9,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Ids become part of names of slots and publications, where a-z, 0-9 and _ are legal and 63 bytes are all there is.
-const MAX_ID: usize = 20;
 /// How often a lock that is taken is tried again, and after how long.
 const LOOKS: u32 = 4;
 const LOOK: Duration = Duration::from_millis(5);
@@ -31,7 +30,7 @@ impl Folder {
     /// # Errors
     /// When the id is not one, or the folder cannot be made.
     pub fn create(state_dir: &Path, id: &str) -> Result<Folder, StoreError> {
-        check_id(id)?;
+        check_id(id).map_err(|why| StoreError::BadId { id: id.to_owned(), why })?;
         let path = state_dir.join(id);
         DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(StoreError::io(&path))?;
         Ok(Folder { path })
@@ -153,14 +152,6 @@ impl Folder {
     }
 }
 
-fn check_id(id: &str) -> Result<(), StoreError> {
-    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if id.is_empty() || id.len() > MAX_ID || id.starts_with('_') || !id.chars().all(legal) {
-        return Err(StoreError::BadId(id.to_owned()));
-    }
-    Ok(())
-}
-
 /// Six letters and digits from the given random bytes, without those that are easily mistaken for one another.
 pub fn new_id(random: [u8; 6]) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -210,8 +201,8 @@ mod tests {
     #[test]
     fn ids_are_checked_before_they_become_paths() {
         let state = tempfile::tempdir().unwrap();
-        for bad in ["", "../x", "A", "a b", "_x", "a-b", &"x".repeat(21)] {
-            assert!(matches!(Folder::create(state.path(), bad), Err(StoreError::BadId(_))), "{bad:?}");
+        for bad in ["", "../x", "A", "a b", "_x", "a-b", &"x".repeat(21), &"x_".repeat(10)] {
+            assert!(matches!(Folder::create(state.path(), bad), Err(StoreError::BadId { .. })), "{bad:?}");
         }
         assert_eq!(new_id([0, 1, 31, 32, 255, 7]).len(), 6);
     }

@@ -11,6 +11,7 @@ pub use folder::{Folder, Locked, new_id};
 pub use journal::{Journal, read_journal, salvage_journal};
 pub use tail::Tail;
 
+use crate::model::names::IdError;
 use std::io;
 use std::path::PathBuf;
 
@@ -23,10 +24,8 @@ pub enum StoreError {
     Io { path: PathBuf, error: io::Error },
     #[error("{path}, line {line}: not a journal entry: {why}", path = path.display())]
     Damaged { path: PathBuf, line: u64, why: String },
-    #[error(
-        "{0:?} cannot be a migration's id: use up to 20 of a-z, 0-9 and _, beginning with a letter or digit"
-    )]
-    BadId(String),
+    #[error("{id:?} cannot be a migration's id: {why}")]
+    BadId { id: String, why: IdError },
     #[error("{path} belongs to a migration that was started before; choose another --migration-id", path = .0.display())]
     Exists(PathBuf),
 }

@@ -209,7 +209,7 @@ fn watched(bench: &Bench, command: &mut Command) -> Cost {
             }
         }
         cost.own_cpu_s = processes.values().map(|(cpu_s, _)| cpu_s).sum();
-        cost.memory_mb = processes.values().map(|(_, memory_mb)| memory_mb).sum();
+        cost.memory_mb = cost.memory_mb.max(processes.values().map(|(_, memory_mb)| memory_mb).sum());
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
@@ -248,9 +248,11 @@ fn cpu_of_server(cluster: &Cluster) -> f64 {
     own + ended + living.map(|(own, _)| own).sum::<f64>()
 }
 
+/// What is resident, pages that processes share counted in parts: the face and the engine are the same program
+/// (proc(5), `/proc/pid/smaps_rollup`).
 fn memory_mb(pid: u32) -> Option<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let memory = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = memory.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
 }
 

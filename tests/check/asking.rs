@@ -35,6 +35,26 @@ fn on_terminal(pair: &Pair, typed: &str, arguments: &str) -> Ran {
     ran
 }
 
+#[test]
+fn what_cannot_be_moved_at_all_is_left_out_by_whoever_says_so() {
+    let pair = pair();
+    let shut = "CREATE DATABASE \"it's shut\"; ALTER DATABASE \"it's shut\" ALLOW_CONNECTIONS false";
+    pair.source.psql("postgres", shut).unwrap();
+    let stopped = on_terminal(&pair, "2\n", "");
+    assert_eq!(stopped.code, 1, "{stopped:?}");
+    for said in
+        ["1 of 3 databases cannot be moved at all:", "does not accept connections", "Nothing was begun."]
+    {
+        assert!(stopped.stdout.contains(said), "{}", stopped.stdout);
+    }
+    assert!(!stopped.stdout.contains("one-time snapshot"), "{}", stopped.stdout);
+    assert_eq!(databases(&pair), "postgres");
+    // Then the others, as ever.
+    let moved = on_terminal(&pair, "1\n1\n", "");
+    assert_eq!(moved.code, 0, "{moved:?}");
+    assert_eq!(databases(&pair), "postgres shop");
+}
+
 fn pair() -> Pair {
     let pair = Pair::of(with(&[("wal_level", "replica")]), with(&[]));
     pair.source.psql("postgres", "CREATE DATABASE shop").unwrap();

@@ -11,6 +11,7 @@ fn loud() -> String {
         CREATE TABLE "{name} none" (i int); CREATE TABLE "{name} index" (i int NOT NULL, j int);
         CREATE UNIQUE INDEX "{name} u" ON "{name} index" (i);
         CREATE TABLE "{name} full" (j json); ALTER TABLE "{name} full" REPLICA IDENTITY FULL;
+        CREATE TABLE "{name} both" (i int NOT NULL UNIQUE, j json); ALTER TABLE "{name} both" REPLICA IDENTITY FULL;
         CREATE UNLOGGED TABLE "{name} unlogged" (i int PRIMARY KEY);
         CREATE TABLE "{name} columns" (i int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, g int GENERATED ALWAYS AS (1) STORED,
             o oid, r regclass, c text COLLATE "C.utf8");
@@ -105,7 +106,15 @@ fn what_a_database_holds_is_told_and_every_fix_works() {
     assert_eq!(ran.of("subscriptions", None).len(), 1);
 
     // The statements, one after the other, as they were written.
-    for id in ["replica-identity", "unlogged", "triggers", "constraints", "materialized-views"] {
+    for id in [
+        "replica-identity",
+        "identity-full",
+        "unlogged",
+        "triggers",
+        "constraints",
+        "materialized-views",
+        "public-schema",
+    ] {
         let offered: Vec<_> = ran
             .of(id, Some("loud"))
             .into_iter()
@@ -115,7 +124,10 @@ fn what_a_database_holds_is_told_and_every_fix_works() {
         offered.into_iter().for_each(|finding| obey(&pair, finding, "loud"));
     }
     let after = check(&pair, &["--database", "loud"]);
-    for id in ["replica-identity", "unlogged"] {
+    // No statement gives the other one a key.
+    let full = after.one("identity-full", Some("loud"));
+    assert!(objects(full).len() == 1 && objects(full)[0].contains(" full\""), "{full}");
+    for id in ["replica-identity", "unlogged", "public-schema"] {
         after.is_silent(id, Some("loud"));
     }
     let titles = |id: &str| -> Vec<String> {

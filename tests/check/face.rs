@@ -2,6 +2,7 @@
 
 use super::{check, pair, with};
 use crate::common::Pair;
+use pgpassage::demo::cluster::Cluster;
 
 #[test]
 fn only_what_was_chosen_is_judged() {
@@ -70,16 +71,24 @@ fn every_check_is_explained() {
 
 /// Everything that a check could have changed, as text.
 fn catalogs(pair: &Pair) -> String {
+    catalogs_of(pair, "shop")
+}
+
+fn catalogs_of(pair: &Pair, database: &str) -> String {
     let sql = "SELECT 'database', datname::text, datacl::text FROM pg_database UNION ALL SELECT 'role', rolname::text, rolconfig::text FROM pg_roles
         UNION ALL SELECT 'class', oid::regclass::text, relacl::text FROM pg_class UNION ALL SELECT 'slot', slot_name::text, '' FROM pg_replication_slots
         UNION ALL SELECT 'publication', pubname::text, '' FROM pg_publication UNION ALL SELECT 'subscription', subname::text, '' FROM pg_subscription
         UNION ALL SELECT 'setting', setdatabase::text, setconfig::text FROM pg_db_role_setting ORDER BY 1, 2, 3";
-    [&pair.source, &pair.target].map(|cluster| cluster.psql("shop", sql).unwrap()).concat()
+    [&pair.source, &pair.target].map(|cluster| cluster.psql(database, sql).unwrap()).concat()
 }
 
 /// What the servers have logged, but for connections.
 fn logs(pair: &Pair) -> Vec<String> {
-    let text = [&pair.source, &pair.target].map(|cluster| cluster.log_text()).join("\n");
+    [&pair.source, &pair.target].map(log_of).concat()
+}
+
+fn log_of(cluster: &Cluster) -> Vec<String> {
+    let text = cluster.log_text();
     let of_connections = [
         "connection received",
         "connection authorized",
@@ -111,4 +120,53 @@ fn both_servers_are_as_they_were() {
     super::check_as(&pair, ("plain", "plain"), &[]);
     assert_eq!(catalogs(&pair), tables);
     assert_eq!(logs(&pair), log);
+}
+
+/// The one exception, and how to be without it.
+#[test]
+fn only_a_slot_that_was_tried_stands_in_the_log_of_who_may_not_keep_it_out() {
+    let pair = pair();
+    let make =
+        "CREATE ROLE \"re; plica\" LOGIN REPLICATION; GRANT CREATE ON DATABASE postgres TO \"re; plica\"";
+    pair.source.psql("postgres", make).unwrap();
+    let (tables, log) = (catalogs_of(&pair, "postgres"), log_of(&pair.source));
+    let users = ("re; plica", "postgres");
+    let ran = super::check_as(&pair, users, &[]);
+    ran.is_silent("slot", None);
+    assert_eq!(catalogs_of(&pair, "postgres"), tables);
+    let more = log_of(&pair.source)[log.len()..].to_vec();
+    // One message, with the two lines that belong to it.
+    assert_eq!(more.len(), 3, "{more:?}");
+    assert!(more[0].contains("LOG:  logical decoding found consistent point"), "{more:?}");
+    assert!(more[1].contains("DETAIL:  There are no running transactions."), "{more:?}");
+    assert!(more[2].contains("STATEMENT:  CREATE_REPLICATION_SLOT"), "{more:?}");
+    let explained = pair.program(&["explain", "slot"]).stdout;
+    assert!(explained.contains("the source logs one message about it"), "{explained}");
+    // From 15 on a superuser may let others keep it out.
+    pair.source.psql("postgres", "GRANT SET ON PARAMETER log_min_messages TO \"re; plica\"").unwrap();
+    let log = log_of(&pair.source);
+    super::check_as(&pair, users, &[]).is_silent("slot", None);
+    assert_eq!(log_of(&pair.source), log);
+}
+
+/// What nothing was found about on good servers, for each check by itself: it was asked, and it has nothing to say.
+#[test]
+fn on_good_servers_every_check_is_silent() {
+    let newest = super::versions::pair(18, 18);
+    let tools = if newest.is_some() { super::versions::tools(18) } else { Vec::new() };
+    let pair = newest.unwrap_or_else(pair);
+    let mut arguments = vec!["--database", "postgres"];
+    arguments.extend(tools.iter().map(String::as_str));
+    let make = "CREATE TABLE t (i int PRIMARY KEY, t text); INSERT INTO t VALUES (1, 'x'); CREATE INDEX ON t (t);
+                CREATE VIEW v AS SELECT * FROM t; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE ROLE app";
+    pair.source.psql("postgres", make).unwrap();
+    let ran = check(&pair, &arguments);
+    // What the source's server writes of its own accord is looked at in a test of that check.
+    let found: Vec<_> = ran.findings().iter().filter(|f| f["id"] != "wal-rate").collect();
+    assert_eq!(found, Vec::<&serde_json::Value>::new(), "{:?}", ran.0);
+    assert_eq!(ran.json()["unknown"], serde_json::json!([]));
+    let major =
+        pair.source.psql("postgres", "SELECT current_setting('server_version_num')::int / 10000").unwrap();
+    let skipped = ran.json()["skipped"].as_array().unwrap();
+    assert!(skipped.is_empty() || major.parse::<u32>().unwrap() < 18, "{skipped:?}");
 }

@@ -11,18 +11,24 @@
 mod common;
 
 mod asking;
+mod covered;
 mod databases;
 mod face;
+mod grants;
 mod report;
 mod rights;
 mod scale;
 mod servers;
+mod states;
 mod target;
+mod users;
 mod versions;
 
 use common::{Pair, Ran, server_binaries};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
 use serde_json::Value;
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
 
 /// In every name that gets into a statement.
 const HOSTILE: &str = "a\"; DROP TABLE x; -- 'é";
@@ -48,7 +54,12 @@ fn check(pair: &Pair, arguments: &[&str]) -> Checked {
 fn check_as(pair: &Pair, (source, target): (&str, &str), arguments: &[&str]) -> Checked {
     let from = pair.source.uri_for(source, None, "postgres");
     let to = pair.target.uri_for(target, None, "postgres");
-    let ran = pair.program(&[&["check", "-s", &from, "-t", &to, "--json"], arguments].concat());
+    check_between(pair, (&from, &to), arguments)
+}
+
+/// Between these addresses.
+fn check_between(pair: &Pair, (from, to): (&str, &str), arguments: &[&str]) -> Checked {
+    let ran = pair.program(&[&["check", "-s", from, "-t", to, "--json"], arguments].concat());
     assert!(ran.json["databases"].is_object() && ran.json["findings"].is_array(), "{ran:?}");
     Checked(ran)
 }
@@ -121,4 +132,28 @@ fn obey(pair: &Pair, finding: &Value, database: &str) {
         }
     }
     assert!(done > 0, "no statement in {fix:?}");
+}
+
+/// A session on the source that was told something, until it is dropped.
+struct Open(Child);
+
+impl Open {
+    fn new(pair: &Pair, sql: &str) -> Self {
+        let source = &pair.source;
+        let mut child = Command::new(source.bin().join("psql"))
+            .args(["-X", "-q", "-U", "postgres", "-d", "postgres", "-p", &source.port().to_string(), "-h"])
+            .arg(source.socket_dir())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        writeln!(child.stdin.as_mut().unwrap(), "{sql};").unwrap();
+        Self(child)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }

@@ -71,6 +71,7 @@ Database plain
   = not possible, because the target's database is not empty: it holds 1 object (table public.theirs)
 
 skipped, because the source is not set up for it yet: slot
+skipped, because the source is older than PostgreSQL 16: membership-grantors
 skipped, because the source is older than PostgreSQL 18: idle-slots
 
 N checks: 1 blocker, 2 warnings"
@@ -92,6 +93,7 @@ target: postgres@127.0.0.1:2
 Database postgres
   = continuous
 
+skipped, because the source is older than PostgreSQL 16: membership-grantors
 skipped, because the source is older than PostgreSQL 18: idle-slots
 
 N checks: 0 blockers, 0 warnings";

@@ -1,33 +1,7 @@
 //! Checks of the servers as a whole, and of what replication takes of them.
 
-use super::{Checked, check, obey, objects, pair, text, with};
+use super::{Checked, Open, check, obey, objects, pair, text, with};
 use crate::common::{Pair, eventually};
-use std::io::Write;
-use std::process::{Child, Command, Stdio};
-
-/// A session in a transaction, until it is dropped.
-struct Open(Child);
-
-impl Open {
-    fn new(pair: &Pair, sql: &str) -> Self {
-        let source = &pair.source;
-        let mut child = Command::new(source.bin().join("psql"))
-            .args(["-X", "-q", "-U", "postgres", "-d", "postgres", "-p", &source.port().to_string(), "-h"])
-            .arg(source.socket_dir())
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        writeln!(child.stdin.as_mut().unwrap(), "{sql};").unwrap();
-        Self(child)
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
 
 #[test]
 fn a_source_that_cannot_be_followed_is_told_all_of_it_at_once() {

@@ -5,7 +5,7 @@ use crate::common::Pair;
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
 use std::path::PathBuf;
 
-fn version(major: u32, settings: &[(&str, &str)]) -> Option<Cluster> {
+pub(crate) fn version(major: u32, settings: &[(&str, &str)]) -> Option<Cluster> {
     let folder = std::env::var_os("PGPASSAGE_PG_VERSIONS").map(PathBuf::from)?;
     let bin = folder.join(major.to_string()).join("bin");
     if !bin.is_dir() {
@@ -18,7 +18,14 @@ fn version(major: u32, settings: &[(&str, &str)]) -> Option<Cluster> {
     Some(Cluster::start(options).unwrap())
 }
 
-fn pair(from: u32, to: u32) -> Option<Pair> {
+/// Where the pg_dump is that reads the newest servers: beside them.
+pub(crate) fn tools(major: u32) -> Vec<String> {
+    let folder = std::env::var_os("PGPASSAGE_PG_VERSIONS").map(PathBuf::from).unwrap_or_default();
+    let bin = folder.join(major.to_string()).join("bin");
+    if bin.join("pg_dump").is_file() { vec!["--pgbin".into(), bin.display().to_string()] } else { Vec::new() }
+}
+
+pub(crate) fn pair(from: u32, to: u32) -> Option<Pair> {
     let pair = version(from, &[("wal_level", "logical")]).zip(version(to, &[]));
     if pair.is_none() {
         println!("skipped: PGPASSAGE_PG_VERSIONS has not PostgreSQL {from} and {to}");
@@ -26,7 +33,7 @@ fn pair(from: u32, to: u32) -> Option<Pair> {
     pair.map(|(source, target)| Pair::of(source, target))
 }
 
-fn unknown(ran: &Checked) -> usize {
+pub(crate) fn unknown(ran: &Checked) -> usize {
     ran.json()["unknown"].as_array().unwrap().len()
 }
 
@@ -38,12 +45,15 @@ fn what_12_14_and_18_took_away_stops_and_the_fixes_help() {
         CREATE AGGREGATE collected(anyelement) (SFUNC = array_append, STYPE = anyarray, INITCOND = '{}');
         CREATE FUNCTION half(int) RETURNS int LANGUAGE sql AS 'SELECT $1 / 2'; CREATE OPERATOR !!! (LEFTARG = int, PROCEDURE = half);
         CREATE TABLE parent (i int NOT NULL); CREATE TABLE "child;" () INHERITS (parent); ALTER TABLE "child;" ALTER i DROP NOT NULL;
+        CREATE FUNCTION convert(int, int, cstring, internal, int) RETURNS void LANGUAGE c STRICT AS '$libdir/utf8_and_iso8859_1', 'utf8_to_iso8859_1';
+        CREATE CONVERSION "mine; own" FOR 'UTF8' TO 'LATIN1' FROM convert; CREATE CONVERSION plain FOR 'UTF8' TO 'LATIN1' FROM utf8_to_iso8859_1;
         CREATE TABLE parts (i int) PARTITION BY RANGE (i)"#;
     pair.source.psql("old", make).unwrap();
     let ran = check(&pair, &["--database", "old"]);
     for id in ["oids", "removed-types", "array-functions", "postfix-operators", "not-null-inheritance"] {
         ran.says(id, Some("old"), "blocker");
     }
+    ran.says("conversions", Some("old"), "warning");
     assert!(ran.of("partitions", Some("old")).iter().any(|f| f["severity"] == "warning"));
     assert_eq!((ran.0.code, ran.verdict("old"), unknown(&ran)), (1, "impossible", 0), "{:?}", ran.0);
     // The same stops a migration.
@@ -51,9 +61,11 @@ fn what_12_14_and_18_took_away_stops_and_the_fixes_help() {
     for id in ["oids", "removed-types", "not-null-inheritance"] {
         obey(&pair, ran.one(id, Some("old")), "old");
     }
-    let drops = "DROP AGGREGATE collected(anyelement); DROP OPERATOR !!! (int, NONE)";
+    let drops =
+        "DROP AGGREGATE collected(anyelement); DROP OPERATOR !!! (int, NONE); DROP CONVERSION \"mine; own\"";
     pair.source.psql("old", drops).unwrap();
     let after = check(&pair, &["--database", "old"]);
+    after.is_silent("conversions", Some("old"));
     for id in ["oids", "removed-types", "array-functions", "postfix-operators", "not-null-inheritance"] {
         after.is_silent(id, Some("old"));
     }

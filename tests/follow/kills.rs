@@ -253,6 +253,39 @@ fn the_network_is_cut_in_the_copy() {
     }
 }
 
+/// A server that does not answer any more is not waited for for long; the other one is cleaned, and what is left is named.
+#[test]
+fn stop_does_not_wait_for_a_server_that_is_gone() {
+    for source_is_gone in [true, false] {
+        let pair = pair();
+        make_slow(&pair);
+        let proxy = Proxy::start(if source_is_gone { pair.source.port() } else { pair.target.port() });
+        let (mut source, mut target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+        if source_is_gone {
+            source = proxy.uri("postgres");
+        } else {
+            target = proxy.uri("postgres");
+        }
+        let direct = pair.source.uri("postgres");
+        let child = slow_copy(&pair, &source, &target, &["--source-for-target", &direct]);
+        proxy.stall();
+        let began = Instant::now();
+        let stopped = pair.program(&["stop", "follow", "--json"]);
+        assert!(began.elapsed() < Duration::from_secs(45), "{:?}", began.elapsed());
+        assert_eq!(stopped.code, 130, "{}\n{}", stopped.stderr, stopped.stdout);
+        assert_eq!(Ran::from(wait(child)).code, 130);
+        assert_eq!(leftovers(&pair.target), Vec::<String>::new());
+        proxy.resume();
+        if source_is_gone {
+            let named = "replication slot pgpassage_follow_postgres_slot on the source";
+            assert!(stopped.stdout.contains(named), "{}", stopped.stdout);
+            assert!(stopped.stdout.contains("pgpassage clean follow"), "{}", stopped.stdout);
+            assert_eq!(pair.program(&["clean", "follow", "--json"]).code, 0);
+        }
+        assert_eq!(leftovers(&pair.source), Vec::<String>::new());
+    }
+}
+
 /// While it follows, servers and the way between them may go and come back: not a row is missing in the end.
 #[test]
 fn following_outlives_servers_and_the_network() {

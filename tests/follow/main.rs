@@ -21,6 +21,7 @@ mod traffic;
 
 mod aiven;
 mod catalogs;
+mod closing;
 mod engine;
 mod guards;
 mod kills;

@@ -2,3 +2,4 @@
 
 mod conninfo;
 mod filter;
+mod names;

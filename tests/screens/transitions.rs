@@ -209,7 +209,8 @@ fn trying_again_beside_what_follows() {
     let live = state.live.as_mut().unwrap();
     live.run.ledger.retain(|_, line| line.object.kind != ObjectKind::Database);
     let answered = |seq| {
-        let event = Event::Answered { verb: Task::Clear.verb().to_owned(), outcome: RunOutcome::Partly };
+        let event =
+            Event::Answered { verb: Task::Clear.verb().to_owned(), outcome: RunOutcome::Partly, face: None };
         Msg::Entry(Entry { seq, at_ms: NOW_MS, event })
     };
     let seq = live.run.seq;

@@ -88,7 +88,9 @@ async fn follow(mut link: Link, run: &mut Run, after_seq: u64) -> Parting {
                     out::print(&text);
                 }
                 match entry.event {
-                    Event::Answered { outcome, .. } => return Parting::Enough(outcome),
+                    Event::Answered { outcome, .. } if after_seq > 0 && link.is_answered(&entry.event) => {
+                        return Parting::Enough(outcome);
+                    }
                     Event::Keeping if after_seq == 0 => return Parting::Enough(run.judge()),
                     _ => {}
                 }

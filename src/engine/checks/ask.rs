@@ -7,7 +7,7 @@ use super::provider::recognise;
 use crate::engine::sessions::settings_for_questions;
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
-use crate::model::units::Side;
+use crate::model::units::{ServerVersion, Side};
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::databases::collations;
@@ -16,8 +16,8 @@ use crate::pg::facts::remarks::{Question, ask};
 use crate::pg::facts::replication::objects::{slots, subscriptions};
 use crate::pg::facts::replication::server::gather as replication;
 use crate::pg::facts::replication::watch::open_transactions;
-use crate::pg::facts::roles::gather as roles;
-use crate::pg::facts::standing::{own_pid, password_kinds, settings as server_settings, standing};
+use crate::pg::facts::roles::{ParameterPrivilege, gather as roles, memberships, parameter_privileges};
+use crate::pg::facts::standing::{own_pid, password_kinds, settable, settings as server_settings, standing};
 use std::future::Future;
 use std::time::Duration;
 
@@ -86,6 +86,11 @@ pub(crate) async fn side(reached: &Reached, side: Side, depth: Depth) -> Result<
         when((all && reached.facts.reads_passwords).then(|| known(s, password_kinds(s)))),
         when(all.then(|| known(s, ask(s, Question::Server)))),
     );
+    let (memberships, parameter_privileges) = tokio::join!(
+        when((all && !is_target).then(|| known(s, memberships(s)))),
+        when((all && !is_target).then(|| granted_parameters(s, reached.facts.version))),
+    );
+    let settable = settable_by_us(s, reached).await;
     let collations = when((all && is_target).then(|| known(s, collations(s)))).await;
     let last_pid = known(s, own_pid(s)).await;
     let data = server_settings.as_ref().ok().and_then(|s| s.text("data_directory")).filter(|_| is_target);
@@ -107,12 +112,34 @@ pub(crate) async fn side(reached: &Reached, side: Side, depth: Depth) -> Result<
         subscriptions,
         transactions,
         roles,
+        memberships,
+        parameter_privileges,
+        settable,
         passwords,
         extensions,
         languages,
         collations,
         remarks,
     })
+}
+
+/// Before 15 there were none.
+async fn granted_parameters(session: &Session, version: ServerVersion) -> Known<Vec<ParameterPrivilege>> {
+    if !version.at_least(15) {
+        return Ok(Vec::new());
+    }
+    known(session, parameter_privileges(session)).await
+}
+
+/// Before 15 it took a superuser, or what a provider has built in: that shows only when it is tried.
+async fn settable_by_us(session: &Session, reached: &Reached) -> Known<Vec<String>> {
+    if reached.facts.superuser {
+        return Err(NOT_ASKED.to_owned());
+    }
+    if !reached.facts.version.at_least(15) {
+        return Ok(Vec::new());
+    }
+    known(session, settable(session)).await
 }
 
 /// Asks only where it matters.

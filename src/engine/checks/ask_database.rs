@@ -7,13 +7,13 @@ use crate::engine::database::Candidate;
 use crate::engine::replicate::survey;
 use crate::engine::sessions::settings_for_questions;
 use crate::model::failure::Failure;
-use crate::model::plan::{MethodPolicy, Plan};
+use crate::model::plan::{MethodPolicy, Plan, TargetPolicy};
 use crate::model::units::{ServerVersion, Side};
 use crate::pg::connect::Session;
 use crate::pg::error::Error;
 use crate::pg::facts::databases::{May, may_create, session_defaults};
 use crate::pg::facts::extensions::{installed, languages};
-use crate::pg::facts::relations::{foreign_keys, table_names, user_objects};
+use crate::pg::facts::relations::{active_triggers, foreign_keys, table_names, user_objects};
 use crate::pg::facts::remarks::{Question, ask};
 use crate::pg::facts::replication::objects::publications;
 use crate::pg::statement::replication::{Published, create_publication};
@@ -69,8 +69,11 @@ impl Asking<'_> {
         let session = self.source.server.connect(&name, &settings).await.map_err(unreachable)?;
         let (mut names, mut keys) = (None, None);
         candidate.defaults = session_defaults(&session).await.map_err(unreachable)?;
-        if !self.plan.scope.tables.patterns().is_empty() {
+        let is_filtered = !self.plan.scope.tables.patterns().is_empty();
+        if is_filtered || self.fills_tables() {
             names = Some(known(&session, table_names(&session)).await);
+        }
+        if is_filtered {
             keys = Some(known(&session, foreign_keys(&session)).await);
         }
         let s = &session;
@@ -126,12 +129,19 @@ impl Asking<'_> {
         let s = &session;
         let (objects, extensions, creates) =
             tokio::join!(known(s, user_objects(s)), known(s, installed(s)), known(s, may_create(s)));
+        let triggers = if self.fills_tables() { Some(known(s, active_triggers(s)).await) } else { None };
         Ok(InDatabase {
             objects: Some(objects),
+            triggers,
             extensions: Some(extensions),
             creates: Some(creates.map(|may| may.create)),
             ..InDatabase::default()
         })
+    }
+
+    /// Rows may go into tables that are on the target already.
+    fn fills_tables(&self) -> bool {
+        self.plan.policies.target_not_empty != TargetPolicy::Refuse
     }
 
     /// What a migration could be refused for depends on both versions, and on what our users may do.

@@ -9,13 +9,13 @@ use crate::model::failure::Failure;
 use crate::model::units::{ServerVersion, Side, TableName};
 use crate::pg::facts::databases::DatabaseFacts;
 use crate::pg::facts::extensions::{Available, Extension, Language};
-use crate::pg::facts::relations::{ForeignKey, UserObject};
+use crate::pg::facts::relations::{ActiveTrigger, ForeignKey, UserObject};
 use crate::pg::facts::remarks::{Question, Remark};
 use crate::pg::facts::replication::objects::{PublicationFacts, SlotFacts, SubscriptionFacts};
 use crate::pg::facts::replication::server::ReplicationFacts;
 use crate::pg::facts::replication::tables::PublishCandidate;
 use crate::pg::facts::replication::watch::Other;
-use crate::pg::facts::roles::RoleFacts;
+use crate::pg::facts::roles::{Membership, ParameterPrivilege, RoleFacts};
 use crate::pg::facts::server::ServerFacts;
 use crate::pg::facts::standing::{Settings, Standing};
 use crate::pg::tools::Tool;
@@ -91,6 +91,12 @@ pub(crate) struct SideFacts {
     pub(crate) subscriptions: Known<Vec<SubscriptionFacts>>,
     pub(crate) transactions: Known<Vec<Other>>,
     pub(crate) roles: Known<Vec<RoleFacts>>,
+    /// Asked of the source.
+    pub(crate) memberships: Known<Vec<Membership>>,
+    /// GRANT ... ON PARAMETER. Asked of the source.
+    pub(crate) parameter_privileges: Known<Vec<ParameterPrivilege>>,
+    /// What our user may set although that takes a superuser otherwise; of a superuser it is not asked.
+    pub(crate) settable: Known<Vec<String>>,
     /// Roles that log in, and how their passwords are kept.
     pub(crate) passwords: Known<Vec<(String, String)>>,
     pub(crate) extensions: Known<BTreeMap<String, Available>>,
@@ -149,8 +155,10 @@ pub(crate) struct InDatabase {
     pub(crate) objects: Option<Known<Vec<UserObject>>>,
     /// Asked where there is a table filter.
     pub(crate) foreign_keys: Option<Known<Vec<ForeignKey>>>,
-    /// The names that a table filter can mean; asked where there is one.
+    /// The names that a table filter can mean; asked where there is one, and where rows may go into tables that are there.
     pub(crate) names: Option<Known<Vec<TableName>>>,
+    /// What could fire while rows are loaded. Asked of targets into whose tables rows may go.
+    pub(crate) triggers: Option<Known<Vec<ActiveTrigger>>>,
     /// A publication could be made, and was taken back.
     pub(crate) publishes: Option<Known<()>>,
     /// Our user may create schemas in it.

@@ -3,7 +3,7 @@
 use super::ask::{Depth, known, side};
 use super::ask_database::Asking;
 use super::facts::{Facts, Known, Probes, SlotProbe, Wanted};
-use super::tell::{Told, tell, tell_unreachable};
+use super::tell::{Blocked, Told, tell, tell_unreachable};
 use super::{judge, probe, verdict};
 use crate::engine::database::Candidate;
 use crate::engine::emit::Emitter;
@@ -68,7 +68,7 @@ async fn look(plan: &Plan, secrets: &Secrets, emit: &Emitter) -> Result<Found, F
         emit.record(Event::ServerSeen { side, server: summary(reached) });
     }
     let mut facts = ask_all(plan, &source, &target).await?;
-    let told = tell(&facts, plan, emit);
+    let mut told = tell(&facts, plan, emit);
     block(&mut facts.databases, &told);
     if plan.only_checks && plan.selected_checks.is_empty() {
         verdict::tell(&facts, plan, &told, emit);
@@ -78,9 +78,12 @@ async fn look(plan: &Plan, secrets: &Secrets, emit: &Emitter) -> Result<Found, F
     }
     let (means, mut wanted) = (facts.probes.means, facts.databases);
     if plan.method != MethodPolicy::Dump && plan.selected_checks.is_empty() {
-        replicable(plan, means, &mut wanted)?;
+        told.blocked.extend(replicable(plan, means, &mut wanted)?);
     }
     let candidates: Vec<_> = wanted.into_iter().map(|w| w.candidate).collect();
+    if !plan.only_checks {
+        judge::none_impossible(plan, &candidates, &told.blocked)?;
+    }
     judge::all_blocked(&candidates)?;
     let tool = facts.tool.map_err(Failure::refused)?;
     Ok(Found { source, target, tool, candidates })
@@ -141,7 +144,8 @@ async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Fact
             by_extension(target, &mut facts.databases).await;
         }
     }
-    facts.probes.slot = try_slot(plan, source).await;
+    let settable = facts.source.settable.clone().unwrap_or_default();
+    facts.probes.slot = try_slot(plan, source, &settable).await;
     Ok(facts)
 }
 
@@ -181,11 +185,11 @@ async fn by_extension(target: &Reached, databases: &mut [Wanted]) {
 }
 
 /// In the end: the sender and the slot that this takes would count as used by others before.
-async fn try_slot(plan: &Plan, source: &Reached) -> SlotProbe {
+async fn try_slot(plan: &Plan, source: &Reached, settable: &[String]) -> SlotProbe {
     if Depth::of(plan) == Depth::Blockers || plan.method == MethodPolicy::Dump {
         return SlotProbe::NotTried("not asked".to_owned());
     }
-    probe::slot(plan, source).await
+    probe::slot(plan, source, settable).await
 }
 
 async fn wal_rate(plan: &Plan, source: &Reached) -> Known<u64> {
@@ -202,8 +206,8 @@ fn block(databases: &mut [Wanted], told: &Told) {
             wanted.candidate.occupied =
                 there.objects.as_ref().is_some_and(|o| o.as_ref().is_ok_and(|o| !o.is_empty()));
         }
-        if let Some(failure) = told.blocked.get(wanted.name()) {
-            wanted.candidate.blocked = Some(failure.clone());
+        if let Some(blocked) = told.blocked.get(wanted.name()) {
+            wanted.candidate.blocked = Some(blocked.failure.clone());
         }
     }
 }
@@ -248,7 +252,8 @@ pub(crate) async fn first_session(server: &Server) -> Result<(Session, String), 
     Err(first_error.map_or_else(|| Failure::refused("no database to connect to"), Failure::from))
 }
 
-/// Whether the databases can be replicated; what becomes of those that cannot is the plan's to say.
+/// Whether the databases can be replicated; what becomes of those that cannot is the plan's to say. Those are returned for
+/// which there is no other way.
 ///
 /// # Errors
 /// Where the migration is not to start then.
@@ -256,17 +261,19 @@ fn replicable(
     plan: &Plan,
     means: Result<Subscriber, Failure>,
     databases: &mut [Wanted],
-) -> Result<(), Failure> {
+) -> Result<Vec<(String, Blocked)>, Failure> {
     if let (MethodPolicy::Replication, Err(failure)) = (plan.method, &means) {
         return Err(failure.clone().while_doing(judge::NOT_CONTINUOUS));
     }
+    let mut impossible = Vec::new();
     for wanted in databases.iter_mut().filter(|w| w.candidate.blocked.is_none()) {
-        let judged = means.clone().and_then(|_| followable(wanted));
-        if let Err(failure) = judged {
-            judge::not_continuous(plan, &mut wanted.candidate, failure)?;
+        let Err(failure) = means.clone().and_then(|_| followable(wanted)) else { continue };
+        judge::not_continuous(plan, &mut wanted.candidate, failure)?;
+        if let Some(failure) = wanted.candidate.blocked.clone() {
+            impossible.push((wanted.name().to_owned(), Blocked { failure, skippable: None }));
         }
     }
-    Ok(())
+    Ok(impossible)
 }
 
 /// # Errors

@@ -1,10 +1,13 @@
 //! Which databases are to be moved, and what becomes of those that cannot be.
 
 use super::gather::Reached;
+use super::tell::Blocked;
 use crate::engine::database::Candidate;
 use crate::model::failure::Failure;
 use crate::model::plan::{Fallback, Method, MethodPolicy, Plan};
+use crate::model::units::{count_of, readable};
 use crate::pg::facts::databases::DatabaseFacts;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Databases that belong to the system or to a provider: they are part of every server of their kind.
 const NOT_USERS: [&str; 9] = [
@@ -84,17 +87,77 @@ pub(super) fn not_continuous(
     Ok(())
 }
 
+/// Databases that a refusal names.
+const MOST_NAMED: usize = 10;
+
+/// With a database that cannot be moved, nothing is begun, unless the operator said that such databases are left out: to
+/// find out in the end that one of them stayed behind would be too late.
+///
+/// # Errors
+/// Which databases, why, and the ways on.
+pub(super) fn none_impossible(
+    plan: &Plan,
+    candidates: &[Candidate],
+    blocked: &BTreeMap<String, Blocked>,
+) -> Result<(), Failure> {
+    if plan.method == MethodPolicy::Auto(Fallback::Skip) {
+        return Ok(());
+    }
+    let names = candidates.iter().map(|c| c.facts.name.as_str());
+    let found: Vec<_> = names.filter_map(|name| Some((name, blocked.get(name)?))).collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<_> = found.iter().map(|(name, blocked)| (*name, &blocked.failure)).collect();
+    let all: Vec<_> = found.iter().map(|(_, blocked)| *blocked).collect();
+    Err(Failure::refused(sentence(&reasons)).advise(ways_on(plan, &all)))
+}
+
+fn sentence(reasons: &[(&str, &Failure)]) -> String {
+    let named = reasons.iter().take(MOST_NAMED);
+    let mut parts: Vec<_> =
+        named.map(|(name, failure)| format!("database {}: {}", readable(name), failure.what)).collect();
+    if let more @ 1.. = reasons.len().saturating_sub(MOST_NAMED) {
+        parts.push(format!("and {} more", count_of(more as u64, "database")));
+    }
+    parts.join("; ")
+}
+
+/// What helps, and how to go on without these databases or in spite of what was found.
+fn ways_on(plan: &Plan, blocked: &[&Blocked]) -> String {
+    let mut ways = match blocked {
+        [one] => one.failure.advice.clone().unwrap_or_default(),
+        _ => "pgpassage check with the same arguments says what helps each of them".to_owned(),
+    };
+    // What a fix says already is not said again.
+    let mut add = |flag: &str, way: &str| {
+        if !ways.contains(flag) {
+            let or = if ways.is_empty() { "" } else { "; or " };
+            ways.push_str(&format!("{or}{way}"));
+        }
+    };
+    let them = if blocked.len() == 1 { "it" } else { "them" };
+    add("--exclude-database", &format!("leave {them} out with --exclude-database"));
+    if matches!(plan.method, MethodPolicy::Auto(_)) {
+        add("--fallback", "leave out whatever cannot be followed, with --fallback skip");
+    }
+    let checks: BTreeSet<_> = blocked.iter().filter_map(|b| b.skippable).collect();
+    if !checks.is_empty() {
+        let checks: Vec<_> = checks.into_iter().collect();
+        add("--skip-check", &format!("take the risk with --skip-check {}", checks.join(",")));
+    }
+    ways
+}
+
 /// With nothing left that could be moved, nothing is begun.
 pub(super) fn all_blocked(candidates: &[Candidate]) -> Result<(), Failure> {
-    let mut sentences = Vec::new();
-    let mut advice = None;
+    let mut reasons = Vec::new();
     for candidate in candidates {
         let Some(failure) = &candidate.blocked else { return Ok(()) };
-        sentences.push(format!("database {}: {}", candidate.facts.name, failure.what));
-        advice = advice.or_else(|| failure.advice.clone());
+        reasons.push((candidate.facts.name.as_str(), failure));
     }
-    let refused = Failure::refused(sentences.join("; "));
-    Err(match advice {
+    let refused = Failure::refused(sentence(&reasons));
+    Err(match reasons.into_iter().find_map(|(_, failure)| failure.advice.clone()) {
         Some(advice) => refused.advise(advice),
         None => refused,
     })

@@ -19,8 +19,12 @@ const SLOT_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the source's log is watched.
 const WATCHED: Duration = Duration::from_secs(1);
 
+/// What keeps a slot that was made out of the server's log.
+const QUIET: [(&str, &str); 2] = [("log_min_messages", "panic"), ("log_replication_commands", "off")];
+
 /// Tries a temporary slot. Where it is known beforehand that none can be made, the source's log is spared the error.
-pub(super) async fn slot(plan: &Plan, source: &Reached) -> SlotProbe {
+/// `settable`: what our user may set although it is no superuser.
+pub(super) async fn slot(plan: &Plan, source: &Reached, settable: &[String]) -> SlotProbe {
     let not = |why: &str| SlotProbe::NotTried(why.to_owned());
     let settings = settings(Side::Source, source.facts.version);
     let facts = match source.server.connect(&source.home, &settings).await {
@@ -34,10 +38,9 @@ pub(super) async fn slot(plan: &Plan, source: &Reached) -> SlotProbe {
         Ok(_) => {}
     }
     let mut quiet = settings;
-    if source.facts.superuser {
-        // That a slot was made would stand in the source's log.
-        quiet.extend([("log_min_messages", "panic"), ("log_replication_commands", "off")]);
-    }
+    // That a slot was made would stand in the source's log: one message, of whoever may not keep it out.
+    let may_set = |name: &str| source.facts.superuser || settable.iter().any(|s| s == name);
+    quiet.extend(QUIET.into_iter().filter(|(name, _)| may_set(name)));
     let mut connection = match source.server.connect_replication(&source.home, &quiet).await {
         Ok(connection) => connection,
         Err(error) => return SlotProbe::Failed(Failure::from(error)),

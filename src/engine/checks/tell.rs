@@ -19,11 +19,19 @@ pub(super) struct Told {
     /// Why nothing is begun: the first blocker that is about the servers.
     pub(super) refusal: Option<Failure>,
     /// Why a database cannot be moved: its first blocker.
-    pub(super) blocked: BTreeMap<String, Failure>,
+    pub(super) blocked: BTreeMap<String, Blocked>,
     /// Why nothing can be followed.
     pub(super) not_continuous: Vec<String>,
     /// Why a database cannot be followed.
     pub(super) not_followed: BTreeMap<String, Vec<String>>,
+}
+
+/// What is in the way of a database.
+#[derive(Debug, Clone)]
+pub(super) struct Blocked {
+    pub(super) failure: Failure,
+    /// The check that said so, where it may be left out.
+    pub(super) skippable: Option<&'static str>,
 }
 
 pub(super) fn tell(facts: &Facts, plan: &Plan, emit: &Emitter) -> Told {
@@ -165,18 +173,24 @@ impl Teller<'_> {
         let refused = Failure::refused(finding.title.clone());
         let failure = if finding.fix.is_empty() { refused } else { refused.advise(finding.fix.clone()) };
         match &finding.database {
-            Some(name) => drop(self.told.blocked.entry(name.clone()).or_insert(failure)),
+            Some(name) => {
+                let skippable = (check.weight != Weight::Firm).then_some(check.id);
+                self.told.blocked.entry(name.clone()).or_insert(Blocked { failure, skippable });
+            }
             None if self.told.refusal.is_none() => self.told.refusal = Some(failure),
             None => {}
         }
     }
 
-    /// A migration tells its refusal, and with each database what is in its way; the checks alone tell all.
+    /// A migration tells its refusal, and with each database that it leaves out what is in its way; the checks alone tell
+    /// all.
     fn record(&self, finding: Finding) {
-        let told_otherwise = finding.severity == Severity::Blocker
-            && Depth::of(self.plan) == Depth::Blockers
-            && (finding.database.is_some()
-                || self.told.refusal.as_ref().is_some_and(|f| f.what == finding.title));
+        let told = match &finding.database {
+            Some(_) => self.plan.method == MethodPolicy::Auto(Fallback::Skip),
+            None => self.told.refusal.as_ref().is_some_and(|f| f.what == finding.title),
+        };
+        let told_otherwise =
+            told && finding.severity == Severity::Blocker && Depth::of(self.plan) == Depth::Blockers;
         if !told_otherwise {
             self.emit.record(Event::Finding { finding });
         }

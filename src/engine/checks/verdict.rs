@@ -17,7 +17,8 @@ pub(super) fn tell(facts: &Facts, plan: &Plan, told: &Told, emit: &Emitter) {
     for wanted in &facts.databases {
         let name = wanted.name();
         let unreachable = wanted.source.as_ref().err();
-        let not_snapshot = told.refusal.as_ref().or(told.blocked.get(name)).or(unreachable);
+        let blocked = told.blocked.get(name).map(|blocked| &blocked.failure);
+        let not_snapshot = told.refusal.as_ref().or(blocked).or(unreachable);
         let not_snapshot = not_snapshot.map(|failure| failure.what.clone());
         let not_continuous = if plan.method == MethodPolicy::Dump {
             Some("a snapshot was asked for".to_owned())

@@ -111,7 +111,8 @@ impl Watched {
             status.tables_ready = self.target.ready;
             status.tables_not_ready = self.target.not_ready;
             status.error = status.error.or_else(|| self.target.error.clone());
-            if is_due(&mut self.schema_at, SCHEMA_EVERY) {
+            // Whoever closes a connection looks at the definitions himself, and knows what was accepted.
+            if !cx.at_work.is_at_work(name) && is_due(&mut self.schema_at, SCHEMA_EVERY) {
                 let looked = timeout(ANSWER, self.look_at_schema(cx, name, &names)).await;
                 match looked {
                     Ok(Ok(finding)) => findings.extend(finding),

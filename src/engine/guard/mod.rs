@@ -6,7 +6,7 @@ mod lag;
 mod look;
 mod schema;
 
-use super::context::Cx;
+use super::context::{Cx, GivenUp};
 use super::replicate::remove::{What, remove};
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, Event, ObjectKind};
@@ -31,18 +31,25 @@ const DROP_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Watch {
     stop: CancellationToken,
+    /// Cancelled when it has ended, by itself or not.
+    over: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Watch {
     /// Begins to watch every database that has a slot, or gets one.
     pub(crate) fn begin(cx: &Arc<Cx>, until: Until) -> Watch {
-        let stop = cx.cancel.child_token();
-        let task = tokio::spawn(watch(Arc::clone(cx), stop.clone(), until));
-        Watch { stop, task }
+        let (stop, over) = (cx.cancel.child_token(), CancellationToken::new());
+        let (watching, ends) = (watch(Arc::clone(cx), stop.clone(), until), over.clone().drop_guard());
+        let task = tokio::spawn(async move {
+            let _ends = ends;
+            watching.await;
+        });
+        Watch { stop, over, task }
     }
 
-    /// Whoever removes what is watched ends the watch first, so that nothing is taken for lost that was removed.
+    /// Whoever removes what is watched ends the watch first, or says that he is [at his last
+    /// step](super::context::AtWork::last_step), so that nothing is taken for lost that was removed.
     pub(crate) async fn end(self) {
         self.stop.cancel();
         // Its own failure would be a mistake in the program; the migration does not depend on it.
@@ -50,8 +57,8 @@ impl Watch {
     }
 
     /// Until nothing is left to be watched.
-    pub(crate) async fn ended(&mut self) {
-        drop((&mut self.task).await);
+    pub(crate) async fn ended(&self) {
+        self.over.cancelled().await;
     }
 }
 
@@ -81,15 +88,20 @@ async fn watch(cx: Arc<Cx>, stop: CancellationToken, until: Until) {
                 () = stop.cancelled() => return,
                 looked = watched.look(&cx, &name, &mut source) => looked,
             };
+            if cx.at_work.is_at_last_step(&name) {
+                // What was seen may be what has been removed.
+                continue;
+            }
             cx.board.follows(&name, looked.status.clone());
             for finding in looked.findings {
                 cx.finding(finding.in_database(&name));
             }
             if let Some(failure) = too_much_kept(&cx, &looked.status) {
                 match given_up.get(&name) {
-                    None => give_up(&cx, &name, failure).await,
+                    None if give_up(&cx, &name, failure).await == GivenUp::TooLate => continue,
+                    None => {}
                     // It has been said, and whoever works on the database removes what is his.
-                    Some(at) if at.elapsed() < DROP_EVERY || cx.at_work.get(&name).is_some() => continue,
+                    Some(at) if at.elapsed() < DROP_EVERY || cx.at_work.is_at_work(&name) => continue,
                     Some(_) => drop(remove(&cx, &name, What::All).await),
                 }
                 given_up.insert(name, Instant::now());
@@ -127,19 +139,18 @@ fn too_much_kept(cx: &Cx, status: &DatabaseStatus) -> Option<Failure> {
 }
 
 /// Rather no migration than a source without room on its disk.
-async fn give_up(cx: &Cx, database: &str, failure: Failure) {
-    let finding = Finding::lost(
-        "wal-kept",
-        "stopped, and the replication slot is dropped: the source kept too much of its log",
-    );
+async fn give_up(cx: &Cx, database: &str, failure: Failure) -> GivenUp {
+    let title = "stopped, and the replication slot is dropped: the source kept too much of its log";
     let advice = failure.advice.clone().unwrap_or_default();
-    cx.finding(finding.in_database(database).because(failure.what.clone()).fix(advice));
-    if let Some(db) = cx.at_work.get(database) {
-        // It removes what was made for it.
-        db.abort(failure);
-        return;
+    let finding = Finding::lost("wal-kept", title).in_database(database).because(failure.what.clone());
+    let given_up = cx.at_work.give_up(database, &failure, || cx.finding(finding.fix(advice)));
+    if given_up == GivenUp::ByCaller {
+        remove(cx, database, What::All).await;
+        let (database, message) = (database.to_owned(), failure.what);
+        let ended =
+            Event::DatabaseEnded { database: database.clone(), outcome: DatabaseOutcome::Failed, message };
+        cx.emit.record(ended);
+        cx.at_work.ends(&database);
     }
-    remove(cx, database, What::All).await;
-    let (database, message) = (database.to_owned(), failure.what);
-    cx.emit.record(Event::DatabaseEnded { database, outcome: DatabaseOutcome::Failed, message });
+    given_up
 }

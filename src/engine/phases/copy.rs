@@ -170,7 +170,11 @@ pub(super) async fn copy(
 ) -> Result<CopyStats, Failure> {
     let direct = copy_into(db, snapshot, Haul { table, rows, into: &table.name }).await;
     match (&direct, table.ancestors.last()) {
-        (Err(failure), Some(top)) if failure.sqlstate.as_deref() == Some(CHECK_VIOLATION) => {
+        // Triggers of the whole tree would act where only those of the partition are switched off.
+        (Err(failure), Some(top))
+            if failure.sqlstate.as_deref() == Some(CHECK_VIOLATION)
+                && (db.holds_triggers_off() || !db.copies_again()) =>
+        {
             tracing::info!(database = db.name, "{}: {failure}; again by way of {top}", table.name);
             copy_into(db, snapshot, Haul { table, rows, into: top }).await
         }
@@ -240,20 +244,21 @@ async fn relay_rows(db: &Db, pair: &mut Pair, haul: Haul<'_>, first: String) -> 
     let out = format!("{first}; {}", copy_out(table, haul.rows, format));
     let written = written(db, haul);
     let into = copy_in(haul.into, &table.columns, format, written);
-    let prepare = match table.belongs {
+    let around = db.around(&table.name);
+    let room = match table.belongs {
         // In the transaction that brings the new ones. Of partitions all were deleted before: rows of one may have come
         // into another.
         Belongs::User if db.copies_again() && table.ancestors.is_empty() => {
-            format!("BEGIN; {}", delete_only(&table.name))
+            format!("{}; ", delete_only(&table.name))
         }
-        Belongs::User if written == Written::Frozen => format!("BEGIN; {}", truncate_only(&[&table.name])),
-        Belongs::User => "BEGIN".to_owned(),
-        Belongs::Extension { .. } => format!("BEGIN; {}", make_room(db, table).await?),
+        Belongs::User if written == Written::Frozen => format!("{}; ", truncate_only(&[&table.name])),
+        Belongs::User => String::new(),
+        Belongs::Extension { .. } => format!("{}; ", make_room(db, table).await?),
     };
-    let into = format!("{prepare}; {into}");
+    let into = format!("BEGIN; {}{room}{into}", around.before);
     let stats = cancellable(db, pair, async |pair| {
         let stats = relayed(pair, (&out, &into), &doing.wire_bytes).await?;
-        pair.target.command("COMMIT").await?;
+        pair.target.command(&format!("{}COMMIT", around.after)).await?;
         Ok(stats)
     });
     stats.await.map_err(|f| explain(f, format))

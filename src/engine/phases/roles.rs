@@ -288,17 +288,19 @@ async fn parameters(
     (source, target): (&Session, &Session),
     made: &BTreeSet<String>,
 ) -> Result<(), Failure> {
-    if !cx.source_facts.version.at_least(15) || !cx.target_facts.version.at_least(15) {
+    if !cx.source_facts.version.at_least(15) {
         return Ok(());
     }
     let all = guarded(&cx.cancel, source.canceller(), facts::parameter_privileges(source)).await?;
-    for privilege in all {
-        if privilege.grantee.as_ref().is_some_and(|grantee| !made.contains(grantee)) {
-            continue;
-        }
+    let is_new = |grantee: &Option<String>| grantee.as_ref().is_none_or(|grantee| made.contains(grantee));
+    for privilege in all.iter().filter(|privilege| is_new(&privilege.grantee)) {
         let title = format!("a privilege on parameter {} could not be granted", privilege.parameter);
         let finding = Finding::warning("privileges", title);
-        try_or_report(cx, target, &roles::grant_parameter(&privilege), finding).await?;
+        if !cx.target_facts.version.at_least(15) {
+            cx.finding(finding.because("the target knows none before 15"));
+            continue;
+        }
+        try_or_report(cx, target, &roles::grant_parameter(privilege), finding).await?;
     }
     Ok(())
 }

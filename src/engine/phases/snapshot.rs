@@ -10,6 +10,10 @@
 //! him: a COPY of ours too, which would be for ever. So a second session, the *spare*, holds the same locks and can
 //! read any table without waiting; a table that cannot be locked at once is read by it.
 
+mod report;
+
+pub(crate) use report::{report_beyond_dump, report_left_out};
+
 use crate::engine::context::execute;
 use crate::engine::database::Db;
 use crate::engine::phases::schema::read_archive;
@@ -486,55 +490,4 @@ async fn watch(db: Arc<Db>, holder: Arc<Session>, spare: Spare) {
         .while_doing("the session that holds the snapshot on the source was lost")
         .advise("see the source's log for the reason; what was copied so far is not whole, start this database again");
     db.abort(Failure { kind: FailureKind::ConnectionLost, ..failure });
-}
-
-/// What pg_dump cannot bring over and does not mention.
-pub(crate) fn report_beyond_dump(db: &Db, snapshot: &Snapshot) {
-    let kinds = [
-        (
-            "invalid index",
-            "invalid-index",
-            "invalid indexes are not made on the target",
-            "REINDEX or drop them",
-        ),
-        (
-            "disabled foreign key",
-            "disabled-key",
-            "foreign keys whose checks are disabled on the source are enforced on the target",
-            "disable them again there with ALTER TABLE ... DISABLE TRIGGER ALL, if that is wanted",
-        ),
-        (
-            "comment",
-            "comment",
-            "comments that pg_dump does not know are not moved",
-            "set them again with COMMENT ON",
-        ),
-        (
-            "privileges",
-            "privileges",
-            "privileges on information_schema that were changed are not moved",
-            "set them again with GRANT and REVOKE",
-        ),
-    ];
-    for (kind, id, title, fix) in kinds {
-        let objects: Vec<_> = snapshot
-            .beyond_dump
-            .iter()
-            .filter(|(k, _)| k == kind)
-            .map(|(_, object)| object.clone())
-            .collect();
-        if !objects.is_empty() {
-            db.finding(Finding::warning(id, title).fix(fix).objects(objects));
-        }
-    }
-}
-
-/// What the operator chose to leave out is said, so that nobody takes it for a loss.
-pub(crate) fn report_left_out(db: &Db, snapshot: &Snapshot) {
-    if snapshot.left_out.is_empty() {
-        return;
-    }
-    let title = format!("{} made without rows, as asked", count_of(snapshot.left_out.len() as u64, "table"));
-    let objects = snapshot.left_out.iter().map(ToString::to_string);
-    db.finding(Finding::info("left-out", title).objects(objects));
 }

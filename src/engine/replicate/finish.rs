@@ -2,6 +2,7 @@
 //! both sides held against each other, and what was made is removed. Until that last step nothing is lost by going back:
 //! the database goes on following.
 
+use super::again;
 use super::remove::{What, remove};
 use super::silence::{Broken, Silence};
 use super::subscribe::readiness;
@@ -19,9 +20,9 @@ use crate::pg::facts::objects::SequenceFacts;
 use crate::pg::facts::replication::objects::{TableState, subscribed_tables};
 use crate::pg::facts::replication::progress::{of_slot, position};
 use crate::pg::facts::replication::tables::candidates;
-use crate::pg::facts::replication::watch::schema_fingerprint;
+use crate::pg::facts::replication::watch::{self, LargeObjects, schema_fingerprint};
 use crate::pg::facts::tables::TableFacts;
-use crate::pg::statement::data::{AS_ORIGIN, AS_REPLICA, delete_only, read_sequences};
+use crate::pg::statement::data::read_sequences;
 use crate::pg::statement::replication::EMIT_MARK;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -55,7 +56,10 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
     definitions_are_the_same(db, &source, how.schema).await?;
     let deadline = Instant::now() + Duration::from_secs(how.timeout_s);
     or_lose(db, how, in_sync(db, &names, Goal::Now, deadline).await)?;
-    carry_the_rest(db, &names).await?;
+    let copied = carry_the_rest(db, &names).await?;
+    if let Some(silence) = &mut silence {
+        silence.large_objects_are(db, copied);
+    }
     if how.verify != Verify::Nothing {
         verify::run(db, how.verify).await?;
     }
@@ -69,6 +73,8 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
         // Nothing is removed: once the cause is, the next attempt can succeed.
         return Err(Failure::new(FailureKind::Server, "both sides are not equal; see the findings"));
     }
+    // Until here the guard may give it up, for the source's sake.
+    db.cx.at_work.last_step(db)?;
     remove(&db.cx, &db.name, What::Objects).await;
     if let Some(silence) = &mut silence {
         still_silent(db, silence).await;
@@ -230,23 +236,22 @@ async fn in_sync(db: &Db, names: &ObjectNames, goal: Goal, deadline: Instant) ->
 }
 
 /// Sequences, unlogged tables, tables of which only new rows or none came, large objects, materialized views.
-async fn carry_the_rest(db: &Arc<Db>, names: &ObjectNames) -> Result<(), Failure> {
+///
+/// Returns what large objects there were at the moment of which they are copied.
+async fn carry_the_rest(db: &Arc<Db>, names: &ObjectNames) -> Result<LargeObjects, Failure> {
     let held = snapshot::hold_for_copy(db).await?;
+    let holder = held.holder()?;
+    let at_that_moment = db.guarded(holder.canceller(), watch::large_objects(&holder)).await?;
+    drop(holder);
     let (followed, logged) = followed_in_full(db, names).await?;
-    let again: Vec<&TableFacts> = held
+    let rest: Vec<&TableFacts> = held
         .tables
         .iter()
         .filter(|t| !t.names().iter().any(|name| followed.contains(name)) || !logged.contains(&t.name))
         .collect();
     db.copy_again();
     let target = db.target().await?;
-    let partitions: Vec<_> =
-        again.iter().filter(|t| !t.ancestors.is_empty()).map(|t| delete_only(&t.name)).collect();
-    if !partitions.is_empty() {
-        execute(&db.cancel, &target, &format!("{AS_REPLICA}; {}; {AS_ORIGIN}", partitions.join("; ")))
-            .await?;
-    }
-    for table in again {
+    for table in again::make_room(db, &target, rest, &held.tables).await? {
         copy::run(db, &held, table).await?;
     }
     large_objects::run(db, &held, &held.large_objects).await?;
@@ -259,7 +264,7 @@ async fn carry_the_rest(db: &Arc<Db>, names: &ObjectNames) -> Result<(), Failure
     db.put_target_back(target);
     data::refresh_all(db, held.materialized_views.iter().map(|(_, name)| name.clone()).collect()).await;
     held.release();
-    Ok(())
+    Ok(at_that_moment)
 }
 
 /// Those whose every change has arrived, by the name that is published; and all that can be published at all, for of an

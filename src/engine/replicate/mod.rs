@@ -8,6 +8,7 @@
 //! ```
 //! Whatever ends a run before the database follows, removes what was made: [`remove`] works from the journal's ledger.
 
+pub(crate) mod again;
 pub(crate) mod finish;
 pub(crate) mod means;
 pub(crate) mod publish;

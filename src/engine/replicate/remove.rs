@@ -26,6 +26,8 @@ use tokio::time::{Instant, timeout};
 
 /// All of it together may take this long; a server that does not answer must not keep us from ending.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
+/// A server that is gone must keep neither the other one from being cleaned nor us from ending.
+const REACH: Duration = Duration::from_secs(10);
 /// How long a walsender may take to notice that its subscription is gone, before it is ended.
 const WALSENDER: Duration = Duration::from_secs(5);
 const LOCK_WAIT_MS: u32 = 2_000;
@@ -111,7 +113,10 @@ async fn session(cx: &Cx, server: &Server, side: Side, database: &str) -> Result
         Side::Source => &cx.source_facts,
         Side::Target => &cx.target_facts,
     };
-    server.connect(database, &settings(side, facts.version)).await
+    let reached = timeout(REACH, server.connect(database, &settings(side, facts.version))).await;
+    reached.unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Timeout, format!("it could not be reached within {} s", REACH.as_secs())))
+    })
 }
 
 /// Without the slot's help: the subscription lets go of it first, so that the source need not be reached from there.

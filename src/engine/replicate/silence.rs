@@ -9,7 +9,9 @@ use crate::model::check::Finding;
 use crate::model::failure::Failure;
 use crate::model::units::TableName;
 use crate::pg::connect::Session;
-use crate::pg::facts::replication::watch::{Other, Writes, waiting_behind, writers, writes};
+use crate::pg::facts::replication::watch::{
+    LargeObjects, Other, Writes, large_object_writers, large_objects, waiting_behind, writers, writes,
+};
 use crate::pg::facts::tables::{Belongs, TableFacts, gather};
 use crate::pg::statement::replication::{NamedTable, OWN_PID, TableForm, lock_against_writes, lock_timeout};
 use std::collections::BTreeMap;
@@ -29,6 +31,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(11);
 pub(super) struct Silence {
     how: How,
     before: Writes,
+    /// As they were copied.
+    copied: Option<LargeObjects>,
     /// When it was looked at last.
     since: Instant,
 }
@@ -92,7 +96,7 @@ impl Silence {
             Err(failure) => return Err(failure.while_doing("locking the source's tables against writes")),
         };
         let before = db.guarded(source.canceller(), writes(source)).await?;
-        let silence = Silence { how, before, since: Instant::now() };
+        let silence = Silence { how, before, copied: None, since: Instant::now() };
         if matches!(silence.how, How::Watched) {
             if !before.counted {
                 let what = "whether the source is written to cannot be known: its tables cannot be locked, and it does \
@@ -106,6 +110,28 @@ impl Silence {
         Ok(silence)
     }
 
+    /// Large objects cannot be locked: from now on they are to be as they were when they were copied.
+    pub(super) fn large_objects_are(&mut self, db: &Db, copied: LargeObjects) {
+        if !copied.tells_contents() {
+            let title = "whether large objects of the source are written to while the connection is closed may be known ten \
+                         seconds late";
+            let why = "their pages cannot be read by this user, and sessions tell what they count only now and then";
+            let fix = "make sure that nobody writes to them, or finish with a superuser or, from 14 on, a member of \
+                       pg_read_all_data on the source";
+            db.finding(Finding::warning("large-objects", title).because(why).fix(fix));
+        }
+        self.copied = Some(copied);
+    }
+
+    /// What is not open any more has been committed, and makes a difference: in this order.
+    async fn large_objects_last(&self, db: &Db, watcher: &Session) -> Result<(), Broken> {
+        let Some(copied) = &self.copied else { return Ok(()) };
+        let writing = db.guarded(watcher.canceller(), large_object_writers(watcher)).await?;
+        nobody(&writing).map_err(Broken::Waiting)?;
+        let now = db.guarded(watcher.canceller(), large_objects(watcher)).await?;
+        if now == *copied { Ok(()) } else { Err(large_objects_written().into()) }
+    }
+
     /// # Errors
     /// Who has written since, or waits to.
     pub(super) async fn lasts(&mut self, db: &Db) -> Result<(), Broken> {
@@ -114,10 +140,11 @@ impl Silence {
             How::Locked { session, pid } => {
                 // It must have lasted to here.
                 execute(&db.cancel, session, "SELECT").await?;
+                self.large_objects_last(db, &watcher).await?;
+                let counted = self.copied.as_ref().is_none_or(|copied| !copied.tells_contents());
                 let now = db.guarded(watcher.canceller(), writes(&watcher)).await?;
-                if now.large_objects != self.before.large_objects {
-                    let what = "large objects of the source are still written to";
-                    return Err(Failure::refused(what).advise(STOP_THEM).into());
+                if counted && now.large_objects != self.before.large_objects {
+                    return Err(large_objects_written().into());
                 }
                 // Whoever waits for our locks would write on the source the moment they are gone, and lose it.
                 let waiting = db.guarded(watcher.canceller(), waiting_behind(&watcher, *pid)).await?;
@@ -128,6 +155,7 @@ impl Silence {
                     () = db.cancel.cancelled() => return Err(Failure::interrupted().into()),
                     () = tokio::time::sleep_until(self.since + BETWEEN_LOOKS) => {}
                 }
+                self.large_objects_last(db, &watcher).await?;
                 let now = db.guarded(watcher.canceller(), writes(&watcher)).await?;
                 self.since = Instant::now();
                 let who = db.guarded(watcher.canceller(), writers(&watcher, &[])).await?;
@@ -163,6 +191,10 @@ async fn who_writes(db: &Db, source: &Session) -> Vec<Other> {
         }
     }
     Vec::new()
+}
+
+fn large_objects_written() -> Failure {
+    Failure::refused("large objects of the source are still written to").advise(STOP_THEM)
 }
 
 fn nobody(who: &[Other]) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! The subscription on the target, and the way from there to the source.
 
+use super::again;
 use super::object;
 use super::publish::Link;
 use crate::engine::context::execute;
@@ -12,23 +13,26 @@ use crate::model::failure::{Failure, FailureKind};
 use crate::model::names::ObjectKind;
 use crate::model::plan::Plan;
 use crate::model::secret::Secret;
-use crate::model::units::{ServerVersion, count_of};
+use crate::model::units::{ServerVersion, TableName, count_of};
 use crate::pg::connect::{Server, Session};
 use crate::pg::error::Error;
 use crate::pg::facts::replication::objects::{TableState, subscriptions, table_states};
 use crate::pg::facts::replication::server;
 use crate::pg::facts::replication::tables::{LeftOut, left_out};
 use crate::pg::facts::server::keeps_statements;
-use crate::pg::statement::data::AS_REPLICA;
+use crate::pg::facts::tables::gather;
 use crate::pg::statement::replication::aiven;
 use crate::pg::statement::replication::subscription::{
     ApplyAs, Begins, NewSubscription, OnError, SynchronousCommit, Values,
 };
+use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// The worker starts within seconds; a target that has none free is found out here.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
+/// Tables whose reason is told.
+const NAMED: usize = 5;
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// How the target reaches the source.
@@ -135,28 +139,32 @@ pub(crate) async fn subscribe(db: &Db, link: &Link) -> Result<(), Failure> {
 /// off, and not every user may do that: better known now than on the day of the switch.
 async fn warn_of_the_end(db: &Db, link: &Link, target: &Session) -> Result<(), Failure> {
     let source = db.cx.source_session(&db.name).await?;
-    let mut again: Vec<String> = db
+    let mut again: HashSet<TableName> = db
         .guarded(source.canceller(), left_out(&source))
         .await?
         .into_iter()
         .filter_map(|what| match what {
-            LeftOut::Unlogged(table) => Some(table.to_string()),
+            LeftOut::Unlogged(table) => Some(table),
             LeftOut::MaterializedView(_) | LeftOut::LargeObjects(_) => None,
         })
         .collect();
-    again.extend(link.survey.inserts.iter().map(|t| t.name.to_string()));
-    again.extend(link.survey.skipped.iter().map(ToString::to_string));
-    if again.is_empty()
-        || execute(&db.cancel, target, &format!("BEGIN; {AS_REPLICA}; ROLLBACK")).await.is_ok()
-    {
+    again.extend(link.survey.inserts.iter().map(|t| t.name.clone()));
+    again.extend(link.survey.skipped.iter().cloned());
+    if again.is_empty() || again::may_hold_off(db, target).await? {
         return Ok(());
     }
-    execute(&db.cancel, target, "ROLLBACK").await?;
-    let title = "the target's user cannot close the connection: it may not hold off triggers and foreign keys while tables \
-                 that do not follow are copied again";
-    let fix =
-        "finish with a superuser on the target, or from 15 on let it set session_replication_role there";
-    db.finding(Finding::warning("copied-again", title).fix(fix).objects(again));
+    let mut all = db.guarded(source.canceller(), gather(&source)).await?;
+    all.retain(|table| db.cx.plan.scope.tables.selects(&db.name, &table.names()));
+    let again: Vec<_> = all.iter().filter(|t| t.names().iter().any(|name| again.contains(name))).collect();
+    let there = again::OnTarget::ask(db, target).await?;
+    let found = again::obstacles(&again, &all, &there);
+    if found.is_empty() {
+        return Ok(());
+    }
+    let title = "the target's user cannot close the connection: it cannot replace the rows of tables that do not follow";
+    let reasons: Vec<_> = found.iter().take(NAMED).map(|(table, why)| format!("{table}: {why}")).collect();
+    let finding = Finding::warning("copied-again", title).because(reasons.join("; ")).fix(again::HELP);
+    db.finding(finding.objects(found.keys().map(ToString::to_string)));
     Ok(())
 }
 

@@ -7,7 +7,9 @@ use crate::model::units::{ServerVersion, TableName, count_of};
 use crate::pg::connect::Session;
 use crate::pg::error::Error;
 use crate::pg::facts::replication::server::{self, aiven_extras};
-use crate::pg::facts::replication::tables::{CandidateKind, IdentitySetting, PublishCandidate, candidates};
+use crate::pg::facts::replication::tables::{
+    CandidateKind, IdentitySetting, Inherits, PublishCandidate, candidates, inheritance,
+};
 use crate::pg::facts::tables::{Belongs, gather};
 use crate::pg::statement::replication::{NamedTable, ReplicaIdentity, TableForm, replica_identity};
 use std::collections::{HashMap, HashSet};
@@ -117,8 +119,39 @@ pub(crate) async fn survey_of(
         return Ok(Ok(survey));
     }
     let extension = aiven_extras(session).await?.is_some_and(|extras| extras.publishes());
-    let publisher = if extension { Publisher::Extension } else { Publisher::OurUser };
-    Ok(published_by(survey, publisher))
+    if !extension {
+        return Ok(published_by(survey, Publisher::OurUser));
+    }
+    if let Some(child) = comes_along(&survey, &inheritance(session).await?) {
+        return Ok(Err(not_alone(child)));
+    }
+    Ok(published_by(survey, Publisher::Extension))
+}
+
+/// The extension names tables without ONLY, so that those that inherit from them come along. The first of them that is
+/// not to follow in the same way.
+fn comes_along<'a>(survey: &Survey, all: &'a [Inherits]) -> Option<&'a Inherits> {
+    let names = |published: &[Published]| published.iter().map(|t| t.name.clone()).collect::<HashSet<_>>();
+    let everything = names(&survey.everything);
+    let some: HashSet<_> = names(&survey.inserts).union(&everything).cloned().collect();
+    // Each child that passes is in the same set as its parent, and so answers for its own children.
+    all.iter().find(|one| {
+        (everything.contains(&one.parent) && !everything.contains(&one.child))
+            || (some.contains(&one.parent) && !some.contains(&one.child))
+    })
+}
+
+fn not_alone(one: &Inherits) -> Failure {
+    Failure::refused(format!(
+        "aiven_extras publishes a table with all that inherit from it, and {} inherits from {} without being chosen to \
+         follow like it: the source would then refuse its UPDATE and DELETE, or send rows that the target has no table for",
+        one.child, one.parent
+    ))
+    .advise(format!(
+        "let {} follow in the same way (include it, and give it a primary key on the source or choose --replica-identity \
+         index or full), or migrate as the tables' owner or a superuser",
+        one.child
+    ))
 }
 
 /// Whether the tables can be published that our user may not publish itself.

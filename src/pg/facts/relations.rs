@@ -61,6 +61,68 @@ pub async fn active_triggers(session: &Session) -> Result<Vec<ActiveTrigger>, Er
     .await
 }
 
+/// What acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActKind {
+    Trigger,
+    /// A trigger that is ENABLE ALWAYS.
+    AlwaysTrigger,
+    Rule,
+}
+
+/// A trigger or a rule that acts when rows of a table are deleted or come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    pub table: TableName,
+    pub name: String,
+    pub kind: ActKind,
+    /// Not even the table's owner can switch it off.
+    pub is_fixed: bool,
+    /// Our user is the table's owner, or a member of that role.
+    pub table_is_ours: bool,
+}
+
+/// # Errors
+/// When the server does not answer.
+pub async fn acts_on_rows(session: &Session) -> Result<Vec<Act>, Error> {
+    rows(session, include_str!("../../../assets/sql/acts_on_rows.sql"), &[], |r| {
+        Ok(Act {
+            table: name(r)?,
+            name: get(r, "act_name")?,
+            kind: match (get(r, "is_rule")?, get(r, "always")?) {
+                (true, _) => ActKind::Rule,
+                (false, true) => ActKind::AlwaysTrigger,
+                (false, false) => ActKind::Trigger,
+            },
+            is_fixed: get(r, "fixed")?,
+            table_is_ours: get(r, "owned")?,
+        })
+    })
+    .await
+}
+
+/// That a table refers to another one, or to itself, by a foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    pub table: TableName,
+    pub referenced: TableName,
+}
+
+/// By all foreign keys, also those that are not validated; those of partitions are part of their root's.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn references(session: &Session) -> Result<Vec<Reference>, Error> {
+    rows(session, include_str!("../../../assets/sql/references.sql"), &[], |r| {
+        let schema: String = get(r, "referenced_schema")?;
+        Ok(Reference {
+            table: name(r)?,
+            referenced: TableName::new(schema, get::<String>(r, "referenced_name")?),
+        })
+    })
+    .await
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignKey {
     pub table: TableName,

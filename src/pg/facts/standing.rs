@@ -200,3 +200,19 @@ pub async fn password_kinds(session: &Session) -> Result<Vec<(String, String)>, 
     let sql = include_str!("../../../assets/sql/password_kinds.sql");
     rows(session, sql, &[], |r| Ok((get(r, "name")?, get(r, "kind")?))).await
 }
+
+/// Keeps our sessions' triggers and foreign keys from firing.
+pub const REPLICATION_ROLE: &str = "session_replication_role";
+
+/// What takes a superuser to be set, unless somebody was granted it.
+const GUARDED: [&str; 3] = [REPLICATION_ROLE, "log_min_messages", "log_replication_commands"];
+
+/// Of [`REPLICATION_ROLE`] and what keeps a replication connection out of the log: what our user may set without being a
+/// superuser. From 15.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn settable(session: &Session) -> Result<Vec<String>, Error> {
+    let sql = include_str!("../../../assets/sql/settable_parameters.sql");
+    rows(session, sql, &[&GUARDED.as_slice()], |r| get(r, "name")).await
+}

@@ -3,7 +3,7 @@
 use crate::model::units::TableName;
 use crate::pg::facts::grants::Grant;
 use crate::pg::facts::objects::LargeObjectFacts;
-use crate::pg::facts::relations::ForeignKey;
+use crate::pg::facts::relations::{Act, ActKind, ForeignKey};
 use crate::pg::facts::tables::{Belongs, TableFacts};
 use crate::pg::quote::{Ident, Literal, Qualified, column_list};
 use crate::pg::statement::replication::NamedTable;
@@ -173,6 +173,21 @@ pub fn checksum_rows(table: NamedTable<'_>, condition: &str) -> String {
 /// No trigger fires and no foreign key is looked at, and back.
 pub const AS_REPLICA: &str = "SET session_replication_role = replica";
 pub const AS_ORIGIN: &str = "SET session_replication_role = DEFAULT";
+
+/// For the transaction that replaces the table's rows: none of these triggers acts on them.
+pub fn switch_off(table: &TableName, triggers: &[&Act]) -> String {
+    let each = triggers.iter().map(|t| format!("DISABLE TRIGGER {}", Ident(&t.name)));
+    format!("ALTER TABLE ONLY {} {}", Qualified(table), each.collect::<Vec<_>>().join(", "))
+}
+
+/// As they were before [`switch_off`].
+pub fn switch_on(table: &TableName, triggers: &[&Act]) -> String {
+    let each = triggers.iter().map(|t| {
+        let always = if t.kind == ActKind::AlwaysTrigger { "ALWAYS " } else { "" };
+        format!("ENABLE {always}TRIGGER {}", Ident(&t.name))
+    });
+    format!("ALTER TABLE ONLY {} {}", Qualified(table), each.collect::<Vec<_>>().join(", "))
+}
 
 /// Some of the database's that are not among `$1` (oid[]), one row each: again and again, until there are none. Each is
 /// locked until the transaction ends, and the server's room for locks is limited.

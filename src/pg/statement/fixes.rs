@@ -16,6 +16,11 @@ pub fn grant_create(database: &str, user: &str) -> String {
     format!("GRANT CREATE ON DATABASE {} TO {};", Ident(database), Ident(user))
 }
 
+/// As it is for new databases from 15 on.
+pub fn revoke_create_in_public() -> &'static str {
+    "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
+}
+
 pub fn allow_connections(database: &str) -> String {
     format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true;", Ident(database))
 }
@@ -23,6 +28,11 @@ pub fn allow_connections(database: &str) -> String {
 /// Gives a role to another one.
 pub fn grant_role(role: &str, to: &str) -> String {
     format!("GRANT {} TO {};", Ident(role), Ident(to))
+}
+
+/// From 15. `parameter`: a name of ours; never from a server.
+pub fn grant_set(parameter: &'static str, to: &str) -> String {
+    format!("GRANT SET ON PARAMETER {parameter} TO {};", Ident(to))
 }
 
 /// `attribute`: a word such as REPLICATION; never from a server.

@@ -3,6 +3,7 @@
 use super::text::{Password, Text};
 use crate::model::conninfo::{self, Params};
 use crate::model::endpoint::{SslMode, Words};
+use crate::model::names::{IdError, check_id};
 use crate::model::plan::TargetPolicy;
 use crate::model::units::Side;
 use serde::{Deserialize, Serialize};
@@ -355,21 +356,21 @@ impl Form {
                 {
                     Some("a number from 1 to 256, or nothing")
                 }
-                Field::Name if !value.is_empty() && !is_name(value) => {
-                    Some("up to 20 of a-z, 0-9 and _, beginning with a letter or digit")
-                }
+                Field::Name if !value.is_empty() => match check_id(value) {
+                    Ok(()) => None,
+                    Err(IdError::Illegal) => {
+                        Some("up to 20 of a-z, 0-9 and _, beginning with a letter or digit")
+                    }
+                    Err(IdError::TooLong(_)) => {
+                        Some("too long for names on the servers, where each _ counts twice")
+                    }
+                },
                 _ => None,
             };
             errors.extend(wrong.map(|what| FieldError::new(*field, what)));
         }
         errors
     }
-}
-
-/// The name becomes part of names on the servers, where nothing else is legal everywhere.
-fn is_name(name: &str) -> bool {
-    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    name.len() <= 20 && !name.starts_with('_') && name.chars().all(legal)
 }
 
 fn words(text: &str) -> Vec<String> {

@@ -5,6 +5,7 @@ use crate::engine::checks::facts::Facts;
 use crate::engine::checks::provider::Provider;
 use crate::model::plan::Plan;
 use crate::model::units::{Side, human_bytes, thousands};
+use crate::pg::statement::fixes;
 
 pub(super) const CHECKS: [Check; 4] = [
     Check {
@@ -96,7 +97,9 @@ fn sizes_known(facts: &Facts, _: &Plan) -> Judged {
     Ok(if names.is_empty() {
         Vec::new()
     } else {
-        vec![info("the source does not tell the size of some databases").objects(names)]
+        let statement = fixes::grant_role("pg_read_all_stats", facts.user(Side::Source));
+        let fix = format!("let the migration's user connect to them, or on the source: {statement}");
+        vec![info("the source does not tell the size of some databases").objects(names).fix(fix)]
     })
 }
 

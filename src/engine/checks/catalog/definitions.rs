@@ -6,6 +6,7 @@ use crate::model::check::Severity;
 use crate::model::plan::{Keep, Plan};
 use crate::model::units::{count_of, printable, readable};
 use crate::pg::facts::remarks::{Question, Remark};
+use crate::pg::statement::fixes;
 
 pub(super) const CHECKS: [Check; 10] = [
     Check {
@@ -185,7 +186,8 @@ fn public_schema(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
         return super::well();
     }
     let found = wanted.remarks(Question::PublicSchema, &[])?;
-    Ok(found.iter().map(|_| info("everybody may create things in schema public")).collect())
+    let fix = || format!("when nobody needs it, on the source: {}", fixes::revoke_create_in_public());
+    Ok(found.iter().map(|_| info("everybody may create things in schema public").fix(fix())).collect())
 }
 
 fn search_path(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {

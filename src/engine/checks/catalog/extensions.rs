@@ -68,7 +68,7 @@ pub(super) const CHECKS: [Check; 6] = [
         id: "special-extensions",
         title: "Extensions with ways of their own",
         what: "Extensions that need more than CREATE EXTENSION: TimescaleDB, Citus, pg_cron, pg_partman, pglogical, \
-               pg_repack, postgres_fdw, and those that only one provider has.",
+               pg_repack, and those that only one provider has.",
         why: "what they keep outside of plain tables does not travel by itself",
         fix: Fix::Same("see the documentation of the extension on moving a database"),
         judge: Judge::Database(special),

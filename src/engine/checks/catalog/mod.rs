@@ -4,6 +4,7 @@ mod capacity;
 mod connection;
 mod definitions;
 mod extensions;
+mod grants;
 mod locale;
 mod replication;
 mod rights;
@@ -23,7 +24,7 @@ use crate::model::units::{Side, count_of};
 use crate::pg::facts::remarks::Remark;
 
 /// The families, in order.
-const FAMILIES: [&[Check]; 12] = [
+const FAMILIES: [&[Check]; 13] = [
     &connection::CHECKS,
     &servers::CHECKS,
     &capacity::CHECKS,
@@ -36,6 +37,7 @@ const FAMILIES: [&[Check]; 12] = [
     &versions::CHECKS,
     &locale::CHECKS,
     &roles::CHECKS,
+    &grants::CHECKS,
 ];
 
 /// The check that is about reaching both servers at all.

@@ -64,7 +64,8 @@ pub(super) const CHECKS: [Check; 16] = [
         title: "A slot can be made",
         what: "A temporary replication slot is made on the source and gone with its connection: this proves wal_level, \
                REPLICATION, a free slot, pg_hba.conf for this database, and that no open transaction holds it up (it is given \
-               3 seconds).",
+               3 seconds). Of a user who is no superuser and, from 15 on, may not set log_min_messages, the source logs one message \
+               about it: that a consistent point was found. Nothing else that is checked stands in a log.",
         why: "a migration begins with a slot for each database",
         fix: Fix::Same("what is wrong says what to do"),
         judge: Judge::Servers(slot),

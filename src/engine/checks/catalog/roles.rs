@@ -69,7 +69,7 @@ pub(super) const CHECKS: [Check; 6] = [
 ];
 
 /// Roles of the source that would have to be made.
-fn to_make<'a>(facts: &'a Facts, plan: &Plan) -> Result<Vec<&'a RoleFacts>, String> {
+pub(super) fn to_make<'a>(facts: &'a Facts, plan: &Plan) -> Result<Vec<&'a RoleFacts>, String> {
     let here = facts.source.roles.as_ref().map_err(Clone::clone)?;
     let there = facts.target.roles.as_ref().map_err(Clone::clone)?;
     let excluded = &plan.scope.excluded_roles;

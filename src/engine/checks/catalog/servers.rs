@@ -53,7 +53,7 @@ pub(super) const CHECKS: [Check; 11] = [
         id: "target-writable",
         title: "Target takes writes",
         weight: Weight::Firm,
-        what: "Whether the target is a standby, or its sessions are read-only by default.",
+        what: "Whether the target is a standby, which takes no writes from anybody.",
         why: "nothing can be written to a standby",
         fix: Fix::Same("connect to its primary"),
         judge: Judge::Servers(target_writable),

@@ -84,7 +84,7 @@ impl Progress {
     pub(crate) fn can_be_told(&self, snapshot: &Snapshot) -> bool {
         let done = self.done();
         let of_extension = || snapshot.tables.iter().any(|t| t.belongs != Belongs::User);
-        !done.lost && !(done.sequences.is_some() && of_extension())
+        !(done.lost || done.sequences.is_some() && of_extension())
     }
 
     /// Bytes on the source's disk of what is whole.

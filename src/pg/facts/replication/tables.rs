@@ -114,6 +114,26 @@ fn identity(letter: &str) -> Result<IdentitySetting, Error> {
     }
 }
 
+/// A table that inherits from another one, and is no partition of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inherits {
+    pub parent: TableName,
+    pub child: TableName,
+}
+
+/// # Errors
+/// When the server does not answer.
+pub async fn inheritance(session: &Session) -> Result<Vec<Inherits>, Error> {
+    let sql = include_str!("../../../../assets/sql/inheritance.sql");
+    rows(session, sql, &[], |r| {
+        Ok(Inherits {
+            parent: TableName::new(get::<String>(r, "parent_schema")?, get::<String>(r, "parent_name")?),
+            child: TableName::new(get::<String>(r, "schema")?, get::<String>(r, "name")?),
+        })
+    })
+    .await
+}
+
 /// Something with rows that replication does not carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LeftOut {

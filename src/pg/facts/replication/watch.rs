@@ -90,6 +90,53 @@ pub async fn writes(session: &Session) -> Result<Writes, Error> {
     found.pop().ok_or_else(|| Error::new(ErrorKind::Protocol, "the server does not say what was written"))
 }
 
+/// What large objects there are, with what is in them where our user may read that: to be compared with itself at another
+/// time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LargeObjects {
+    pub count: u64,
+    metadata: String,
+    /// Absent where our user may not read the pages: that they are written to is then known from what the server counts.
+    pages: Option<String>,
+}
+
+impl LargeObjects {
+    /// Whether a change of their contents makes a difference here.
+    pub fn tells_contents(&self) -> bool {
+        self.count == 0 || self.pages.is_some()
+    }
+}
+
+/// # Errors
+/// When the server does not answer.
+pub async fn large_objects(session: &Session) -> Result<LargeObjects, Error> {
+    let none = || Error::new(ErrorKind::Protocol, "the server does not say what large objects there are");
+    let marks = include_str!("../../../../assets/sql/large_objects_marks.sql");
+    let mut found = rows(session, marks, &[], |r| {
+        let readable: bool = get(r, "readable")?;
+        Ok((amount(r, "objects")?.unwrap_or(0), get(r, "metadata")?, readable))
+    })
+    .await?;
+    let (count, metadata, readable) = found.pop().ok_or_else(none)?;
+    let pages = match readable && count > 0 {
+        true => {
+            let sql = include_str!("../../../../assets/sql/large_objects_pages.sql");
+            rows(session, sql, &[], |r| get(r, "pages")).await?.pop()
+        }
+        false => None,
+    };
+    Ok(LargeObjects { count, metadata, pages })
+}
+
+/// Who may be writing large objects of the session's database in a transaction that is still open. At most 50. One that
+/// has only made an empty one is not seen before its end.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn large_object_writers(session: &Session) -> Result<Vec<Other>, Error> {
+    rows(session, include_str!("../../../../assets/sql/large_objects_writers.sql"), &[], Other::read).await
+}
+
 /// Sessions that wait for a lock of the session with this pid.
 ///
 /// # Errors

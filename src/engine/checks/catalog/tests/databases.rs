@@ -5,10 +5,10 @@ use crate::engine::checks::facts::{Facts, InDatabase};
 use crate::model::check::Severity::{Blocker, Info, Warning};
 use crate::model::failure::Failure;
 use crate::model::filter::{TablePattern, TableScope};
-use crate::model::plan::TargetPolicy;
+use crate::model::plan::{Plan, TargetPolicy};
 use crate::model::units::TableName;
 use crate::pg::facts::extensions::{Available, Extension, Language};
-use crate::pg::facts::relations::{ForeignKey, UserObject};
+use crate::pg::facts::relations::{ActiveTrigger, ForeignKey, UserObject};
 use crate::pg::facts::remarks::Question;
 use crate::pg::facts::replication::objects::PublicationFacts;
 use crate::pg::facts::replication::tables::{CandidateKind, IdentitySetting, PublishCandidate};
@@ -70,7 +70,7 @@ fn objects() -> InDatabase {
     InDatabase { objects: Some(Ok(vec![theirs])), ..InDatabase::default() }
 }
 
-pub(super) const CASES: [Case; 73] = [
+pub(super) const CASES: [Case; 77] = [
     ("source-databases", Blocker, |f, _| f.databases[0].source = Err(Failure::refused("closed"))),
     ("readable", Blocker, |f, _| {
         plain_users(f);
@@ -255,7 +255,52 @@ pub(super) const CASES: [Case; 73] = [
             Ok(vec![super::RoleFacts { valid_until: Some("2030-01-01".into()), ..role("guest") }]);
     }),
     ("binary", Info, |f, _| says(f, Question::Columns, "no binary form")),
+    ("hold-triggers", Warning, |f, _| {
+        plain_users(f);
+        says(f, Question::Relations, "unlogged table");
+    }),
+    ("hold-triggers", Warning, |f, _| {
+        plain_users(f);
+        let Some(Ok(Ok(survey))) = &mut database(f).survey else { return };
+        survey.skipped.push(TableName::new("s", "t"));
+    }),
+    ("hold-triggers", Blocker, |f, p| {
+        plain_users(f);
+        filled(f, p, |_| {});
+    }),
+    ("hold-triggers", Blocker, |f, p| filled(f, p, |trigger| trigger.fires_as_replica = true)),
 ];
+
+/// Rows go into a table that is there, and has a trigger.
+fn filled(facts: &mut Facts, plan: &mut Plan, change: impl FnOnce(&mut ActiveTrigger)) {
+    plan.policies.target_not_empty = TargetPolicy::Append;
+    let table = TableName::new("s", "t");
+    database(facts).names = Some(Ok(vec![table.clone()]));
+    let mut trigger = ActiveTrigger { table, trigger: "noted".into(), fires_as_replica: false };
+    change(&mut trigger);
+    on_target(facts, InDatabase { triggers: Some(Ok(vec![trigger])), ..InDatabase::default() });
+}
+
+#[test]
+fn who_may_set_it_holds_triggers_off() {
+    let (mut facts, mut plan) = (super::calm(), super::plan());
+    plain_users(&mut facts);
+    filled(&mut facts, &mut plan, |_| {});
+    let check = super::all().find(|c| c.id == "hold-triggers").unwrap();
+    assert_eq!(super::judge(check, &facts, &plan).unwrap().len(), 1);
+    facts.target.settable = Ok(vec!["session_replication_role".into()]);
+    assert_eq!(super::judge(check, &facts, &plan), Ok(Vec::new()));
+    // What is not copied may have what it likes.
+    facts.target.settable = Ok(Vec::new());
+    plan.scope.tables =
+        TableScope::Except(vec![TablePattern { database: None, schema: None, table: "t".into() }]);
+    assert_eq!(super::judge(check, &facts, &plan), Ok(Vec::new()));
+    // Nor is it known of a provider's server before 15.
+    plan.scope.tables = TableScope::All;
+    versions(&mut facts, 13, 14);
+    facts.target.provider = super::Provider::Rds;
+    assert!(super::judge(check, &facts, &plan).is_err());
+}
 
 #[test]
 fn a_trusted_extension_needs_no_superuser() {

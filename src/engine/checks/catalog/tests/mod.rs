@@ -73,6 +73,9 @@ fn what_is_not_known_is_not_judged() {
         side.subscriptions = Err(lost());
         side.transactions = Err(lost());
         side.roles = Err(lost());
+        side.memberships = Err(lost());
+        side.parameter_privileges = Err(lost());
+        side.settable = Err(lost());
         side.passwords = Err(lost());
         side.extensions = Err(lost());
         side.languages = Err(lost());
@@ -174,6 +177,9 @@ fn side(identifier: &str, port: u16) -> SideFacts {
         subscriptions: Ok(Vec::new()),
         transactions: Ok(Vec::new()),
         roles: Ok(Vec::new()),
+        memberships: Ok(Vec::new()),
+        parameter_privileges: Ok(Vec::new()),
+        settable: Ok(Vec::new()),
         passwords: Ok(Vec::new()),
         extensions: Ok(BTreeMap::new()),
         languages: Ok(Vec::new()),

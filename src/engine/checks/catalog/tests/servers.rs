@@ -9,6 +9,7 @@ use crate::model::filter::{TablePattern, TableScope};
 use crate::model::plan::Keep;
 use crate::pg::facts::replication::objects::{SlotFacts, SlotHealth, SubscriptionFacts};
 use crate::pg::facts::replication::watch::Other;
+use crate::pg::facts::roles::{Membership, ParameterPrivilege};
 
 fn slot(name: &str) -> SlotFacts {
     SlotFacts {
@@ -58,7 +59,7 @@ fn replication(facts: &mut Facts) -> &mut crate::pg::facts::replication::server:
     facts.source.replication.as_mut().unwrap()
 }
 
-pub(super) const CASES: [Case; 68] = [
+pub(super) const CASES: [Case; 72] = [
     ("tls", Warning, |f, _| {
         host(f, "db", "10.0.0.1");
         f.source.standing.as_mut().unwrap().encrypted = false;
@@ -185,7 +186,46 @@ pub(super) const CASES: [Case; 68] = [
         f.source.roles = Ok(vec![role("app")]);
     }),
     ("role-settings", Info, |f, _| f.source.remarks = Ok(vec![remark("setting")])),
+    ("parameter-privileges", Warning, |f, _| parameter_privilege(f)),
+    ("parameter-privileges", Warning, |f, _| {
+        f.target.server.superuser = true;
+        versions(f, 15, 14);
+        parameter_privilege(f);
+    }),
+    ("membership-grantors", Info, |f, _| membership(f)),
+    ("membership-grantors", Info, |f, p| {
+        membership(f);
+        f.target.server.superuser = true;
+        p.scope.excluded_roles.push("head".into());
+    }),
 ];
+
+fn parameter_privilege(facts: &mut Facts) {
+    facts.target.server.superuser &= facts.to().major() < 15;
+    facts.source.roles = Ok(vec![role("app")]);
+    let privilege = ParameterPrivilege {
+        parameter: "log_statement".into(),
+        privilege: "SET".into(),
+        grantable: false,
+        grantee: Some("app".into()),
+    };
+    facts.source.parameter_privileges = Ok(vec![privilege]);
+}
+
+fn membership(facts: &mut Facts) {
+    versions(facts, 16, 17);
+    facts.target.server.superuser = false;
+    facts.source.roles = Ok(vec![role("app"), role("staff"), role("head")]);
+    let membership = Membership {
+        role: "staff".into(),
+        member: "app".into(),
+        grantor: Some("head".into()),
+        admin: false,
+        inherit: Some(true),
+        set: Some(true),
+    };
+    facts.source.memberships = Ok(vec![membership]);
+}
 
 /// Not a case by itself: it keeps the helper honest.
 #[test]
