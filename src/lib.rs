@@ -47,7 +47,8 @@
 //! ```
 //! Continuously, publications and a slot come before the schema, and the copy reads the slot's snapshot; the subscription
 //! follows upon the copy, and the database *follows* until a later command closes the connection (`engine::replicate`).
-//! From the slot's making on, for as long as an engine works, `engine::guard` looks at both servers.
+//! From the slot's making on, for as long as an engine works, `engine::guard` looks at both servers. Of work that makes no
+//! progress `engine::waits` asks them which lock it waits for, and who has it.
 //!
 //! The engine executes each entry of the archive itself, exactly once, and accounts for it: pg_restore's exit code and
 //! error text could not say which object a lost index belongs to.

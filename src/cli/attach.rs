@@ -12,6 +12,7 @@ use super::{json, log, out, wizard};
 use crate::link::{Engine, Known, attach, look, migrations};
 use crate::model::event::RunOutcome;
 use crate::store::Folder;
+use crate::ui::state::Rights;
 use anyhow::{Result, anyhow, bail};
 
 pub(super) async fn run(args: AttachArgs) -> Exit {
@@ -28,8 +29,9 @@ pub(super) async fn run(args: AttachArgs) -> Exit {
         }
     };
     let lines = args.output.json || args.output.quiet || args.output.verbose || args.output.debug;
-    if !lines && !args.read_only && wizard::has_screen(&args.window) {
-        return wizard::join(&args.window, &known.id).await;
+    if !lines && wizard::has_screen(&args.window) {
+        let rights = if args.read_only { Rights::Look } else { Rights::Command };
+        return wizard::join(&args.window, &known.id, rights).await;
     }
     let _log = log::start(&[], &args.output).ok();
     let journal = Folder::at(&known.home).journal_path().display().to_string();

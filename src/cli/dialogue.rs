@@ -8,6 +8,7 @@ use super::out;
 use super::wizard::Rooms;
 use crate::model::check::Severity;
 use crate::model::event::RunOutcome;
+use crate::model::plan::IdentityPolicy;
 use crate::model::units::{Side, count_of, human_bytes, printable, readable};
 use crate::ui::command;
 use crate::ui::drive::{Host, Purpose};
@@ -16,6 +17,8 @@ use crate::ui::state::form::{Encryption, Field, FieldError, Form, PARTS};
 use crate::ui::state::live::Ending;
 use crate::ui::steps::start::Tag;
 use crate::ui::steps::validation::report::{Weight, rows};
+use crate::ui::update::fields::IDENTITIES;
+use crate::ui::widgets::form::identity;
 use ask::{Gone, Preset, ask, ask_in_secret, choose, yes};
 
 /// Migrations that are offered by number; the rest are in `pgpassage list`.
@@ -42,9 +45,10 @@ async fn talk(rooms: &Rooms) -> Result<Exit, Gone> {
     source(&mut form).await?;
     let mut check = loop {
         let check = checked(rooms, &mut form).await?;
-        match after(&check).await? {
+        match after(&form, &check).await? {
             "start" => break check,
             "again" => {}
+            "identities" => form.identity = identities(form.identity).await?,
             "edit" => source(&mut form).await?,
             _ => return Ok(if check.may_start().is_ok() { Exit::Done } else { Exit::Blocked }),
         }
@@ -200,20 +204,39 @@ fn report(check: &Check) {
     ));
 }
 
-async fn after(check: &Check) -> Result<&'static str, Gone> {
+async fn after(form: &Form, check: &Check) -> Result<&'static str, Gone> {
     let judged = check.ended == Some(Ending::Ended(RunOutcome::Checked));
     let mut choices = vec![("r", "Run check again".to_owned()), ("e", "change the connection".to_owned())];
     let open = check.possible.iter().any(|p| p.not_continuous.is_none() || p.not_snapshot.is_none());
     if judged && (open || check.may_start().is_ok()) {
         choices.insert(0, ("s", "go on to the migration".to_owned()));
     }
+    let without = check.without_identity().len() as u64;
+    if judged && (without > 0 || form.identity != IdentityPolicy::Refuse) {
+        let now = identity(form.identity).0;
+        let what = format!("{} without a replica identity, now {now}", count_of(without, "table"));
+        choices.push(("i", what));
+    }
     choices.push(("q", "quit".to_owned()));
     Ok(match choose(&choices).await? {
         "s" => "start",
         "r" => "again",
         "e" => "edit",
+        "i" => "identities",
         _ => "quit",
     })
+}
+
+/// What becomes of tables of which nothing tells the rows apart. What is set now is the first choice.
+async fn identities(now: IdentityPolicy) -> Result<IdentityPolicy, Gone> {
+    let mut all = IDENTITIES;
+    all.sort_by_key(|policy| *policy != now);
+    let choices = all.map(|policy| {
+        let (word, means) = identity(policy);
+        (word, means.to_owned())
+    });
+    let chosen = choose(&choices).await?;
+    Ok(all.into_iter().find(|policy| identity(*policy).0 == chosen).unwrap_or(now))
 }
 
 /// What becomes of databases that cannot be replicated. False where nothing is left to do.

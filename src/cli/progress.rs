@@ -68,8 +68,13 @@ pub(super) fn picture(run: &Run, gauges: &Gauges, rate: Option<u64>, width: usiz
     for task in running.iter().take(MOST_RUNNING) {
         let for_ms = gauges.at_ms.saturating_sub(task.since_ms);
         let bytes = task.bytes.map(|(wire, _)| format!(", {}", human_bytes(wire))).unwrap_or_default();
-        let what =
-            format!("{}: {}{bytes}, {}", readable(&task.database), printable(&task.what), human_ms(for_ms));
+        let lock = task.lock.as_ref().map(|lock| format!(", {lock}")).unwrap_or_default();
+        let what = format!(
+            "{}: {}{bytes}, {}{lock}",
+            readable(&task.database),
+            printable(&task.what),
+            human_ms(for_ms)
+        );
         lines.push(format!("    {what}"));
     }
     if running.len() > MOST_RUNNING {

@@ -13,7 +13,7 @@ use crate::model::task::Stay;
 use crate::model::units::readable;
 use crate::ui::drive::{At, Left, Why};
 use crate::ui::state::form::Form;
-use crate::ui::state::{Colors, Home, Letters, Look};
+use crate::ui::state::{Colors, Home, Letters, Look, Rights};
 use crate::ui::{Opening, run as open};
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -86,8 +86,8 @@ pub(super) async fn run(args: &WindowArgs, home: Home) -> Exit {
 }
 
 /// Joins one migration in the full screen.
-pub(super) async fn join(args: &WindowArgs, id: &str) -> Exit {
-    let rooms = Rooms::new(Env::from_process(), Home::Apart);
+pub(super) async fn join(args: &WindowArgs, id: &str, rights: Rights) -> Exit {
+    let rooms = Rooms::new(Env::from_process(), Home::Apart).with(rights);
     window(args, rooms, (Form::default(), At::Migration(id.to_owned()))).await
 }
 
@@ -95,8 +95,8 @@ pub(super) async fn join(args: &WindowArgs, id: &str) -> Exit {
 pub(super) async fn window(args: &WindowArgs, mut rooms: Rooms, (form, at): (Form, At)) -> Exit {
     rooms.stay = Stay::AndWaits;
     let look = Setting::of(&Env::from_process()).look(args);
-    let home = rooms.home();
-    let opening = Opening { host: Arc::new(rooms), form, look, home, at };
+    let (home, rights) = (rooms.home(), rooms.rights());
+    let opening = Opening { host: Arc::new(rooms), form, look, home, rights, at };
     match open(opening).await {
         Ok(left) => farewell(&left),
         Err(error) => {

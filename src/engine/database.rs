@@ -1,5 +1,6 @@
 //! One database from beginning to end: its phases in order, and what they amount to.
 
+use super::board::Doing;
 use super::context::{Cx, guarded};
 use super::patience;
 use super::phases::data::SequenceValue;
@@ -18,8 +19,8 @@ use crate::model::event::{DatabaseOutcome, Event, PhaseOutcome};
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::phase::Phase;
 use crate::model::plan::{Fallback, Method, MethodPolicy};
-use crate::model::units::TableName;
-use crate::pg::connect::Canceller;
+use crate::model::units::{Side, TableName};
+use crate::pg::connect::{Canceller, Session};
 use crate::pg::error::Error;
 use crate::pg::facts::databases::DatabaseFacts;
 use std::collections::{HashMap, HashSet};
@@ -209,6 +210,18 @@ impl Db {
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Failure> {
         guarded(&self.cancel, canceller, work).await
+    }
+
+    /// Notes which of the server's processes it is that does something.
+    pub(crate) async fn works(
+        &self,
+        doing: &Doing<'_>,
+        side: Side,
+        session: &Session,
+    ) -> Result<(), Failure> {
+        let pid = self.guarded(session.canceller(), session.server_pid()).await?;
+        doing.by(side, Some(pid));
+        Ok(())
     }
 
     /// Rows go into tables that were there before, and their triggers and foreign keys are held off meanwhile.

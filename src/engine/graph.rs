@@ -1,7 +1,9 @@
 //! Work with dependencies: what is ready runs, as far as slots are free and what it locks is not locked by others; the
 //! one that most work waits for goes first.
 
+use super::board::Queued;
 use super::slots::{Place, Slots};
+use crate::model::gauges::Hurdle;
 use std::collections::{BinaryHeap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
@@ -136,13 +138,30 @@ impl<T: Send + 'static> Graph<T> {
         F: Fn(T, Arc<Place>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
+        self.run_telling(slots, cancel, (|_: &T, _| None, work)).await
+    }
+
+    /// The same, where somebody is told what has not begun yet: `tell` gets each piece of work with its priority, and what
+    /// it returns is kept until the work begins.
+    pub(crate) async fn run_telling<N, F, Fut>(
+        self,
+        slots: &Slots,
+        cancel: &CancellationToken,
+        (tell, work): (N, F),
+    ) -> Ran<T>
+    where
+        N: Fn(&T, u64) -> Option<Queued>,
+        F: Fn(T, Arc<Place>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
         let work = Arc::new(work);
         let mut running: JoinSet<Option<NodeId>> = JoinSet::new();
         let mut stopped = false;
-        let mut state = State::of(self);
+        let mut state = State::of(self, tell);
         loop {
             while let Some((id, item, priority)) = state.next() {
                 let cost = state.nodes[id].cost;
+                let told = state.told.remove(&id);
                 let (slots, work, cancel) = (slots.clone(), Arc::clone(&work), cancel.clone());
                 running.spawn(async move {
                     let place = tokio::select! {
@@ -150,6 +169,7 @@ impl<T: Send + 'static> Graph<T> {
                         () = cancel.cancelled() => return None,
                         place = slots.acquire(priority, cost) => Arc::new(place),
                     };
+                    drop(told);
                     work(item, Arc::clone(&place)).await;
                     drop(place);
                     (!cancel.is_cancelled()).then_some(id)
@@ -179,10 +199,12 @@ struct State<T> {
     ready: BinaryHeap<(u64, std::cmp::Reverse<NodeId>)>,
     /// The locks that are held, and who waits for them.
     held: HashMap<LockId, Vec<NodeId>>,
+    /// Of what has not begun, that which somebody is told of.
+    told: HashMap<NodeId, Queued>,
 }
 
 impl<T> State<T> {
-    fn of(graph: Graph<T>) -> Self {
+    fn of(graph: Graph<T>, tell: impl Fn(&T, u64) -> Option<Queued>) -> Self {
         let dependents = graph.dependents();
         let mut priorities = graph.chains();
         for (priority, node) in priorities.iter_mut().zip(&graph.nodes) {
@@ -192,8 +214,10 @@ impl<T> State<T> {
         }
         let open: Vec<usize> = graph.nodes.iter().map(|n| n.depends_on.len()).collect();
         let nodes = graph.nodes;
-        let mut state =
-            Self { nodes, priorities, dependents, open, ready: BinaryHeap::new(), held: HashMap::new() };
+        let of = |id: NodeId| nodes[id].work.as_ref().and_then(|work| tell(work, priorities[id]));
+        let told = (0..nodes.len()).filter_map(|id| Some((id, of(id)?))).collect();
+        let (ready, held) = (BinaryHeap::new(), HashMap::new());
+        let mut state = Self { nodes, priorities, dependents, open, ready, held, told };
         for id in 0..state.nodes.len() {
             if state.open[id] == 0 {
                 state.make_ready(id);
@@ -225,7 +249,11 @@ impl<T> State<T> {
     /// Takes all or none; without them the node waits for the first that is not to be had.
     fn take_locks(&mut self, id: NodeId) -> bool {
         let locks = &self.nodes[id].locks;
-        if let Some(taken) = locks.iter().find(|lock| self.held.contains_key(lock)) {
+        let taken = locks.iter().find(|lock| self.held.contains_key(lock));
+        if let Some(told) = self.told.get_mut(&id) {
+            told.now(if taken.is_some() { Hurdle::SameTable } else { Hurdle::Job });
+        }
+        if let Some(taken) = taken {
             self.held.entry(*taken).or_default().push(id);
             return false;
         }
@@ -252,6 +280,7 @@ impl<T> State<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::board::Board;
     use std::sync::Mutex;
 
     #[tokio::test]
@@ -331,5 +360,34 @@ mod tests {
             })
             .await;
         assert_eq!((left, *most.lock().unwrap()), (Ran::ToTheEnd(vec![]), 2));
+    }
+
+    #[tokio::test]
+    async fn what_has_not_begun_is_told_with_what_it_waits_for() {
+        let board = Arc::new(Board::default());
+        let (mut graph, cancel) = (Graph::new(), CancellationToken::new());
+        let first = graph.add("first", 1, vec![]);
+        let second = graph.add("second", 1, vec![]);
+        graph.add("after", 1, vec![first]);
+        graph.lock(first, 1);
+        graph.lock(second, 1);
+        let (telling, seen) = (Arc::clone(&board), Arc::new(Mutex::new(Vec::new())));
+        let tell = move |name: &&str, priority| {
+            Some(telling.queued(("shop", (*name).to_owned()), Hurdle::Rows, priority))
+        };
+        let (log, waiting) = (Arc::clone(&seen), Arc::clone(&board));
+        let work = move |name: &'static str, _: Arc<Place>| {
+            let told: Vec<_> = waiting.waiting().into_iter().map(|w| (w.what, w.hurdle)).collect();
+            log.lock().unwrap().push((name, told));
+            async {}
+        };
+        graph.run_telling(&Slots::new(1), &cancel, (tell, work)).await;
+        let told =
+            |all: &[(&str, Hurdle)]| all.iter().map(|(w, h)| ((*w).to_owned(), *h)).collect::<Vec<_>>();
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen[0], ("first", told(&[("second", Hurdle::SameTable), ("after", Hurdle::Rows)])));
+        assert_eq!(seen.len(), 3);
+        assert_eq!(seen[2].1, told(&[]));
+        assert!(board.waiting().is_empty());
     }
 }

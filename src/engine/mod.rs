@@ -28,6 +28,7 @@ mod run;
 mod sessions;
 mod slots;
 mod status;
+mod waits;
 
 pub use checks::{Explanation, explain, ids as check_ids};
 pub use discover::{discover, remove_discovered};

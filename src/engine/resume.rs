@@ -14,6 +14,7 @@ use super::keep::{Orders, keep};
 use super::patience::GoOn;
 use super::replicate::remove::{What, remove};
 use super::run::{end, local};
+use super::waits::Waits;
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, Entry, Event, ObjectKind, RunOutcome};
 use crate::model::failure::Failure;
@@ -120,6 +121,7 @@ async fn work(
     }
     found.candidates = candidates;
     let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel), GoOn::default());
+    let _waits = Waits::begin(&cx);
     match task {
         Task::Finish(how) => {
             if !cx.emit.with_run(|run| run.settings_ended) {

@@ -14,6 +14,7 @@ use super::phases::roles;
 use super::replicate::finish;
 use super::replicate::remove::{What, remove};
 use super::resume::discontinue;
+use super::waits::Waits;
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, Entry, Event, PhaseOutcome, PlannedDatabase, RunOutcome};
 use crate::model::failure::{Failure, FailureKind};
@@ -119,6 +120,7 @@ async fn work(
     }
     let go_on = GoOn { told: orders.told(), awaited: stay == Stay::AndWaits };
     let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel), go_on);
+    let _waits = Waits::begin(&cx);
     move_all(&cx, candidates.clone()).await;
     if stay != Stay::UntilItFollows {
         keep(&cx, candidates, &mut orders).await;

@@ -40,6 +40,10 @@ const BASE: [Setting<'static>; 18] = [
     ("idle_in_transaction_session_timeout", "0"),
 ];
 
+/// For questions to catalogs. Statements of the archive and materialized views are the target's to compile, for they may
+/// be about millions of rows. From 11.
+const NOT_COMPILED: Setting<'static> = ("jit", "off");
+
 pub(crate) fn base() -> Vec<Setting<'static>> {
     BASE.to_vec()
 }
@@ -52,6 +56,10 @@ pub(crate) fn settings(side: Side, version: ServerVersion) -> Vec<Setting<'stati
     }
     if version.at_least(17) {
         settings.push(("transaction_timeout", "0"));
+    }
+    if side == Side::Source && version.at_least(11) {
+        // Rows are only sent there, and a question of a tenth of a second about 2,000 tables was compiled for two.
+        settings.push(NOT_COMPILED);
     }
     if side == Side::Target {
         settings.push(("default_transaction_read_only", "off"));
@@ -75,9 +83,8 @@ pub(crate) fn settings_for_questions(side: Side, version: ServerVersion) -> Vec<
     ];
     let mut settings = settings(side, version);
     settings.retain(|(name, _)| !ASKED_FOR.contains(name));
-    if version.at_least(11) {
-        // A question of a few milliseconds about a database that was never analyzed was compiled for 200.
-        settings.push(("jit", "off"));
+    if side == Side::Target && version.at_least(11) {
+        settings.push(NOT_COMPILED);
     }
     settings
 }
@@ -136,7 +143,10 @@ impl Cx {
     }
 
     pub(crate) async fn target_session(&self, database: &str) -> Result<Session, Failure> {
-        let settings = settings(Side::Target, self.target_facts.version);
+        let mut settings = settings(Side::Target, self.target_facts.version);
+        if self.target_facts.version.at_least(11) {
+            settings.push(NOT_COMPILED);
+        }
         opened(&self.cancel, self.target.connect(database, &settings)).await
     }
 }

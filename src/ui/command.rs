@@ -2,8 +2,9 @@
 
 use super::drive::Purpose;
 use super::state::form::Form;
-use super::state::{Screen, State};
-use crate::model::plan::{Fallback, MethodPolicy, TargetPolicy};
+use super::state::{Rights, Screen, State};
+use super::widgets::form::identity;
+use crate::model::plan::{Fallback, IdentityPolicy, MethodPolicy, TargetPolicy};
 
 /// What `c` shows on this screen: one word a piece, to be quoted where it is shown.
 pub fn words(state: &State) -> Vec<String> {
@@ -11,12 +12,16 @@ pub fn words(state: &State) -> Vec<String> {
     let mut say = |word: &str| words.push(word.to_owned());
     if let Some(live) = state.live.as_ref().filter(|_| matches!(state.screen, Screen::Live | Screen::Close)) {
         let verb = match state.screen {
+            _ if state.rights == Rights::Look => "attach",
             Screen::Close if live.is_following() => "finish",
             Screen::Close => "status",
             _ => "attach",
         };
         say(verb);
         say(&live.id);
+        if verb == "attach" && state.rights == Rights::Look {
+            say("--read-only");
+        }
         return words;
     }
     if state.screen == Screen::Start {
@@ -63,6 +68,11 @@ pub fn migrate(form: &Form, purpose: &Purpose) -> Vec<String> {
         TargetPolicy::Refuse => {}
         TargetPolicy::Append => say("--if-target-not-empty=append"),
         TargetPolicy::Truncate => say("--if-target-not-empty=truncate"),
+    }
+    let snapshot = matches!(purpose, Purpose::Start { method: MethodPolicy::Dump, .. });
+    if form.identity != IdentityPolicy::Refuse && !snapshot {
+        say("--replica-identity");
+        say(identity(form.identity).0);
     }
     match purpose {
         // A check is nobody's migration and has no name.

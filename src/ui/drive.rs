@@ -11,10 +11,12 @@ pub use host::{Host, Opened, Prepared, Purpose, Typed};
 use super::keys::{Code, Key};
 use super::message::{Effect, Msg};
 use super::state::form::Form;
-use super::state::{Button, Focus, Home, Look, Screen, State, Switch};
+use super::state::{Button, Focus, Home, Look, Rights, Screen, State, Switch};
 use super::update::update;
-use super::view::view;
-use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
+use super::view::{Drawn, view};
+use crossterm::event::{
+    Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
+};
 use futures_util::StreamExt;
 use news::{From, News};
 use std::io;
@@ -37,6 +39,7 @@ pub struct Opening {
     pub form: Form,
     pub look: Look,
     pub home: Home,
+    pub rights: Rights,
     pub at: At,
 }
 
@@ -77,6 +80,8 @@ struct Drive {
     check: Option<news::Attached>,
     live: Option<news::Attached>,
     generation: u64,
+    /// What was drawn last: the mouse presses what is to be seen.
+    drawn: Drawn,
 }
 
 /// Opens the window and stays until it is left.
@@ -87,6 +92,7 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
     let (news, mut incoming) = mpsc::channel(NEWS);
     let mut state = State::new(opening.form, opening.look, opening.home);
     state.now_ms = now_ms();
+    state.rights = opening.rights;
     let mut effects = vec![Effect::List];
     match opening.at {
         At::Start => {}
@@ -97,11 +103,19 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
         }
         At::Migration(id) => effects = vec![Effect::Open { id }],
     }
-    let mut drive = Drive { state, host: opening.host, news, check: None, live: None, generation: 0 };
+    let mut drive = Drive {
+        state,
+        host: opening.host,
+        news,
+        check: None,
+        live: None,
+        generation: 0,
+        drawn: Drawn::default(),
+    };
     let mut terminal = Terminal::enter()?;
     let mut hangup = Hangup::watch()?;
     let mut signals = Signals::new()?;
-    terminal.draw(|area, buffer| view(&drive.state, area, buffer))?;
+    drive.draw(&mut terminal)?;
     drive.zone();
     let mut keys = Some(EventStream::new());
     let mut leaves = drive.perform_all(effects, &mut terminal)?;
@@ -131,8 +145,7 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
         }
         dirty = true;
         if Instant::now() >= next_frame && why == Why::Asked {
-            let drawing = terminal.draw(|area, buffer| view(&drive.state, area, buffer));
-            leaves |= gone(drawing.map(|()| false), &mut why);
+            leaves |= gone(drive.draw(&mut terminal).map(|()| false), &mut why);
             drawn = Instant::now();
             dirty = false;
         }
@@ -167,6 +180,17 @@ pub(super) fn now_ms() -> u64 {
 }
 
 impl Drive {
+    fn draw(&mut self, terminal: &mut Terminal) -> io::Result<()> {
+        let state = &self.state;
+        let mut drawn = Drawn::default();
+        terminal.draw(|area, buffer| {
+            drawn = view(state, area, buffer);
+            drawn.cursor
+        })?;
+        self.drawn = drawn;
+        Ok(())
+    }
+
     fn take(&mut self, msg: Msg, terminal: &mut Terminal) -> io::Result<bool> {
         let effects = update(&mut self.state, msg);
         self.perform_all(effects, terminal)
@@ -185,12 +209,15 @@ impl Drive {
             Event::Paste(text) => self.take(Msg::Paste(text), terminal),
             Event::Resize(..) => terminal.repaint().map(|()| false),
             Event::Mouse(mouse) => {
-                let code = match mouse.kind {
-                    MouseEventKind::ScrollUp => Code::Up,
-                    MouseEventKind::ScrollDown => Code::Down,
-                    _ => return Ok(false),
+                let msg = match mouse.kind {
+                    MouseEventKind::ScrollUp => Some(Msg::Key(Key::plain(Code::Up))),
+                    MouseEventKind::ScrollDown => Some(Msg::Key(Key::plain(Code::Down))),
+                    MouseEventKind::Down(MouseButton::Left) => {
+                        self.drawn.at((mouse.column, mouse.row).into()).map(Msg::Click)
+                    }
+                    _ => None,
                 };
-                self.take(Msg::Key(Key::plain(code)), terminal)
+                msg.map_or(Ok(false), |msg| self.take(msg, terminal))
             }
             _ => Ok(false),
         }

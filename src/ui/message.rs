@@ -3,7 +3,7 @@
 use super::keys::Key;
 use super::state::form::FieldError;
 use super::state::live::Ending;
-use super::state::{Engine, Known};
+use super::state::{Engine, Focus, Known};
 use crate::model::command::Command;
 use crate::model::event::Entry;
 use crate::model::failure::Failure;
@@ -12,10 +12,23 @@ use crate::model::status::DatabaseStatus;
 use crate::model::task::Task;
 use serde::{Deserialize, Serialize};
 
+/// Something on the screen that the mouse can press.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Hit {
+    /// A field, a choice or a button of the screen.
+    Focus(Focus),
+    /// A line of the screen's list, or of what lies over the screen.
+    Row(usize),
+    /// A button of a dialog.
+    Answer(usize),
+}
+
 /// Something has happened.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Msg {
     Key(Key),
+    /// The mouse has pressed something.
+    Click(Hit),
     Paste(String),
     Tick {
         now_ms: u64,
@@ -65,6 +78,27 @@ pub struct Shown {
     pub excluded: Vec<String>,
     /// The folder with the journal and the log.
     pub home: String,
+}
+
+impl Effect {
+    /// Whether it may change something on a server.
+    pub fn changes(&self) -> bool {
+        match self {
+            Effect::Check | Effect::Start | Effect::Again | Effect::Send(_) | Effect::Run(_) => true,
+            Effect::Leave
+            | Effect::Suspend
+            | Effect::Redraw
+            | Effect::Mouse
+            | Effect::List
+            | Effect::Open { .. }
+            | Effect::LeaveCheck
+            | Effect::Status
+            | Effect::StatusOf { .. }
+            | Effect::LetGo
+            | Effect::Copy { .. }
+            | Effect::SaveBundle => false,
+        }
+    }
 }
 
 /// Something is to be done outside.

@@ -3,8 +3,10 @@
 pub mod check;
 pub mod form;
 pub mod live;
+pub mod row;
 pub mod text;
 
+pub use crate::link::Rights;
 use crate::model::run::Run;
 use check::Check;
 use form::{Field, Form};
@@ -20,6 +22,8 @@ pub struct State {
     pub utc_offset_s: i32,
     pub look: Look,
     pub home: Home,
+    /// A window that only looks shows one migration, and changes nothing on any server.
+    pub rights: Rights,
     pub screen: Screen,
     pub focus: Focus,
     pub overlay: Option<Overlay>,
@@ -40,6 +44,7 @@ impl State {
             utc_offset_s: 0,
             look,
             home,
+            rights: Rights::Command,
             screen: Screen::Start,
             focus: Focus::List,
             overlay: None,
@@ -159,7 +164,10 @@ impl Button {
 /// What lies over the screen.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Overlay {
-    Help,
+    /// All keys, from this line on.
+    Help {
+        from: usize,
+    },
     /// The whole log, and how many lines from its end are below the window.
     Log {
         from_end: usize,

@@ -1,5 +1,6 @@
 //! What happens upon a message: the state changes, and a list says what is to be done outside. Pure: no clock, no IO.
 
+mod click;
 mod common;
 mod dialog;
 pub mod fields;
@@ -11,7 +12,7 @@ pub use overlay::EXPLAINED;
 use super::keys::{Code, Key};
 use super::message::{Effect, Msg};
 use super::state::live::{Ending, Live, Wanted};
-use super::state::{About, Dialog, Engine, Focus, Overlay, Screen, State};
+use super::state::{About, Dialog, Engine, Focus, Overlay, Rights, Screen, State};
 use super::steps::{close, configure, migration, start, validation};
 use crate::model::event::{DatabaseOutcome, Event};
 use crate::model::task::Task;
@@ -21,8 +22,23 @@ const LIST_MS: u64 = 5_000;
 const ASK_MS: u64 = 10_000;
 
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let effects = effects(state, msg);
+    if state.rights == Rights::Look && effects.iter().any(Effect::changes) {
+        refuse_to_change(state);
+        return effects.into_iter().filter(|effect| !effect.changes()).collect();
+    }
+    effects
+}
+
+/// What a window that only shows says to a key that would change something.
+pub fn refuse_to_change(state: &mut State) {
+    state.complain("This is a read-only window. Without --read-only, pgpassage attach may do that");
+}
+
+fn effects(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) => on_key(state, key),
+        Msg::Click(hit) => click::click(state, hit),
         Msg::Paste(text) => {
             paste(state, &text);
             Vec::new()
@@ -157,8 +173,8 @@ fn on_key(state: &mut State, key: Key) -> Vec<Effect> {
         (Code::Char('z'), true) => return suspend(state),
         (Code::Char('l'), true) => return vec![Effect::Redraw],
         (Code::F1, _) => {
-            let open = matches!(state.overlay, Some(Overlay::Help));
-            state.overlay = (!open).then_some(Overlay::Help);
+            let open = matches!(state.overlay, Some(Overlay::Help { .. }));
+            state.overlay = (!open).then_some(Overlay::Help { from: 0 });
             return Vec::new();
         }
         _ => {}
@@ -177,6 +193,8 @@ fn on_key(state: &mut State, key: Key) -> Vec<Effect> {
         return Vec::new();
     }
     let handled = match state.screen {
+        // It has not been opened yet, or cannot be: from these screens everything could be begun.
+        screen if state.rights == Rights::Look && !matches!(screen, Screen::Live | Screen::Close) => None,
         Screen::Start => start::update::key(state, key),
         Screen::Configure => configure::update::key(state, key),
         Screen::Form => validation::update::form_key(state, key),

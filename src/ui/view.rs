@@ -6,7 +6,8 @@ pub mod footer;
 mod help;
 mod overlay;
 
-use super::state::{STEPS, Screen, State, Weight};
+use super::message::Hit;
+use super::state::{Rights, STEPS, Screen, State, Weight};
 use super::steps::{close, configure, migration, start, validation};
 use super::theme::Theme;
 use super::widgets::line::Line;
@@ -21,14 +22,37 @@ const LEAST: (u16, u16) = (60, 16);
 /// From this width on the steps are named in the header.
 const ROOMY: usize = 96;
 
-/// Draws everything, and says where the terminal's cursor belongs.
-pub fn view(state: &State, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let mut paint = Paint { buffer, theme: Theme::new(state.look), cursor: None };
+/// What is known of a screen beside its letters.
+#[derive(Debug, Default)]
+pub struct Drawn {
+    /// Where the terminal's cursor belongs.
+    pub cursor: Option<Position>,
+    /// What the mouse can press, and where.
+    hits: Vec<(Rect, Hit)>,
+    /// What lies over the screen.
+    pub covered: Option<Rect>,
+}
+
+impl Drawn {
+    /// What is pressed there, if anything is.
+    pub fn at(&self, place: Position) -> Option<Hit> {
+        self.hits.iter().rev().find(|(area, _)| area.contains(place)).map(|(_, hit)| *hit)
+    }
+
+    pub fn hits(&self) -> &[(Rect, Hit)] {
+        &self.hits
+    }
+}
+
+/// Draws everything.
+pub fn view(state: &State, area: Rect, buffer: &mut Buffer) -> Drawn {
+    let mut paint =
+        Paint { buffer, theme: Theme::new(state.look), cursor: None, hits: Vec::new(), covered: None };
     let p = &mut paint;
     p.blank(area);
     if area.width < LEAST.0 || area.height < LEAST.1 {
         too_small(p, area);
-        return None;
+        return Drawn::default();
     }
     let row = |y: u16| Rect { y: area.y + y, height: 1, ..area };
     header(p, row(0), state);
@@ -42,10 +66,13 @@ pub fn view(state: &State, area: Rect, buffer: &mut Buffer) -> Option<Position> 
         Screen::Live => migration::live::view(p, body, state),
         Screen::Close => close::view::view(p, body, state),
     }
+    if state.overlay.is_some() {
+        p.hits.clear();
+    }
     overlay::view(p, body, state);
     toast(p, row(area.height - 2), state);
     footer::view(p, row(area.height - 1), state);
-    paint.cursor
+    Drawn { cursor: paint.cursor, hits: paint.hits, covered: paint.covered }
 }
 
 fn too_small(p: &mut Paint<'_>, area: Rect) {
@@ -82,6 +109,9 @@ fn header(p: &mut Paint<'_>, area: Rect, state: &State) {
         Some(now) => {
             line.push(format!(" {now}/4 {}", STEPS[now - 1]), theme.accent.add_modifier(Modifier::BOLD));
         }
+    }
+    if state.rights == Rights::Look {
+        line.push("  read-only", theme.warn);
     }
     let room = usize::from(area.width).saturating_sub(line.width() + 3);
     let whole = Line::new(subject(state), theme.dim);

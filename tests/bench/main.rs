@@ -1,10 +1,25 @@
 //! How long a migration takes, side by side with the tools that are there. `make bench`, or
 //! `cargo bench -- wide mixed --rounds 3 --tools 2` (the first two of the list below); with the word `follow` the time
-//! until the target follows, side by side with the servers' own initial copy.
+//! until the target follows, side by side with the servers' own initial copy; with the word `frame` how the window feels.
 //!
 //! Each tool in turn moves the same database into an empty one, alternating, so that whatever else the machine does
 //! hits all alike; the median of the rounds counts. Servers run with fsync off: what is measured is work, not disks.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on has failed"
+)]
+
+#[expect(dead_code, reason = "the harness is shared with the tests, which use the rest of it")]
+#[path = "../common/mod.rs"]
+mod common;
+
+#[expect(dead_code, reason = "the terminal is shared with the tests, which use the rest of it")]
+#[path = "../wizard/tty.rs"]
+mod tty;
+
+mod frame;
 
 use pgpassage::demo::cluster::{Cluster, ClusterOptions, find_server_binaries};
 use std::collections::BTreeMap;
@@ -111,6 +126,9 @@ fn main() {
         let named: Vec<_> = DATA_SETS.iter().filter(|s| arguments.iter().any(|a| a == s.name)).collect();
         named.is_empty() || named.iter().any(|s| s.name == set.name)
     };
+    if arguments.iter().any(|a| a == "frame") {
+        return frame::measure();
+    }
     let follow = arguments.iter().any(|a| a == "follow");
     for set in DATA_SETS.iter().filter(chosen) {
         let tools = if follow { &FOLLOWERS[..] } else { &TOOLS[..set.tools.min(tools).max(2)] };

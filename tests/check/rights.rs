@@ -86,6 +86,8 @@ fn a_plain_role_is_told_what_it_lacks_and_the_fixes_give_it() {
     let publishable = last.of("publishable", Some("shop"));
     assert!(!publishable.is_empty());
     for finding in publishable {
+        // A superuser's role would make a superuser of whoever is given it.
+        assert!(!text(finding, "fix").contains("GRANT \"postgres\""), "{finding}");
         obey(&pair, finding, "postgres");
     }
     let titles: Vec<_> = check_as(&pair, users, &[])

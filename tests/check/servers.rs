@@ -164,7 +164,12 @@ fn what_earlier_migrations_left_is_found() {
     for finding in found.into_iter().filter(|f| text(f, "fix").contains("on the source: ")) {
         obey(&pair, finding, "postgres");
     }
-    pair.target.psql("postgres", "DROP SUBSCRIPTION pgpassage_x_postgres_sub").unwrap();
+    // What no statement is offered for, the command that is does.
+    let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+    let listed = pair.program(&["clean", "-s", &source, "-t", &target]);
+    assert!(listed.stdout.contains("migration x\n  subscription pgpassage_x_postgres_sub"), "{listed:?}");
+    let removed = pair.program(&["clean", "x", "-s", &source, "-t", &target]);
+    assert_eq!(removed.code, 0, "{removed:?}");
     check(&pair, &[]).is_silent("leftovers", None);
 }
 

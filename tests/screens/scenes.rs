@@ -8,12 +8,14 @@ use pgpassage::model::endpoint::SslMode;
 use pgpassage::model::event::{DatabaseOutcome, Event, RunOutcome};
 use pgpassage::model::failure::{Failure, FailureKind};
 use pgpassage::model::phase::Phase;
+use pgpassage::model::plan::IdentityPolicy;
 use pgpassage::model::units::TableName;
 use pgpassage::ui::keys::{Code, Key};
 use pgpassage::ui::message::{Msg, Shown};
 use pgpassage::ui::state::form::{Encryption, Field, Form, Part};
 use pgpassage::ui::state::live::Ending;
-use pgpassage::ui::state::{Colors, Engine, Focus, Home, Known, Lag, Letters, Look, Screen, State};
+use pgpassage::ui::state::{Colors, Engine, Focus, Home, Known, Lag, Letters, Look, Rights, Screen, State};
+use pgpassage::ui::steps::close;
 use pgpassage::ui::update::update;
 
 pub(crate) const NOW_MS: u64 = 1_795_249_805_000;
@@ -74,6 +76,8 @@ pub(crate) fn all() -> Vec<Scene> {
         ("report", report()),
         ("report-some", report_some()),
         ("report-good", report_good()),
+        ("report-identity", report_identity()),
+        ("plan-identity", plan_identity()),
         ("pick", pick()),
         ("report-refused", report_refused()),
         ("plan", plan()),
@@ -81,6 +85,9 @@ pub(crate) fn all() -> Vec<Scene> {
         ("live", live()),
         ("live-databases", live_databases()),
         ("live-stale", live_stale()),
+        ("live-waits", live_waits()),
+        ("live-read-only", read_only(live())),
+        ("close-read-only", read_only(close())),
         ("stop", with_key(live(), 's')),
         ("explain", with_key(live(), 'i')),
         ("help", with_key(live(), '?')),
@@ -295,6 +302,47 @@ fn report_some() -> State {
     state
 }
 
+/// Tables without a replica identity are what is in the way, and a choice for them is made.
+fn report_identity() -> State {
+    let mut events = servers();
+    events.extend([
+        judged("wal-level", "wal_level is logical", None, Verdict::Ok),
+        judged("replica-identity", "Something tells rows apart", Some("shop"), Verdict::Blocker),
+        Event::Finding {
+            finding: Finding::warning("replica-identity", "nothing tells the rows of 2 tables apart")
+                .in_database("shop")
+                .because("no UPDATE or DELETE on them was counted so far")
+                .fix("choose --replica-identity index, full, inserts or skip")
+                .objects(["audit.events".to_owned(), "tmp.load".to_owned()]),
+        },
+        possible(("shop", false)),
+        possible(("analytics", true)),
+    ]);
+    let mut state = checked(events, Some(CHECKED));
+    press(&mut state, Code::Tab);
+    press(&mut state, Code::Right);
+    press(&mut state, Code::Right);
+    assert_eq!(state.form.identity, IdentityPolicy::Inserts);
+    state
+}
+
+fn plan_identity() -> State {
+    let mut state = report_identity();
+    assert!(state.check.as_ref().unwrap().may_start().is_err(), "the choice has not been judged");
+    press(&mut state, Code::Char('r'));
+    let mut events = good_events();
+    let finding = Finding::info("replica-identity", "2 tables without a replica identity");
+    let finding = finding.in_database("shop").objects(["audit.events".to_owned(), "tmp.load".to_owned()]);
+    events.push(Event::Finding { finding });
+    for entry in entries(events) {
+        send(&mut state, Msg::CheckEntry(entry));
+    }
+    send(&mut state, Msg::CheckEnded(CHECKED));
+    press(&mut state, Code::Enter);
+    assert_eq!(state.screen, Screen::Plan, "{:?}", state.toast);
+    state
+}
+
 fn good_events() -> Vec<Event> {
     let mut events = servers();
     events.extend([
@@ -415,6 +463,22 @@ fn live_databases() -> State {
 fn live_stale() -> State {
     let mut state = live();
     send(&mut state, Msg::Tick { now_ms: NOW_MS + 200_000 });
+    state
+}
+
+/// A copy and an index wait for locks, others for their turn.
+fn live_waits() -> State {
+    let mut state = live();
+    send(&mut state, Msg::Gauges(waiting_gauges(NOW_MS + 150_000)));
+    send(&mut state, Msg::Tick { now_ms: NOW_MS + 150_000 });
+    state
+}
+
+fn read_only(mut state: State) -> State {
+    state.rights = Rights::Look;
+    if let Some(first) = close::update::order(&state).first().filter(|_| state.screen == Screen::Close) {
+        state.focus = *first;
+    }
     state
 }
 

@@ -1,15 +1,22 @@
 //! No size of the window makes it panic, and nothing is cut without an ellipsis.
 
 use super::scenes;
-use super::styled::{draw, rows};
-use pgpassage::ui::state::{Letters, State};
-use std::collections::HashSet;
+use super::styled::{draw, drawn, rows};
+use pgpassage::ui::state::{About, Dialog, Letters, Overlay, State};
+use std::collections::{HashMap, HashSet};
 
 #[test]
 fn no_size_panics() {
     for scene in scenes::all() {
         for width in (1..130).step_by(3).chain([59, 60, 80, 95, 96, 99, 100, 200, 300]) {
             for height in [1, 2, 3, 5, 10, 15, 16, 17, 19, 22, 24, 26, 30, 33, 50, 80] {
+                draw(&scene.state, width, height);
+            }
+        }
+    }
+    for scene in overlaid() {
+        for width in [1, 10, 40, 59, 60, 61, 75, 80, 100, 200, 300] {
+            for height in [1, 2, 3, 10, 15, 16, 17, 20, 24, 30, 50] {
                 draw(&scene.state, width, height);
             }
         }
@@ -50,6 +57,103 @@ fn no_word_is_cut_in_silence() {
             assert!(cut.is_empty(), "{} at {width}x{height}: {cut:?}", scene.name);
         }
     }
+}
+
+/// What lies over a screen: its rows alone, from a window of that size.
+fn covered(state: &State, (width, height): (u16, u16)) -> Vec<String> {
+    let (buffer, drawn) = drawn(state, width, height);
+    let area = drawn.covered.unwrap();
+    assert_eq!(area.intersection(buffer.area), area);
+    let row = |y| (area.x..area.right()).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+    (area.y..area.bottom()).map(row).collect()
+}
+
+/// The same of dialogs, the help, the log and whatever else lies over a screen.
+#[test]
+fn nothing_that_lies_over_a_screen_is_cut_in_silence() {
+    let (mut over, mut wrong) = (0, Vec::new());
+    for scene in overlaid() {
+        let mut whole: HashSet<_> = [(400, 200), (109, 200), (80, 200), (60, 200)]
+            .into_iter()
+            .flat_map(|size| words(&covered(&scene.state, size)))
+            .collect();
+        // What says that there is more than fits is not said where everything fits.
+        whole.insert("more".to_owned());
+        for width in (60..=200).step_by(14) {
+            for height in [16, 17, 18, 20, 24, 30, 40, 50] {
+                let rows = covered(&scene.state, (width, height));
+                let cut: Vec<_> = words(&rows).into_iter().filter(|word| !whole.contains(word)).collect();
+                let sides = rows[1..rows.len() - 1].iter();
+                // A frame is whole: nothing runs over its edge.
+                let framed = rows[0].starts_with('╭')
+                    && rows[0].ends_with('╮')
+                    && sides.clone().all(|row| row.starts_with('│') && row.ends_with('│'));
+                if !cut.is_empty() || !framed {
+                    let name = scene.name;
+                    wrong.push(format!("{name} at {width}x{height}: {cut:?}\n{}", rows.join("\n")));
+                }
+            }
+        }
+        over += 1;
+    }
+    let some: Vec<_> = wrong.iter().take(8).map(String::as_str).collect();
+    assert!(wrong.is_empty(), "{} wrong, such as\n{}", wrong.len(), some.join("\n"));
+    assert!(over > 20, "{over}");
+}
+
+/// What a dialog asks can be answered in the smallest window.
+#[test]
+fn every_answer_is_to_be_seen() {
+    for scene in overlaid() {
+        let Some(Overlay::Dialog(dialog)) = &scene.state.overlay else { continue };
+        let text = covered(&scene.state, (60, 16)).join("\n");
+        for (label, _) in pgpassage::ui::update::buttons(dialog.about, scene.state.live.as_ref()) {
+            assert!(text.contains(label), "{}: no {label:?} in\n{text}", scene.name);
+        }
+    }
+}
+
+/// Every scene that has something over it, and every overlay over the scenes that it can lie over.
+fn overlaid() -> Vec<scenes::Scene> {
+    let states: HashMap<_, _> = scenes::all()
+        .into_iter()
+        .map(|scene| (scene.name, serde_json::to_string(&scene.state).unwrap()))
+        .collect();
+    let with = |name: &'static str, overlay| {
+        let mut state: State = serde_json::from_str(&states[name]).unwrap();
+        state.overlay = Some(overlay);
+        scenes::Scene { name, state }
+    };
+    let mut all: Vec<_> = scenes::all().into_iter().filter(|scene| scene.state.overlay.is_some()).collect();
+    for (name, about) in [
+        ("live", About::Stop),
+        ("live", About::LeaveAndStop),
+        ("close", About::Close),
+        ("close-behind", About::CloseBehind),
+        ("close-unknown", About::CloseBehind),
+        ("failure", About::CleanUp),
+        ("failure", About::StartOver),
+        ("died", About::StartOver),
+        ("hostile", About::Stop),
+    ] {
+        all.push(with(name, Overlay::Dialog(Dialog::new(about))));
+    }
+    for name in ["start", "form", "live", "close", "live-read-only"] {
+        all.push(with(name, Overlay::Help { from: 0 }));
+        all.push(with(name, Overlay::Help { from: 99 }));
+        all.push(with(name, Overlay::Command));
+    }
+    for number in 0..pgpassage::ui::update::EXPLAINED {
+        all.push(with("live", Overlay::Explain(number)));
+        all.push(with("close", Overlay::Explain(number)));
+    }
+    for name in ["live", "failure", "hostile"] {
+        all.push(with(name, Overlay::Log { from_end: 0 }));
+        all.push(with(name, Overlay::Log { from_end: 3 }));
+    }
+    let text = "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the source\n".repeat(9);
+    all.push(with("report", Overlay::Copied { title: "All fixes".to_owned(), text }));
+    all
 }
 
 #[test]

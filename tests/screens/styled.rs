@@ -1,17 +1,22 @@
 //! A buffer as text: what stands there, and below it a letter for each style. Small, and to be read in a diff.
 
 use pgpassage::ui::state::State;
-use pgpassage::ui::view::view;
+use pgpassage::ui::view::{Drawn, view};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::fmt::Write;
 
 pub(crate) fn draw(state: &State, width: u16, height: u16) -> Buffer {
+    drawn(state, width, height).0
+}
+
+/// With what the mouse can press.
+pub(crate) fn drawn(state: &State, width: u16, height: u16) -> (Buffer, Drawn) {
     let area = Rect::new(0, 0, width, height);
     let mut buffer = Buffer::empty(area);
-    view(state, area, &mut buffer);
-    buffer
+    let drawn = view(state, area, &mut buffer);
+    (buffer, drawn)
 }
 
 /// The rows of a buffer. A wide letter takes two cells, of which the second is empty.

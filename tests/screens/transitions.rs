@@ -1,14 +1,16 @@
 //! What keys and news do to the state: pure transitions.
 
 use super::scenes::{self, NOW_MS, press, send, type_text};
+use super::styled::{drawn, rows};
 use pgpassage::model::command::Command;
 use pgpassage::model::event::{Entry, Event, ObjectKind, RunOutcome};
+use pgpassage::model::plan::IdentityPolicy;
 use pgpassage::model::task::{Loss, Task, Unfinished};
 use pgpassage::ui::keys::{Code, Key};
-use pgpassage::ui::message::{Effect, Msg};
+use pgpassage::ui::message::{Effect, Hit, Msg};
 use pgpassage::ui::state::form::{Field, Part};
 use pgpassage::ui::state::live::{Ending, Wanted};
-use pgpassage::ui::state::{About, Button, Engine, Focus, Overlay, Screen, State};
+use pgpassage::ui::state::{About, Button, Engine, Focus, Overlay, Rights, Screen, State};
 use pgpassage::ui::update::update;
 
 fn scene(name: &str) -> State {
@@ -119,9 +121,16 @@ fn letters_are_typed_where_there_is_a_field() {
 
 #[test]
 fn every_field_and_button_is_reached_by_tab_alone() {
-    for (name, wanted) in
-        [("configure", 10), ("form", 11), ("plan", 5), ("report-some", 6), ("close", 4), ("failure", 5)]
-    {
+    for (name, wanted) in [
+        ("configure", 10),
+        ("form", 11),
+        ("plan", 5),
+        ("report-some", 6),
+        ("report-identity", 6),
+        ("close", 4),
+        ("failure", 5),
+        ("close-read-only", 3),
+    ] {
         let mut state = scene(name);
         let begin = state.focus;
         let mut seen = Vec::new();
@@ -328,6 +337,143 @@ fn no_key_of_the_footer_does_nothing() {
             let idle =
                 (key == "↑↓" || key == "Enter" || key == "n") || (key == "Esc" && scene.name == "configure");
             assert!(changes || idle, "{}: {key} {word}", scene.name);
+        }
+    }
+}
+
+/// Whatever is pressed in a read-only window, nothing is asked of an engine or a server that would change anything.
+#[test]
+fn a_read_only_window_changes_nothing() {
+    let keys: Vec<Code> = (' '..='~').map(Code::Char).chain([Code::Enter, Code::Esc, Code::Tab]).collect();
+    for scene in scenes::all().into_iter().filter(|scene| scene.state.live.is_some()) {
+        let mut before = scene.state;
+        before.rights = Rights::Look;
+        // What lies over the screen does not come about in such a window; there it begins without.
+        before.overlay = None;
+        for tabs in 0..6 {
+            let stored = serde_json::to_string(&before).unwrap();
+            for key in &keys {
+                let mut state: State = serde_json::from_str(&stored).unwrap();
+                let mut all = effects(&mut state, *key);
+                assert!(!matches!(state.overlay, Some(Overlay::Dialog(_))), "{} {tabs} {key:?}", scene.name);
+                assert!(
+                    matches!(state.screen, Screen::Live | Screen::Close),
+                    "{} {tabs} {key:?}",
+                    scene.name
+                );
+                all.extend(effects(&mut state, Code::Enter));
+                assert!(!all.iter().any(Effect::changes), "{} {tabs} {key:?}: {all:?}", scene.name);
+            }
+            press(&mut before, Code::Tab);
+        }
+    }
+}
+
+#[test]
+fn a_read_only_window_says_why_it_does_not_stop() {
+    for name in ["live", "close"] {
+        let mut state = scene(name);
+        state.rights = Rights::Look;
+        assert_eq!(effects(&mut state, Code::Char('s')), []);
+        assert!(state.toast.as_ref().unwrap().text.contains("read-only window"), "{name}");
+        assert_eq!(effects(&mut state, Code::Char('d')), [Effect::Leave]);
+    }
+}
+
+#[test]
+fn another_choice_for_identities_wants_another_check() {
+    let mut state = scene("report-identity");
+    assert_eq!(state.focus, Focus::Field(Field::Identity));
+    assert!(state.check.as_ref().unwrap().may_start().unwrap_err().contains("Run check"));
+    assert_eq!(effects(&mut state, Code::Char('r')), [Effect::Check]);
+    let check = state.check.as_ref().unwrap();
+    assert_eq!((check.identity, check.identity_wanted), (IdentityPolicy::Inserts, IdentityPolicy::Inserts));
+    let state = scene("plan-identity");
+    let line = pgpassage::ui::command::line(&state);
+    assert!(line.contains("--replica-identity inserts"), "{line}");
+    // Of a snapshot it would be refused.
+    let mut state = scene("plan-identity");
+    state.check.as_mut().unwrap().decisions.snapshot = true;
+    let line = pgpassage::ui::command::line(&state);
+    assert!(!line.contains("--replica-identity") && line.contains("--force-method=dump"), "{line}");
+}
+
+/// Where that text stands on the screen, in the middle of it.
+fn place_of(state: &State, text: &str) -> ratatui::layout::Position {
+    let (buffer, _) = drawn(state, 100, 30);
+    let rows = rows(&buffer);
+    let (y, row) = rows.iter().enumerate().find(|(_, row)| row.contains(text)).unwrap();
+    let x = row[..row.find(text).unwrap()].chars().count() + text.chars().count() / 2;
+    (u16::try_from(x).unwrap(), u16::try_from(y).unwrap()).into()
+}
+
+fn click(state: &mut State, text: &str) -> Vec<Effect> {
+    let (_, drawn) = drawn(state, 100, 30);
+    let hit = drawn.at(place_of(state, text));
+    hit.map(|hit| update(state, Msg::Click(hit))).unwrap_or_default()
+}
+
+#[test]
+fn the_mouse_does_what_enter_and_space_do() {
+    let mut state = scene("form");
+    click(&mut state, "Username");
+    assert_eq!(state.focus, Focus::Field(Field::Source(Part::User)));
+    let encrypts = state.form.source.encrypts();
+    click(&mut state, "SSL encryption");
+    assert_ne!(state.form.source.encrypts(), encrypts);
+    assert_eq!(click(&mut state, "Run check"), [Effect::Check]);
+
+    let mut state = scene("report");
+    click(&mut state, "one-time snapshot (dump method)");
+    assert!(state.check.as_ref().unwrap().decisions.snapshot);
+    click(&mut state, "14 sequences are copied");
+    assert_eq!(state.focus, Focus::List);
+    assert!(state.check.as_ref().unwrap().selected > 0);
+    click(&mut state, "Continue");
+    assert_eq!(state.screen, Screen::Plan);
+
+    let mut state = scene("live");
+    click(&mut state, "Stop migration");
+    // What lies under the dialog cannot be pressed through it.
+    assert_eq!(click(&mut state, "Close window"), []);
+    let buttons = pgpassage::ui::update::buttons(About::Stop, state.live.as_ref());
+    assert_eq!(buttons[1].0, "Stop migration");
+    let (_, drawn) = drawn(&state, 100, 30);
+    let answers = drawn.hits().iter().filter(|(_, hit)| matches!(hit, Hit::Answer(_))).count();
+    assert_eq!((answers, drawn.hits().len()), (buttons.len(), buttons.len()));
+    let stop = update(&mut state, Msg::Click(Hit::Answer(1)));
+    assert_eq!(stop, [Effect::Send(Command::Discontinue)]);
+}
+
+#[test]
+fn a_line_is_chosen_by_one_click_and_opened_by_the_next() {
+    let mut state = scene("start");
+    assert_eq!(click(&mut state, "legacy"), []);
+    let chosen = state.start.shown()[state.start.selected].id.clone();
+    assert_eq!(chosen, "legacy");
+    assert_eq!(click(&mut state, "Failed"), [Effect::Open { id: "legacy".into() }]);
+    let mut state = scene("pick");
+    click(&mut state, "[ ] ");
+    assert_eq!(state.form.excluded().len(), 2);
+}
+
+/// Every button that is drawn can be pressed where it is drawn, at any size.
+#[test]
+fn every_button_and_field_has_its_place() {
+    // Under a dialog nothing can be pressed.
+    for scene in scenes::all().into_iter().filter(|scene| scene.state.overlay.is_none()) {
+        for (width, height) in [(60, 16), (80, 24), (100, 30), (200, 50)] {
+            let (buffer, drawn) = drawn(&scene.state, width, height);
+            for (area, hit) in drawn.hits() {
+                assert!(buffer.area.intersection(*area) == *area, "{}: {hit:?} {area:?}", scene.name);
+            }
+            for (y, row) in rows(&buffer).iter().enumerate() {
+                for (at, _) in row.match_indices("[ ").chain(row.match_indices('▐')) {
+                    let x = u16::try_from(row[..at].chars().count()).unwrap();
+                    let place = (x, u16::try_from(y).unwrap()).into();
+                    assert!(drawn.at(place).is_some(), "{} at {width}x{height}: {row}", scene.name);
+                }
+            }
         }
     }
 }

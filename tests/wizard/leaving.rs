@@ -68,6 +68,33 @@ fn left_in_the_copy_and_joined_again_and_again() {
     assert_eq!(list.exit(), 0);
 }
 
+#[test]
+fn a_read_only_window_shows_everything_and_changes_nothing() {
+    let pair = pair("logical");
+    let (mut tty, proxy) = copying(&pair);
+    let mut window = Tty::spawn(&pair, (100, 30), &["attach", "mine", "--read-only"], &[]);
+    window.wait("▶ running");
+    window.wait("read-only");
+    assert!(!window.text().contains("[ Stop migration ]"), "{}", window.text());
+    window.send("s");
+    window.wait("This is a read-only window");
+    window.send("c");
+    window.wait("pgpassage attach mine --read-only");
+    window.send("\x1b");
+    proxy.delay(Duration::ZERO);
+    window.wait("Replication mode active");
+    window.wait("[ Status update ]");
+    assert!(!window.text().contains("[ Close connection ]"), "{}", window.text());
+    window.send("s");
+    window.wait("This is a read-only window");
+    window.send("q");
+    assert_eq!(window.exit(), 0);
+    window.wait("the migration mine goes on");
+    tty.wait("Replication mode active");
+    tty.send("d");
+    assert_eq!(tty.exit(), 0);
+}
+
 /// The terminal itself goes away, not only a signal comes: the face must end and must not spin, the engine must not.
 #[test]
 fn a_dead_line_ends_the_window_and_not_the_migration() {

@@ -14,6 +14,7 @@ mod leaving;
 mod plain;
 mod terminal;
 mod tty;
+mod waits;
 mod way;
 
 use common::{Pair, server_binaries};

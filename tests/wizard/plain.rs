@@ -47,3 +47,40 @@ fn without_answers_nothing_happens() {
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stdout.contains("Step 1 of 4") && ran.stdout.contains("nothing was changed"), "{ran:?}");
 }
+
+/// A database that cannot be moved at all is left out by whoever says so, and by nobody else.
+#[test]
+fn what_cannot_be_moved_is_asked_about_in_lines() {
+    let pair = pair("replica");
+    let shut = "CREATE DATABASE shut; ALTER DATABASE shut ALLOW_CONNECTIONS false";
+    pair.source.psql("postgres", shut).unwrap();
+    let (source, target) = uris(&pair);
+    let mut tty = Tty::spawn(&pair, (100, 60), &[], &[("TERM", "dumb")]);
+    tty.wait("Hostname, or a postgres:// URI:");
+    tty.send(&format!("{target}\r"));
+    tty.wait("Password, not shown");
+    tty.send("\r");
+    tty.wait("Name of this migration");
+    tty.send("mine\r");
+    tty.wait("Step 2 of 4, Validation");
+    tty.send(&format!("{source}\r"));
+    tty.wait_for("the second password", |s| s.matches("Password, not shown").count() == 2);
+    tty.send("\r");
+    tty.wait("Exclude databases");
+    tty.send("\r");
+    tty.wait("Leave out the rows");
+    tty.send("\r");
+    tty.wait("go on to the migration");
+    tty.send("s\r");
+    tty.wait("one-time snapshot (dump method), yes or no");
+    tty.send("yes\r");
+    tty.wait("shut cannot be moved at all: the source's database does not accept connections");
+    tty.wait("Leave shut out, yes or no");
+    tty.send("yes\r");
+    tty.wait("--exclude-database shut");
+    tty.wait("Start migration, yes or no");
+    tty.send("yes\r");
+    tty.wait("everything that was asked for is on the target");
+    assert_eq!(tty.exit(), 0);
+    eventually(&pair.target, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'shut'", "0");
+}

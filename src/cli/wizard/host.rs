@@ -7,8 +7,8 @@ use crate::cli::plan::{self, prepare, random, state_dir};
 use crate::cli::report;
 use crate::cli::resume;
 use crate::link::{
-    Engine as Lives, Known as Found, Link, Rights, attach, attach_as, migrations, run_task, start_detached,
-    start_local, status,
+    Engine as Lives, Known as Found, Link, attach_as, migrations, run_task, start_detached, start_local,
+    status,
 };
 use crate::model::event::RunOutcome;
 use crate::model::failure::Failure;
@@ -25,7 +25,7 @@ use crate::ui::command;
 use crate::ui::drive::{Host, Opened, Prepared, Purpose, Typed};
 use crate::ui::message::Shown;
 use crate::ui::state::form::{Field, FieldError, Form, Part};
-use crate::ui::state::{Engine, Home, Known, Lag};
+use crate::ui::state::{Engine, Home, Known, Lag, Rights};
 use clap::Parser;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -43,6 +43,7 @@ const GAUGES_WITHIN: Duration = Duration::from_millis(400);
 pub(in crate::cli) struct Rooms {
     env: Env,
     home: Home,
+    rights: Rights,
     /// Where PostgreSQL's tools are looked for, where that is said.
     pub(in crate::cli) pgbin: Option<PathBuf>,
     /// How long engines stay that are started here: a window can have them go on where they broke off.
@@ -60,8 +61,19 @@ impl Drop for Rooms {
 
 impl Rooms {
     pub(in crate::cli) fn new(env: Env, home: Home) -> Self {
+        let rights = Rights::Command;
         let (checks, logs) = (Mutex::default(), Mutex::default());
-        Self { env, home, pgbin: None, stay: Stay::AsLongAsItFollows, checks, logs }
+        Self { env, home, rights, pgbin: None, stay: Stay::AsLongAsItFollows, checks, logs }
+    }
+
+    /// For a window that may do no more than this.
+    pub(in crate::cli) fn with(mut self, rights: Rights) -> Self {
+        self.rights = rights;
+        self
+    }
+
+    pub(in crate::cli) fn rights(&self) -> Rights {
+        self.rights
     }
 
     pub(in crate::cli) fn home(&self) -> Home {
@@ -237,13 +249,13 @@ impl Host for Rooms {
     }
 
     fn open(&self, id: String) -> BoxFuture<'static, Result<Opened, Failure>> {
-        let found = self.found(&id);
+        let (found, rights) = (self.found(&id), self.rights);
         async move {
             let found = found?;
             let plan =
                 found.plan.ok_or_else(|| Failure::local(format!("{id}: its plan.json cannot be read")))?;
             if found.engine != Lives::Gone
-                && let Ok(link) = attach(&plan.home).await
+                && let Ok(link) = attach_as(&plan.home, 0, rights).await
             {
                 return Ok(opened(&plan, link));
             }

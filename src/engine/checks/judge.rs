@@ -132,7 +132,11 @@ fn ways_on(plan: &Plan, blocked: &[&Blocked]) -> String {
     // What a fix says already is not said again.
     let mut add = |flag: &str, way: &str| {
         if !ways.contains(flag) {
-            let or = if ways.is_empty() { "" } else { "; or " };
+            let or = match ways.chars().last() {
+                None => "",
+                Some(';') => " or ",
+                Some(_) => "; or ",
+            };
             ways.push_str(&format!("{or}{way}"));
         }
     };

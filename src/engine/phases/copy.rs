@@ -7,7 +7,7 @@ use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::plan::TargetPolicy;
-use crate::model::units::{TableName, thousands};
+use crate::model::units::{Side, TableName, thousands};
 use crate::pg::facts::tables::{self, Belongs, TableFacts};
 use crate::pg::quote::Qualified;
 use crate::pg::statement::data::{
@@ -128,6 +128,8 @@ async fn together(
     let mut first = (format!("{} NOWAIT; ", lock_access_share(&names)), "BEGIN; ".to_owned());
     let what = format!("copying {} small tables", tables.len());
     let doing = db.cx.board.doing(&db.name, what, Some(tables.iter().map(|t| t.size_bytes).sum()));
+    doing.by(Side::Source, pair.source.server_pid());
+    doing.by(Side::Target, pair.target.server_pid());
     let mut done = Vec::with_capacity(tables.len());
     for table in tables {
         let began = Instant::now();
@@ -240,6 +242,8 @@ async fn relay_rows(db: &Db, pair: &mut Pair, haul: Haul<'_>, first: String) -> 
         _ => (format!("copying {}", table.name), table.size_bytes),
     };
     let doing = db.cx.board.doing(&db.name, what, Some(bytes));
+    doing.by(Side::Source, pair.source.server_pid());
+    doing.by(Side::Target, pair.target.server_pid());
     let format = format(db, table);
     let out = format!("{first}; {}", copy_out(table, haul.rows, format));
     let written = written(db, haul);

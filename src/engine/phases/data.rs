@@ -10,12 +10,12 @@ use crate::engine::retry::ends_the_database;
 use crate::model::check::Finding;
 use crate::model::failure::Failure;
 use crate::model::plan::TargetPolicy;
-use crate::model::units::TableName;
+use crate::model::units::{Side, TableName};
 use crate::pg::archive::{Entry, Handling};
 use crate::pg::connect::Session;
 use crate::pg::facts::objects::{AnalyzeTarget, SequenceFacts, to_analyze, with_extended_statistics};
 use crate::pg::statement::data::{IsCalled, analyze, read_sequences, refresh, set_sequence};
-use crate::pg::tools::Content;
+use crate::pg::tools::{Content, DumpOptions};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -173,6 +173,7 @@ fn view_name(entry: &Entry) -> TableName {
 async fn refresh_view(db: &Db, name: &TableName) -> Result<(), Failure> {
     let session = db.target_as_at_home().await?;
     let doing = db.cx.board.doing(&db.name, format!("refreshing {name}"), None);
+    db.works(&doing, Side::Target, &session).await?;
     let began = Instant::now();
     patiently(db, &session, &refresh(name)).await?;
     drop(doing);
@@ -205,7 +206,8 @@ async fn import_statistics(db: &Db, session: &Session) -> Result<bool, Failure> 
     if !imports_statistics(db) {
         return Ok(false);
     }
-    let archive = match dump_from(db, &cx.source, None, Content::Statistics).await {
+    let options = DumpOptions { content: Content::Statistics, ..DumpOptions::default() };
+    let archive = match dump_from(db, &cx.source, None, options).await {
         Ok(archive) => archive,
         Err(failure) if failure.is_interruption() => return Err(failure),
         Err(failure) => {
@@ -279,6 +281,7 @@ pub(super) async fn analyze_early(db: &Db, names: &[&TableName]) -> Result<(), F
         all => format!("analyzing {} small tables", all.len()),
     };
     let doing = db.cx.board.doing(&db.name, title, None);
+    db.works(&doing, Side::Target, &session).await?;
     // Several in one statement: from 11.
     let together = names.len() == 1 || db.cx.target_facts.version.at_least(11);
     if !together || patiently(db, &session, &analyze(names)).await.is_err() {
@@ -295,6 +298,7 @@ pub(super) async fn analyze_early(db: &Db, names: &[&TableName]) -> Result<(), F
 async fn analyze_in_own_session(db: &Db, name: &TableName) -> Result<(), Failure> {
     let session = db.target().await?;
     let doing = db.cx.board.doing(&db.name, format!("analyzing {name}"), None);
+    db.works(&doing, Side::Target, &session).await?;
     let result = analyze_one(db, &session, name).await;
     drop(doing);
     db.put_target_back(session);

@@ -15,7 +15,7 @@ use crate::pg::connect::Session;
 use crate::pg::facts::relations::{active_triggers, foreign_keys};
 use crate::pg::facts::tables::{Belongs, TableFacts};
 use crate::pg::statement::data::{delete_only, orphans, truncate_only};
-use crate::pg::tools::Content;
+use crate::pg::tools::DumpOptions;
 use std::collections::{HashMap, HashSet};
 
 /// How many objects a refusal names.
@@ -24,7 +24,7 @@ const NAMED: usize = 5;
 /// Makes sure that the schema is there and matches, that nothing fires while rows arrive, and makes room where the
 /// operator said so.
 pub(crate) async fn prepare(db: &Db, snapshot: &Snapshot, script: &Script) -> Result<(), Failure> {
-    let theirs = dump_from(db, &db.cx.target, None, Content::Schema).await?;
+    let theirs = dump_from(db, &db.cx.target, None, DumpOptions::default()).await?;
     compare(db, &script.archive, &theirs)?;
     // With the partitioned tables above them: their triggers are their partitions'.
     let tables: HashSet<TableName> = snapshot.tables.iter().flat_map(TableFacts::names).collect();

@@ -19,8 +19,9 @@ use crate::engine::slots::Place;
 use crate::model::check::Finding;
 use crate::model::event::{Event, PhaseOutcome};
 use crate::model::failure::Failure;
+use crate::model::gauges::Hurdle;
 use crate::model::phase::Phase;
-use crate::model::units::TableName;
+use crate::model::units::{Side, TableName};
 use crate::pg::archive::{Entry, Handling, Pass};
 use crate::pg::facts::objects::SequenceFacts;
 use crate::pg::statement::data::read_sequences;
@@ -90,7 +91,11 @@ pub(crate) async fn run(
     });
     let workers = Arc::clone(&shared);
     let work = move |work, place| perform(Arc::clone(&workers), work, place);
-    let ran = graph.run(&db.cx.slots, &db.cancel, work).await;
+    let tell = |work: &Work, priority| {
+        let (what, hurdle) = hurdle(work, snapshot, script)?;
+        Some(db.cx.board.queued((&db.name, what), hurdle, priority))
+    };
+    let ran = graph.run_telling(&db.cx.slots, &db.cancel, (tell, work)).await;
     let mut result = match ran {
         Ran::ToTheEnd(unready) => {
             report_unready(db, script, &unready);
@@ -119,6 +124,38 @@ async fn begin(db: &Db) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// What a piece of work is called and what it has to wait for, where somebody may want to know.
+fn hurdle(work: &Work, snapshot: &Snapshot, script: &Script) -> Option<(String, Hurdle)> {
+    let of = |at: usize| {
+        let entry = &script.archive.entries[at];
+        let hurdle = match entry.desc.as_str() {
+            "INDEX" | "CONSTRAINT" => Hurdle::Rows,
+            "FK CONSTRAINT" => Hurdle::BothTables,
+            _ => Hurdle::Others,
+        };
+        (entry.title(), hurdle)
+    };
+    match work {
+        Work::Table(at) => Some((format!("copying {}", snapshot.tables[*at].name), Hurdle::Job)),
+        Work::SmallTables(all) => Some((format!("copying {} small tables", all.len()), Hurdle::Job)),
+        // One stands for all: they are the same table.
+        Work::Part(split, 0) => {
+            Some((format!("copying {} in parts", snapshot.tables[split.table].name), Hurdle::Job))
+        }
+        Work::LargeObjects(_) => Some(("copying large objects".to_owned(), Hurdle::Job)),
+        Work::Entry(at) => Some(of(*at)),
+        Work::Entries(all) => {
+            let (title, hurdle) = of(*all.first()?);
+            Some((titled(title, all.len()), hurdle))
+        }
+        Work::Part(..) | Work::DataIsIn | Work::Analyze(_) => None,
+    }
+}
+
+fn titled(first: String, all: usize) -> String {
+    if all > 1 { format!("{first} and {} more", all - 1) } else { first }
 }
 
 fn end_phases(db: &Db, failure: Option<&Failure>) {
@@ -189,6 +226,7 @@ async fn perform(shared: Arc<Shared>, work: Work, place: Arc<Place>) {
 async fn perform_entry(db: &Db, script: &Script, entry: &Entry, place: &Place) -> Result<(), Failure> {
     let session = db.target().await?;
     let doing = db.cx.board.doing(&db.name, entry.title(), None);
+    db.works(&doing, Side::Target, &session).await?;
     if matches!(entry.desc.as_str(), "INDEX" | "CONSTRAINT") {
         let cores = db.cx.room.target_cores;
         // Alone, its own process mostly waits for the helpers.
@@ -209,12 +247,9 @@ async fn perform_entry(db: &Db, script: &Script, entry: &Entry, place: &Place) -
 
 async fn perform_entries(db: &Db, script: &Script, entries: &[&Entry]) -> Result<(), Failure> {
     let session = db.target().await?;
-    let title = match entries {
-        [one] => one.title(),
-        [first, rest @ ..] => format!("{} and {} more", first.title(), rest.len()),
-        [] => return Ok(()),
-    };
-    let doing = db.cx.board.doing(&db.name, title, None);
+    let Some(first) = entries.first() else { return Ok(()) };
+    let doing = db.cx.board.doing(&db.name, titled(first.title(), entries.len()), None);
+    db.works(&doing, Side::Target, &session).await?;
     let result = execute_in_order(db, &session, script, entries).await;
     drop(doing);
     if result.is_ok() {

@@ -12,7 +12,7 @@ use crate::model::plan::Method;
 use crate::pg::archive::{self, Archive, Entry, Handling, Pass, Section};
 use crate::pg::connect::{Server, Session};
 use crate::pg::facts::databases::tablespaces;
-use crate::pg::tools::{Content, DumpOptions, DumpRequest, Level, ToolError, dump_schema};
+use crate::pg::tools::{DumpOptions, DumpRequest, LeaveOut, Level, ToolError, dump_schema};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +26,9 @@ const DUMP_LOCK_TIMEOUT_MS: u64 = 1_000;
 const ATTEMPTS: u32 = 10;
 /// What a server says that has no room for more locks.
 const OUT_OF_LOCKS: &str = "out of shared memory";
-/// Written and read with the same locale for amounts of money, as the rows are.
-const SESSION_OPTIONS: &str = "-c lc_monetary=C";
+/// Written and read with the same locale for amounts of money, as the rows are; and its questions are not worth compiling.
+const SESSION_OPTIONS: &str = "-c lc_monetary=C -c jit=off";
+const SESSION_OPTIONS_BEFORE_11: &str = "-c lc_monetary=C";
 
 fn tool_failure(error: ToolError) -> Failure {
     Failure::local(error.to_string())
@@ -106,7 +107,7 @@ async fn script(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
     let archive = async {
         match snapshot.read_ahead().await {
             Some(archive) => Ok(archive),
-            None => read_archive(db, &snapshot.id).await,
+            None => read_archive(db, &snapshot.id, snapshot.without.clone()).await,
         }
     };
     let spaces = async {
@@ -123,8 +124,13 @@ async fn script(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
 }
 
 /// The source's definitions as the snapshot sees them.
-pub(super) async fn read_archive(db: &Db, snapshot: &str) -> Result<Archive, Failure> {
-    dump_from(db, &db.cx.source, Some(snapshot), Content::Schema).await
+pub(super) async fn read_archive(
+    db: &Db,
+    snapshot: &str,
+    leave_out: Vec<LeaveOut>,
+) -> Result<Archive, Failure> {
+    let options = DumpOptions { leave_out, ..DumpOptions::default() };
+    dump_from(db, &db.cx.source, Some(snapshot), options).await
 }
 
 /// Runs pg_dump against one of the servers and reads what it wrote.
@@ -132,14 +138,19 @@ pub(crate) async fn dump_from(
     db: &Db,
     server: &Server,
     snapshot: Option<&str>,
-    content: Content,
+    options: DumpOptions,
 ) -> Result<Archive, Failure> {
     let cx = &db.cx;
     let mut endpoint = server.endpoint().clone();
     let host = endpoint.hosts.first().cloned().ok_or_else(|| Failure::local("the server has no address"))?;
+    let ours = if cx.source_facts.version.at_least(11) && cx.target_facts.version.at_least(11) {
+        SESSION_OPTIONS
+    } else {
+        SESSION_OPTIONS_BEFORE_11
+    };
     endpoint.options = Some(match &endpoint.options {
-        Some(options) => format!("{options} {SESSION_OPTIONS}"),
-        None => SESSION_OPTIONS.to_owned(),
+        Some(options) => format!("{options} {ours}"),
+        None => ours.to_owned(),
     });
     endpoint.application_name = Some(format!("pgpassage/{} {}", env!("CARGO_PKG_VERSION"), cx.plan.id));
     let request = DumpRequest {
@@ -152,7 +163,7 @@ pub(crate) async fn dump_from(
         session_options: None,
         time_limit: DUMP_TIME_LIMIT,
         private_folder: cx.plan.home.clone(),
-        options: DumpOptions { content, ..DumpOptions::default() },
+        options,
     };
     let dump = match dump_schema(&request, db.cancel.clone()).await {
         Ok(dump) => dump,

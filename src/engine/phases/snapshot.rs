@@ -10,8 +10,10 @@
 //! him: a COPY of ours too, which would be for ever. So a second session, the *spare*, holds the same locks and can
 //! read any table without waiting; a table that cannot be locked at once is read by it.
 
+mod locks;
 mod report;
 
+pub(crate) use locks::{LOCK_NOT_AVAILABLE, open_spare};
 pub(crate) use report::{report_beyond_dump, report_left_out};
 
 use crate::engine::context::execute;
@@ -23,36 +25,28 @@ use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::plan::ExtensionTables;
-use crate::model::units::{TableName, count_of, printable, readable};
+use crate::model::units::{Side, TableName, count_of};
 use crate::pg::archive::Archive;
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::objects::{self, LargeObjectFacts, SequenceFacts};
+use crate::pg::facts::replication::objects::publications;
 use crate::pg::facts::replication::watch::schema_fingerprint;
 use crate::pg::facts::tables::{self, Belongs, IndexFacts, TableFacts};
-use crate::pg::statement::data::{lock_access_share, set_snapshot};
-use crate::pg::tools::redact;
+use crate::pg::statement::data::set_snapshot;
+use crate::pg::tools::LeaveOut;
 use crate::pg::wire::Connection;
 use futures_util::FutureExt;
+use locks::{LOCK_TIMEOUT_S, OUT_OF_MEMORY, compare, lock};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
-/// SQLSTATE out_of_memory: among others, no room for more locks (max_locks_per_transaction).
-const OUT_OF_MEMORY: &str = "53200";
-/// SQLSTATE lock_not_available.
-pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// How often a change under our hands makes us start again before we give up.
 const CHANGES: u32 = 20;
 /// How often we wait for locks that we do not get.
 const WAITS: u32 = 3;
-/// How long a lock is waited for, in seconds, in each attempt.
-const LOCK_TIMEOUT_S: u32 = 20;
-/// The same for the spare, which waits for somebody who waits for the holder, if at all.
-const SPARE_LOCK_TIMEOUT_S: u32 = 1;
-/// Tables in one LOCK statement.
-const LOCK_BATCH: usize = 500;
 /// The holder is asked something this often, so that no firewall takes it for dead, and its death is noticed.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
@@ -72,6 +66,8 @@ pub(crate) struct Snapshot {
     pub(crate) materialized_views: Vec<(i64, TableName)>,
     pub(crate) large_objects: Vec<LargeObjectFacts>,
     beyond_dump: Vec<(String, String)>,
+    /// What is left out of the definitions.
+    pub(super) without: Vec<LeaveOut>,
     /// The definitions, on their way since before the locks.
     ahead: std::sync::Mutex<Option<Reading>>,
     holder: std::sync::Mutex<Option<Arc<Session>>>,
@@ -238,7 +234,7 @@ impl<E: Into<Failure>> From<E> for Attempt {
 async fn attempt_once(db: &Arc<Db>, link: Option<&Link>, purpose: Purpose) -> Result<Snapshot, Attempt> {
     let Some(link) = link else { return hold(db, None, purpose).await };
     let slot = slot::make(db, link).await?;
-    let mut held = hold(db, Some(&slot.snapshot), purpose).await;
+    let mut held = hold(db, Some((link, &slot.snapshot)), purpose).await;
     drop(slot);
     if held.is_ok() {
         // The slot may have waited for the very transaction that made a table: the snapshot has it, the list has not.
@@ -264,9 +260,9 @@ pub(crate) async fn hold_for_copy(db: &Arc<Db>) -> Result<Snapshot, Failure> {
 }
 
 /// Locks the tables as a snapshot sees them: its own, or one that was exported.
-async fn hold(db: &Arc<Db>, exported: Option<&str>, purpose: Purpose) -> Result<Snapshot, Attempt> {
+async fn hold(db: &Arc<Db>, exported: Option<(&Link, &str)>, purpose: Purpose) -> Result<Snapshot, Attempt> {
     let holder = Arc::new(db.cx.source_session(&db.name).await?);
-    let import = exported.map(set_snapshot).unwrap_or_default();
+    let import = exported.map(|(_, id)| set_snapshot(id)).unwrap_or_default();
     execute(
         &db.cancel,
         &holder,
@@ -278,11 +274,17 @@ async fn hold(db: &Arc<Db>, exported: Option<&str>, purpose: Purpose) -> Result<
     let ask = "SELECT pg_catalog.pg_export_snapshot()::text";
     let row = db.guarded(holder.canceller(), holder.query_one(ask, &[])).await?;
     let id: String = row.try_get(0).map_err(crate::pg::error::Error::from)?;
+    let without = match exported {
+        Some((link, _)) => without_our_publications(db, &holder, link).await?,
+        None => Vec::new(),
+    };
     let ahead = (purpose == Purpose::Everything).then(|| {
-        let (db, id) = (Arc::clone(db), id.clone());
-        AbortOnDropHandle::new(tokio::spawn(async move { read_archive(&db, &id).await }))
+        let (db, id, without) = (Arc::clone(db), id.clone(), without.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move { read_archive(&db, &id, without).await }))
     });
     let (tables, left_out) = planned_tables(db, &holder).await?;
+    let doing = db.cx.board.doing(&db.name, "locking the tables for reading", None);
+    db.works(&doing, Side::Source, &holder).await?;
     match lock(db, &holder, &tables).await {
         Err(Attempt::Over(failure))
             if ahead.is_some() && failure.sqlstate.as_deref() == Some(OUT_OF_MEMORY) =>
@@ -291,6 +293,7 @@ async fn hold(db: &Arc<Db>, exported: Option<&str>, purpose: Purpose) -> Result<
         }
         locked => locked?,
     }
+    drop(doing);
     compare(db, &holder, &tables).await?;
     execute(&db.cancel, &holder, "SET LOCAL lock_timeout = 0").await?;
     if exported.is_some() {
@@ -310,11 +313,20 @@ async fn hold(db: &Arc<Db>, exported: Option<&str>, purpose: Purpose) -> Result<
         materialized_views: Vec::new(),
         large_objects: Vec::new(),
         beyond_dump: Vec::new(),
+        without,
         ahead: std::sync::Mutex::new(ahead),
         holder,
         spare,
         watch,
     })
+}
+
+/// With 2,000 tables published pg_dump takes four times as long, only for us to leave that out.
+async fn without_our_publications(db: &Db, holder: &Session, link: &Link) -> Result<Vec<LeaveOut>, Failure> {
+    let there = db.guarded(holder.canceller(), publications(holder, "")).await?;
+    let ours = link.publications();
+    let all_ours = there.iter().all(|p| ours.contains(&p.name));
+    Ok(if all_ours { vec![LeaveOut::Publications] } else { Vec::new() })
 }
 
 /// What there is beside the names of the tables. Asked while pg_dump reads the schema.
@@ -362,110 +374,6 @@ async fn planned_tables(db: &Db, holder: &Session) -> Result<(Vec<TableFacts>, V
         selected
     });
     Ok((tables, left_out))
-}
-
-async fn lock(db: &Db, holder: &Session, tables: &[TableFacts]) -> Result<(), Attempt> {
-    for batch in tables.chunks(LOCK_BATCH) {
-        let names: Vec<_> = batch.iter().map(|t| &t.name).collect();
-        let result = execute(&db.cancel, holder, &lock_access_share(&names)).await;
-        let Err(failure) = result else { continue };
-        return Err(match failure.sqlstate.as_deref() {
-            // Dropped or renamed since the snapshot.
-            Some("42P01" | "3F000") => {
-                Attempt::Changed(failure.while_doing("the schema changed on the source"))
-            }
-            Some(LOCK_NOT_AVAILABLE) => Attempt::Blocked(blocked(db, batch, LOCK_TIMEOUT_S).await),
-            Some(OUT_OF_MEMORY) => Attempt::Over(
-                failure
-                    .while_doing(format!("locking {} for reading", count_of(tables.len() as u64, "table")))
-                    .advise("raise max_locks_per_transaction on the source and restart it"),
-            ),
-            _ => Attempt::Over(failure.while_doing("locking the tables for reading")),
-        });
-    }
-    Ok(())
-}
-
-/// Opens the spare and gives it the holder's locks.
-///
-/// # Errors
-/// With [`LOCK_NOT_AVAILABLE`] where somebody waits for the holder: then all must be let go of.
-pub(crate) async fn open_spare(db: &Db, snapshot: &Snapshot) -> Result<(), Failure> {
-    let mut reader = db.reader(&snapshot.id).await?;
-    let canceller = reader.canceller();
-    for batch in snapshot.tables.chunks(LOCK_BATCH) {
-        let names: Vec<_> = batch.iter().map(|t| &t.name).collect();
-        let sql = format!(
-            "SET LOCAL lock_timeout = '{SPARE_LOCK_TIMEOUT_S}s'; {}; SET LOCAL lock_timeout = 0",
-            lock_access_share(&names)
-        );
-        let Err(failure) = db.guarded(canceller.clone(), reader.command(&sql)).await else { continue };
-        return match failure.sqlstate.as_deref() {
-            Some(LOCK_NOT_AVAILABLE) => {
-                let blocked = blocked(db, batch, SPARE_LOCK_TIMEOUT_S).await;
-                Err(Failure { sqlstate: failure.sqlstate, ..blocked })
-            }
-            // The server's table of locks is too small for twice as many: without a spare, then.
-            Some(OUT_OF_MEMORY) => Ok(()),
-            _ => Err(failure.while_doing("locking the tables for reading")),
-        };
-    }
-    *snapshot.spare.0.lock().await = Some(reader);
-    Ok(())
-}
-
-/// Says who keeps us from reading. An empty batch means any table.
-async fn blocked(db: &Db, batch: &[TableFacts], timeout_s: u32) -> Failure {
-    let oids: Vec<_> = batch.iter().map(|t| t.oid).collect();
-    let holders = match db.cx.source_session(&db.name).await {
-        Ok(session) => db.guarded(session.canceller(), tables::lock_holders(&session, &oids)).await,
-        Err(failure) => Err(failure),
-    };
-    let who = match holders {
-        Ok(holders) if !holders.is_empty() => holders
-            .iter()
-            .map(|h| {
-                // Somebody else's statement may hold a password.
-                let query = printable(&redact(&h.query));
-                format!(
-                    "pid {} (user {}, application {:?}, {}): {query}",
-                    h.pid,
-                    readable(&h.user),
-                    h.application,
-                    printable(&h.state)
-                )
-            })
-            .collect::<Vec<_>>()
-            .join("; "),
-        _ => "a session that is gone by now".to_owned(),
-    };
-    Failure::new(
-        FailureKind::Server,
-        format!(
-            "tables on the source are locked exclusively, or about to be, for more than {timeout_s} s: {who}"
-        ),
-    )
-}
-
-/// Holds what the snapshot says of each table against what is true now that nobody can change it any more.
-async fn compare(db: &Db, holder: &Session, tables: &[TableFacts]) -> Result<(), Attempt> {
-    let oids: Vec<_> = tables.iter().map(|t| t.oid).collect();
-    let (then, now) =
-        tokio::try_join!(db.guarded(holder.canceller(), tables::fingerprints(holder, &oids)), async {
-            let session = db.cx.source_session(&db.name).await?;
-            db.guarded(session.canceller(), tables::fingerprints(&session, &oids)).await
-        })?;
-    let changed: Vec<_> =
-        tables.iter().filter(|t| then.get(&t.oid) != now.get(&t.oid)).map(|t| t.name.to_string()).collect();
-    if changed.is_empty() {
-        return Ok(());
-    }
-    let what = format!(
-        "{} changed on the source between the snapshot and the lock: {}",
-        count_of(changed.len() as u64, "table"),
-        changed.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
-    );
-    Err(Attempt::Changed(Failure::new(FailureKind::Server, what)))
 }
 
 /// Keeps the holder alive; when it dies all the same, nothing that is read from then on is of the same moment.

@@ -15,6 +15,7 @@ use crate::pg::facts::replication::tables::candidates;
 use crate::pg::statement::replication::{
     Published, add_tables, aiven, create_publication, lock_timeout, replica_identity,
 };
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// Changing an identity locks the table exclusively, and everybody queues behind us: not for long, but again.
@@ -68,9 +69,9 @@ pub(crate) async fn take_along(db: &Db, link: &Link) -> Result<usize, Failure> {
     let now = db.guarded(session.canceller(), asking).await??;
     let publication = link.names.of(ObjectKind::Publication);
     let all = db.guarded(session.canceller(), candidates(&session)).await?;
-    let is_published =
-        |name: &TableName| all.iter().any(|t| t.name == *name && t.publications.contains(&publication));
-    let new: Vec<_> = now.everything.iter().filter(|t| !is_published(&t.name)).collect();
+    let published: HashSet<&TableName> =
+        all.iter().filter(|t| t.publications.contains(&publication)).map(|t| &t.name).collect();
+    let new: Vec<_> = now.everything.iter().filter(|t| !published.contains(&t.name)).collect();
     let only_inserts = now.inserts.iter().find(|t| !link.survey.inserts.contains(t));
     if let Some(table) =
         only_inserts.or(new.first().copied().filter(|_| link.survey.publisher == Publisher::Extension))

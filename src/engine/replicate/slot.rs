@@ -45,6 +45,8 @@ pub(crate) async fn make(db: &Db, link: &Link) -> Result<NewSlot, Failure> {
     let mut exporting = opened(&db.cancel, connecting).await?;
     let (pid, canceller) = (exporting.server_pid(), exporting.canceller());
     cx.emit.record(Event::Making { object: object.clone() });
+    let doing = cx.board.doing(&db.name, "making the replication slot", None);
+    doing.by(Side::Source, pid);
     let made = {
         let making =
             exporting.create_logical_slot(&object.name, SlotLife::Permanent, SlotSnapshot::Exported, version);
@@ -80,6 +82,7 @@ pub(crate) async fn make(db: &Db, link: &Link) -> Result<NewSlot, Failure> {
             }
         }
     };
+    drop(doing);
     match made {
         Ok(slot) => {
             cx.emit.record(Event::Made { object });

@@ -3,8 +3,9 @@
 use super::{Canceller, Client, Door, Login, PassThrough, Stream};
 use crate::model::endpoint::{ChannelBinding, HostSpec};
 use crate::pg::error::{Error, ErrorKind, clean};
+use crate::pg::statement::BACKEND_PID;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Row, SimpleQueryMessage, ToStatement};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -17,6 +18,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub struct Session {
     client: tokio_postgres::Client,
     canceller: Canceller,
+    pid: OnceCell<i32>,
     /// Why the connection ended, once it has.
     ended: watch::Receiver<Option<Error>>,
     /// After the client, so that the connection sees its end before it is hung up.
@@ -44,6 +46,15 @@ impl Session {
 
     pub fn canceller(&self) -> Canceller {
         self.canceller.clone()
+    }
+
+    /// The server's process that serves this session, for questions about it from another one. Asked once.
+    ///
+    /// # Errors
+    /// As [`Session::query`].
+    pub async fn server_pid(&self) -> Result<i32, Error> {
+        let ask = async { Ok::<i32, Error>(self.query_one(BACKEND_PID, &[]).await?.try_get(0)?) };
+        self.pid.get_or_try_init(|| ask).await.copied()
     }
 
     /// Waits for the end of the connection, whoever ends it, and says why. If a statement was under way, it gets the
@@ -152,7 +163,7 @@ impl Client for Session {
         let driver = drive(connection, hang_up.clone(), canceller.door.host.to_string(), tell);
         // It ends by itself when the session is dropped.
         tokio::spawn(driver);
-        Ok(Self { client, canceller, ended, _hang_up: hang_up.drop_guard() })
+        Ok(Self { client, canceller, pid: OnceCell::new(), ended, _hang_up: hang_up.drop_guard() })
     }
 
     async fn value(&mut self, sql: &str) -> Result<Option<String>, Error> {

@@ -5,6 +5,7 @@
 pub mod databases;
 pub mod extensions;
 pub mod grants;
+pub mod locks;
 pub mod objects;
 pub mod relations;
 pub mod remarks;

@@ -39,10 +39,6 @@ impl Write for Out {
 }
 
 impl Out {
-    fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
     fn drop_all(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -71,7 +67,8 @@ fn write_all(mut bytes: &[u8]) -> io::Result<()> {
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<Out>>,
     out: Out,
-    cursor: Option<Position>,
+    /// What stands there, and where the cursor is; absent where that is not known.
+    shown: Option<(Buffer, Option<Position>)>,
     inside: Switch,
 }
 
@@ -92,7 +89,7 @@ impl Screen {
         let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
         let backend = CrosstermBackend::new(out.clone());
         let terminal = Terminal::with_options(backend, TerminalOptions { viewport })?;
-        let mut screen = Self { terminal, out, cursor: None, inside: Switch::Off };
+        let mut screen = Self { terminal, out, shown: None, inside: Switch::Off };
         screen.go_in()?;
         Ok(screen)
     }
@@ -119,23 +116,22 @@ impl Screen {
         if !self.inside.is_on() {
             return Ok(());
         }
+        // The library writes colours and cursor even for a frame that is the same.
+        let mut buffer = Buffer::empty(self.terminal.get_frame().area());
+        let cursor = view(buffer.area, &mut buffer);
+        let now = (buffer, cursor);
+        if self.shown.as_ref() == Some(&now) {
+            return Ok(());
+        }
         self.out.drop_all();
         queue!(self.out, BeginSynchronizedUpdate)?;
-        let mut cursor = None;
-        let before = self.out.len();
         self.terminal.draw(|frame| {
-            let area = frame.area();
-            cursor = view(area, frame.buffer_mut());
+            frame.buffer_mut().clone_from(&now.0);
             if let Some(position) = cursor {
                 frame.set_cursor_position(position);
             }
         })?;
-        let idle = if cursor.is_some() { IDLE_WITH_CURSOR } else { IDLE_WITHOUT };
-        if self.out.len() - before <= idle && cursor == self.cursor {
-            self.out.drop_all();
-            return Ok(());
-        }
-        self.cursor = cursor;
+        self.shown = Some(now);
         queue!(self.out, EndSynchronizedUpdate)?;
         self.out.commit()
     }
@@ -144,7 +140,7 @@ impl Screen {
     /// where its cursor is, and fail where no answer comes.
     pub(super) fn repaint(&mut self) -> io::Result<()> {
         let (width, height) = crossterm::terminal::size()?;
-        self.cursor = None;
+        self.shown = None;
         self.terminal.resize(Rect::new(0, 0, width, height))?;
         self.out.commit()
     }
@@ -174,10 +170,6 @@ impl Screen {
         self.repaint()
     }
 }
-
-/// What the library writes for a frame in which nothing has changed: the cursor shown and put, or hidden.
-const IDLE_WITH_CURSOR: usize = 16;
-const IDLE_WITHOUT: usize = 8;
 
 fn put_back() {
     let mut out = io::stdout();

@@ -3,8 +3,9 @@
 use super::live::Ending;
 use crate::model::check::{Finding, Judgement, Possible, Severity, Verdict};
 use crate::model::event::{Entry, Event, RunOutcome};
-use crate::model::plan::{Fallback, MethodPolicy};
+use crate::model::plan::{Fallback, IdentityPolicy, MethodPolicy};
 use crate::model::run::Run;
+use crate::model::units::{printable, readable};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +21,14 @@ pub struct Check {
     pub decisions: Decisions,
     /// Databases that were left out of it by name.
     pub left_out_before: Vec<String>,
+    /// What becomes of tables without a replica identity, as it was judged.
+    pub identity: IdentityPolicy,
+    /// The same as the operator wants it now: another one has to be judged first.
+    pub identity_wanted: IdentityPolicy,
 }
+
+/// The checks that find tables of which nothing tells the rows apart.
+const IDENTITY_CHECKS: [&str; 2] = ["replica-identity", "identity-full"];
 
 /// Whether checks that found nothing are listed one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +85,19 @@ impl Check {
             passed: Passed::Counted,
             decisions: Decisions::default(),
             left_out_before: Vec::new(),
+            identity: IdentityPolicy::default(),
+            identity_wanted: IdentityPolicy::default(),
         }
+    }
+
+    /// Tables that have no replica identity, as they are called in their findings; empty where there are none.
+    pub fn without_identity(&self) -> Vec<String> {
+        let found = self.run.findings.iter().filter(|f| IDENTITY_CHECKS.contains(&f.id.as_str()));
+        let of = |f: &Finding| {
+            let place = f.database.as_deref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
+            f.objects.iter().map(|object| format!("{place}{}", printable(object))).collect::<Vec<_>>()
+        };
+        found.flat_map(of).collect()
     }
 
     pub fn apply(&mut self, entry: &Entry) {
@@ -172,6 +192,10 @@ impl Check {
             None => return Err("The checks still run.".to_owned()),
             Some(Ending::Ended(RunOutcome::Checked)) => {}
             Some(_) => return Err("The checks did not get to their end: see above.".to_owned()),
+        }
+        // A snapshot needs no identity.
+        if self.identity_wanted != self.identity && !self.decisions.snapshot {
+            return Err("Another choice for replica identities: Run check judges it.".to_owned());
         }
         if self.possible.is_empty() {
             return match self.count(Severity::Blocker) {
@@ -280,6 +304,22 @@ mod tests {
         check.decisions.each.clear();
         check.decisions.snapshot = true;
         assert!(check.may_start().is_err());
+    }
+
+    #[test]
+    fn another_choice_for_identities_is_judged_first() {
+        let mut check = check(vec![possible(("a", true, true))]);
+        assert!(check.without_identity().is_empty());
+        let finding = Finding::warning("replica-identity", "nothing tells the rows of 1 table apart");
+        check.run.findings.push(finding.in_database("a").object("public.t"));
+        assert_eq!(check.without_identity(), ["a: public.t"]);
+        check.identity_wanted = IdentityPolicy::Inserts;
+        assert!(check.may_start().unwrap_err().contains("Run check"));
+        check.decisions.snapshot = true;
+        assert_eq!(check.may_start(), Ok(()));
+        check.decisions.snapshot = false;
+        check.identity = IdentityPolicy::Inserts;
+        assert_eq!(check.may_start(), Ok(()));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::text::{Password, Text};
 use crate::model::conninfo::{self, Params};
 use crate::model::endpoint::{SslMode, Words};
 use crate::model::names::{IdError, check_id};
-use crate::model::plan::TargetPolicy;
+use crate::model::plan::{IdentityPolicy, TargetPolicy};
 use crate::model::units::Side;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub enum Field {
     SkipTables,
     Jobs,
     NotEmpty,
+    /// What becomes of tables of which nothing tells the rows apart.
+    Identity,
 }
 
 /// One part of a server's address.
@@ -51,6 +53,7 @@ impl Field {
             Field::SkipTables => "Leave out rows of",
             Field::Jobs => "Parallel copies",
             Field::NotEmpty => "Target not empty",
+            Field::Identity => "Replica identity",
             Field::Source(part) | Field::Target(part) => match part {
                 Part::Host => "Hostname",
                 Part::Port => "Port",
@@ -266,6 +269,7 @@ pub struct Form {
     /// Empty: by the servers' processors.
     pub jobs: Text,
     pub not_empty: TargetPolicy,
+    pub identity: IdentityPolicy,
     pub errors: Vec<FieldError>,
 }
 
@@ -294,7 +298,7 @@ impl Form {
             Field::Exclude => Some(&self.exclude),
             Field::SkipTables => Some(&self.skip_tables),
             Field::Jobs => Some(&self.jobs),
-            Field::NotEmpty => None,
+            Field::NotEmpty | Field::Identity => None,
             Field::Source(part) => self.source.text(part),
             Field::Target(part) => self.target.text(part),
         }
@@ -306,7 +310,7 @@ impl Form {
             Field::Exclude => Some(&mut self.exclude),
             Field::SkipTables => Some(&mut self.skip_tables),
             Field::Jobs => Some(&mut self.jobs),
-            Field::NotEmpty => None,
+            Field::NotEmpty | Field::Identity => None,
             Field::Source(part) => self.source.text_mut(part),
             Field::Target(part) => self.target.text_mut(part),
         }

@@ -8,8 +8,8 @@ use crate::model::plan::Method;
 use crate::model::run::Run;
 use crate::model::status::DatabaseStatus;
 use crate::model::telling;
-use crate::model::units::readable;
 use crate::ui::message::Shown;
+pub use crate::ui::state::row::Row;
 use crate::ui::state::{Engine, Filter, Switch};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -20,6 +20,8 @@ const MOST_LOG: usize = 5_000;
 const MOST_TABLES: usize = 20_000;
 /// One sample a second, for ten minutes.
 const MOST_SAMPLES: usize = 600;
+/// How many of what waits stand above what is through.
+const NEXT: usize = 3;
 const SAMPLE_MS: u64 = 1_000;
 
 /// How an engine's work ended.
@@ -124,7 +126,7 @@ pub enum Listed {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sort {
-    /// What runs first, then what came last.
+    /// What runs first, then what comes next, then what came last.
     Recent,
     Size,
     Name,
@@ -324,14 +326,21 @@ impl Live {
         self.run.databases.values().filter(|d| d.outcome.is_none()).filter_map(|d| d.phase).min()
     }
 
-    /// What runs now and what is through, filtered and sorted.
+    /// What runs now, what waits and what is through, filtered and sorted.
     pub fn rows(&self) -> Vec<Row<'_>> {
-        let mut rows: Vec<Row<'_>> = self.gauges.running.iter().map(Row::Running).collect();
-        if self.is_over() {
-            rows.clear();
+        let mut rows: Vec<Row<'_>> = Vec::new();
+        if !self.is_over() {
+            rows.extend(self.gauges.running.iter().map(Row::Running));
+            rows.extend(self.gauges.waiting.iter().map(Row::Waiting));
         }
         match self.sort {
-            Sort::Recent => rows.extend(self.tables.iter().rev().map(Row::Through)),
+            Sort::Recent => {
+                // What comes next stands before what is through, and not all that waits.
+                let next = (self.gauges.running.len() + NEXT).min(rows.len());
+                let later = rows.split_off(next);
+                rows.extend(self.tables.iter().rev().map(Row::Through));
+                rows.extend(later);
+            }
             Sort::Size => {
                 rows.extend(self.tables.iter().map(Row::Through));
                 rows.sort_by_key(|row| std::cmp::Reverse(row.bytes()));
@@ -383,41 +392,6 @@ fn most(values: impl Iterator<Item = Option<u64>>) -> Option<u64> {
     let largest = values.try_fold(0, |most, value| value.map(|value| value.max(most)));
     drop(values);
     largest.filter(|_| any)
-}
-
-/// One line of the list of tables.
-#[derive(Debug)]
-pub enum Row<'a> {
-    Running(&'a Running),
-    Through(&'a Table),
-}
-
-impl Row<'_> {
-    pub fn database(&self) -> &str {
-        match self {
-            Row::Running(running) => &running.database,
-            Row::Through(table) => &table.database,
-        }
-    }
-
-    pub fn name(&self) -> &str {
-        match self {
-            // The board words it for lines; in a column of tables the verb stands elsewhere.
-            Row::Running(running) => running.what.strip_prefix("copying ").unwrap_or(&running.what),
-            Row::Through(table) => &table.name,
-        }
-    }
-
-    pub fn bytes(&self) -> u64 {
-        match self {
-            Row::Running(running) => running.bytes.map_or(0, |(_, total)| total),
-            Row::Through(table) => table.bytes,
-        }
-    }
-
-    pub fn line(&self) -> String {
-        format!("{}: {}", readable(self.database()), self.name())
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::ui::command;
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
-use crate::ui::state::{Colors, Focus, Letters, Overlay, Screen, State};
+use crate::ui::state::{Colors, Focus, Letters, Overlay, Rights, Screen, State};
 
 /// Paces that + and - step through, in milliseconds.
 const PACES: [u64; 6] = [500, 1_000, 2_000, 3_000, 5_000, 10_000];
@@ -16,7 +16,7 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
         };
     };
     match letter {
-        '?' => state.overlay = Some(Overlay::Help),
+        '?' => state.overlay = Some(Overlay::Help { from: 0 }),
         'c' => {
             state.overlay = Some(Overlay::Command);
             return vec![Effect::Copy { title: "Command line".to_owned(), text: command::line(state) }];
@@ -66,6 +66,11 @@ fn pace(state: &mut State, letter: char) {
 
 /// One screen back, where that loses nothing.
 pub(super) fn back(state: &mut State) -> Vec<Effect> {
+    if state.rights == Rights::Look {
+        // Behind it lies the list, from which everything can be begun.
+        state.say("This window shows this migration only. q closes it");
+        return Vec::new();
+    }
     let (screen, focus) = match state.screen {
         Screen::Start => return Vec::new(),
         Screen::Form => (Screen::Configure, Focus::List),

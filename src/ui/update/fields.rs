@@ -1,6 +1,6 @@
 //! Fields of forms: moving between them, typing, choosing, pasting whole addresses.
 
-use crate::model::plan::TargetPolicy;
+use crate::model::plan::{IdentityPolicy, TargetPolicy};
 use crate::model::units::Side;
 use crate::ui::keys::{Code, Key};
 use crate::ui::state::form::{Field, FieldError, Part, Turn};
@@ -29,7 +29,8 @@ fn in_field(state: &mut State, key: Key, (field, order): (Field, &[Focus])) -> b
             let changed = match field {
                 Field::Source(Part::Ssl) => ssl(state, Side::Source, key),
                 Field::Target(Part::Ssl) => ssl(state, Side::Target, key),
-                Field::NotEmpty => turn_policy(state, key),
+                Field::NotEmpty => turned(key, &NOT_EMPTY, &mut state.form.not_empty),
+                Field::Identity => turned(key, &IDENTITIES, &mut state.form.identity),
                 _ => typed(state, field, key),
             };
             if !changed {
@@ -63,15 +64,25 @@ fn ssl(state: &mut State, side: Side, key: Key) -> bool {
     true
 }
 
-fn turn_policy(state: &mut State, key: Key) -> bool {
-    const ALL: [TargetPolicy; 3] = [TargetPolicy::Refuse, TargetPolicy::Append, TargetPolicy::Truncate];
+const NOT_EMPTY: [TargetPolicy; 3] = [TargetPolicy::Refuse, TargetPolicy::Append, TargetPolicy::Truncate];
+/// From what leaves everything as it is to what changes most.
+pub const IDENTITIES: [IdentityPolicy; 5] = [
+    IdentityPolicy::Refuse,
+    IdentityPolicy::Skip,
+    IdentityPolicy::Inserts,
+    IdentityPolicy::Index,
+    IdentityPolicy::Full,
+];
+
+/// To the next of all, or the one before.
+fn turned<T: Copy + PartialEq>(key: Key, all: &[T], now: &mut T) -> bool {
     let step = match key.code {
         Code::Right | Code::Char(' ') => 1,
-        Code::Left => ALL.len() - 1,
+        Code::Left => all.len() - 1,
         _ => return false,
     };
-    let now = ALL.iter().position(|policy| *policy == state.form.not_empty).unwrap_or(0);
-    state.form.not_empty = ALL[(now + step) % ALL.len()];
+    let at = all.iter().position(|one| one == now).unwrap_or(0);
+    *now = all[(at + step) % all.len()];
     true
 }
 
@@ -99,7 +110,7 @@ pub fn step(state: &mut State, order: &[Focus], turn: Turn) {
 }
 
 /// A password that was shown is hidden again as soon as one goes on.
-fn hide_passwords(state: &mut State) {
+pub(super) fn hide_passwords(state: &mut State) {
     state.form.source.password.hide();
     state.form.target.password.hide();
 }
@@ -119,11 +130,12 @@ pub fn refuse(state: &mut State, errors: Vec<FieldError>) {
     state.screen = match field {
         Field::Name | Field::Target(_) => Screen::Configure,
         Field::Source(_) | Field::Exclude | Field::SkipTables => Screen::Form,
+        Field::Identity => Screen::Report,
         Field::Jobs | Field::NotEmpty => Screen::Plan,
     };
     state.focus = Focus::Field(field);
     state.form.errors = errors;
-    if state.screen != Screen::Plan {
+    if !matches!(state.screen, Screen::Plan | Screen::Report) {
         state.check = None;
     }
 }

@@ -11,6 +11,9 @@ use crate::ui::state::{Overlay, State};
 pub const EXPLAINED: usize = 5;
 /// Lines of a page of the log.
 const PAGE: usize = 15;
+/// The help can be moved to any of its lines; the view lets no room stay empty.
+const HELP_LINES: usize = 40;
+const HELP_PAGE: usize = 8;
 
 pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
     let Some(overlay) = &mut state.overlay else { return Vec::new() };
@@ -61,7 +64,11 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
             Code::Left | Code::BackTab | Code::Up => *number = (*number + EXPLAINED - 1) % EXPLAINED,
             _ => state.overlay = None,
         },
-        Overlay::Help | Overlay::Command | Overlay::Copied { .. } => state.overlay = None,
+        Overlay::Help { from } => match moved(key, *from, HELP_LINES, HELP_PAGE) {
+            Some(to) => *from = to,
+            None => state.overlay = None,
+        },
+        Overlay::Command | Overlay::Copied { .. } => state.overlay = None,
     }
     Vec::new()
 }

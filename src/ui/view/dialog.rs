@@ -5,6 +5,7 @@ use crate::model::run::DatabaseRun;
 use crate::model::task::Unfinished;
 use crate::model::units::{count_of, human_bytes, readable};
 use crate::ui::format::ago;
+use crate::ui::message::Hit;
 use crate::ui::state::live::Live;
 use crate::ui::state::{About, Dialog, Engine, Home, State};
 use crate::ui::steps::migration::{
@@ -16,6 +17,7 @@ use crate::ui::widgets::line::{Line, column};
 use crate::ui::widgets::paint::Paint;
 use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 const WIDTH: u16 = 74;
 
@@ -28,50 +30,86 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, dialog): (&State, &Dia
             lines.push(Line::new(line, p.theme.text));
         }
     }
-    let types = dialog.about == About::CloseBehind;
+    let name = Name::of(state, dialog, text_width);
     let all = buttons(dialog.about, state.live.as_ref());
     let rows = button_rows(p, (&all, dialog.on), text_width);
-    let height = lines.len() + 1 + usize::from(types) * 2 + rows.len() + 2;
+    let height = lines.len() + 1 + name.height + rows.len() + 2;
     let area = super::centered(area, width, u16::try_from(height).unwrap_or(u16::MAX));
-    p.blank(area);
+    p.cover(area);
     let inner = p.panel(area, &Line::new(title(dialog.about), p.theme.title), &Line::default());
-    let kept = usize::from(inner.height).saturating_sub(rows.len() + 1 + usize::from(types) * 2);
+    let kept = usize::from(inner.height).saturating_sub(rows.len() + 1 + name.height);
     p.lines(Rect { height: u16::try_from(kept).unwrap_or(0), ..inner }, &lines);
     let mut row = kept.min(lines.len()) + 1;
-    if types {
-        typed(p, inner, (state, dialog, row));
-        row += 2;
+    if name.height > 0 {
+        typed(p, inner, (&name, dialog, row));
+        row += name.height;
     }
-    for (number, line) in rows.iter().enumerate() {
-        p.line(inner, row + number, line);
+    let mut answer = 0;
+    for (number, buttons) in rows.iter().enumerate() {
+        let mut line = Line::default();
+        for button in buttons {
+            if !line.is_empty() {
+                line.push("   ", p.theme.text);
+            }
+            p.hit((inner, row + number), (line.width(), button.width()), Hit::Answer(answer));
+            answer += 1;
+            line.append(button.clone());
+        }
+        p.line(inner, row + number, &line);
     }
 }
 
-fn typed(p: &mut Paint<'_>, inner: Rect, (state, dialog, row): (&State, &Dialog, usize)) {
-    let name = state.live.as_ref().map(|live| live.id.clone()).unwrap_or_default();
-    let label = format!("To close anyway, type its name, {name}: ");
-    let (shown, cursor) = window(dialog.typed.value(), dialog.typed.cursor(), 21);
-    let line = Line::new(label.clone(), p.theme.text)
-        .and("[", p.theme.dim)
-        .and(column(&shown, 21), p.theme.field)
-        .and("]", p.theme.dim);
+/// The field that the migration's name is typed into, where that is asked for.
+struct Name {
+    label: String,
+    /// Lines that it takes, with a blank one below; none where nothing is asked for.
+    height: usize,
+}
+
+impl Name {
+    /// As long as a name may be, and the cursor behind it.
+    const FIELD: usize = 21;
+
+    fn of(state: &State, dialog: &Dialog, width: usize) -> Self {
+        let name = state.live.as_ref().map(|live| live.id.clone()).unwrap_or_default();
+        let label = format!("To close anyway, type its name, {name}: ");
+        let beside = label.width() + Self::FIELD + 2 <= width;
+        let height = match dialog.about {
+            About::CloseBehind if beside => 2,
+            About::CloseBehind => 3,
+            _ => 0,
+        };
+        Self { label, height }
+    }
+}
+
+fn typed(p: &mut Paint<'_>, inner: Rect, (name, dialog, row): (&Name, &Dialog, usize)) {
+    let (shown, cursor) = window(dialog.typed.value(), dialog.typed.cursor(), Name::FIELD);
+    let mut line = Line::new(name.label.clone(), p.theme.text);
+    let mut row = row;
+    if name.height > 2 {
+        p.line(inner, row, &line);
+        line = Line::default();
+        row += 1;
+    }
+    let x = line.width() + 1 + cursor;
+    line.push("[", p.theme.dim);
+    line.push(column(&shown, Name::FIELD), p.theme.field);
+    line.push("]", p.theme.dim);
     p.line(inner, row, &line);
-    let x = Line::new(label, p.theme.text).width() + 1 + cursor;
     let (x, y) = (u16::try_from(x).unwrap_or(0), u16::try_from(row).unwrap_or(0));
     p.cursor = Some((inner.x.saturating_add(x).min(inner.right().saturating_sub(1)), inner.y + y).into());
 }
 
 /// As many buttons on a line as fit.
-fn button_rows(p: &Paint<'_>, (all, on): (&[(&'static str, Act)], usize), width: usize) -> Vec<Line> {
-    let mut rows: Vec<Line> = Vec::new();
+fn button_rows(p: &Paint<'_>, (all, on): (&[(&'static str, Act)], usize), width: usize) -> Vec<Vec<Line>> {
+    let mut rows: Vec<Vec<Line>> = Vec::new();
+    let wide = |row: &[Line]| row.iter().map(|button| button.width() + 3).sum::<usize>();
     for (number, (label, _)) in all.iter().enumerate() {
         let button = p.button(label, (number == on).into());
-        match rows.last_mut().filter(|row| row.width() + 3 + button.width() <= width) {
-            Some(row) => {
-                row.push("   ", p.theme.text);
-                row.append(button);
-            }
-            None => rows.push(button),
+        match rows.last_mut().filter(|row| wide(row) + button.width() <= width) {
+            Some(row) => row.push(button),
+            None => rows.push(vec![button]),
         }
     }
     rows

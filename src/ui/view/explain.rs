@@ -26,7 +26,7 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, number): (&State, usiz
         .collect();
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
     let area = super::centered(area, width, height);
-    p.blank(area);
+    p.cover(area);
     let count = Line::new(format!("{}/{}", number + 1, crate::ui::update::EXPLAINED), p.theme.dim);
     let inner = p.panel(area, &Line::new(title, p.theme.title), &count);
     p.lines(inner, &lines);

@@ -1,6 +1,6 @@
 //! The last line: the keys of this screen, the most needed first. None is cut: what has no room is in the help.
 
-use crate::ui::state::{Focus, Overlay, Screen, State};
+use crate::ui::state::{Focus, Overlay, Rights, Screen, State};
 use crate::ui::steps::migration::failed;
 use crate::ui::steps::validation::report::rows;
 use crate::ui::widgets::line::Line;
@@ -41,6 +41,7 @@ pub fn keys(state: &State) -> Keys {
             Overlay::Explain(_) => vec![("←→", "other numbers"), ("Esc", "close")],
             Overlay::Pick { .. } => vec![("↑↓", "move"), ("Space", "leave out or not"), ("Esc", "close")],
             Overlay::Passwords { .. } => vec![("Tab", "switch"), ("Enter", "next, ask"), ("Esc", "close")],
+            Overlay::Help { .. } => vec![("↑↓", "scroll"), ("Esc", "close")],
             _ => vec![("Esc", "close")],
         };
     }
@@ -104,7 +105,18 @@ fn report(state: &State) -> Keys {
     keys
 }
 
+/// What a window that only shows does not do.
+const CHANGES: [&str; 3] = ["stop", "discontinue", "how to verify"];
+
 fn running(state: &State) -> Keys {
+    let mut keys = all_running(state);
+    if state.rights == Rights::Look {
+        keys.retain(|(_, word)| !CHANGES.contains(word));
+    }
+    keys
+}
+
+fn all_running(state: &State) -> Keys {
     let Some(live) = &state.live else { return vec![("?", "help"), ("q", "quit")] };
     if live.filter.typing {
         return vec![("Enter", "keep"), ("Esc", "clear")];

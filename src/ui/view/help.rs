@@ -1,9 +1,12 @@
 //! All keys, and how to come back.
 
-use crate::ui::state::State;
+use crate::ui::state::{Rights, State};
+use crate::ui::theme::Theme;
 use crate::ui::widgets::line::{Line, column};
 use crate::ui::widgets::paint::Paint;
+use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 const KEYS: [(&str, &str); 17] = [
     ("Tab Shift+Tab", "next field or button, the one before"),
@@ -21,24 +24,49 @@ const KEYS: [(&str, &str); 17] = [
     ("u p", "Status update; passwords for it"),
     ("w", "save log, report and versions, without secrets"),
     ("+ - Space", "slower, faster; freeze the numbers"),
-    ("m t A", "mouse; colours; ASCII"),
+    ("m t A", "mouse: clicks and scrolls; colours; ASCII"),
     ("Ctrl-L Ctrl-Z", "draw again; suspend (fg comes back)"),
 ];
 
-pub(super) fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
-    let area = super::centered(area, 68, u16::try_from(KEYS.len()).unwrap_or(20) + 4);
-    p.blank(area);
+/// Columns of the keys' names.
+const HEAD: usize = 15;
+
+pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, from): (&State, usize)) {
+    let width = 68.min(area.width);
+    let lines = lines(p.theme, state, usize::from(width).saturating_sub(4));
+    let area = super::centered(area, width, u16::try_from(lines.len()).unwrap_or(20) + 2);
+    p.cover(area);
+    let room = usize::from(area.height.saturating_sub(2));
+    let hidden = lines.len().saturating_sub(room);
+    let first = from.min(hidden);
+    let more = match (first, hidden) {
+        (_, 0) => "",
+        (0, _) => "↓ more",
+        (first, hidden) if first == hidden => "↑ more",
+        _ => "↑↓ more",
+    };
     let title = Line::new("Keys", p.theme.title);
-    let inner = p.panel(area, &title, &Line::default());
-    let mut lines: Vec<Line> = KEYS
-        .iter()
-        .map(|(key, what)| Line::new(column(key, 15), p.theme.key).and(*what, p.theme.text))
-        .collect();
-    if let Some(live) = &state.live {
-        lines.push(
-            Line::new("Come back:     ", p.theme.dim)
-                .and(format!("pgpassage attach {}", live.id), p.theme.text),
-        );
+    let right = if more.is_empty() { Line::default() } else { Line::new(more, p.theme.key) };
+    let inner = p.panel(area, &title, &right);
+    p.lines(inner, &lines[first..lines.len().min(first + room)]);
+}
+
+fn lines(theme: Theme, state: &State, width: usize) -> Vec<Line> {
+    let mut all: Vec<(&str, Style, String)> =
+        KEYS.iter().map(|(key, what)| (*key, theme.key, (*what).to_owned())).collect();
+    if state.rights == Rights::Look {
+        let what = "what would change something is refused and says so".to_owned();
+        all.push(("read-only", theme.warn, what));
     }
-    p.lines(inner, &lines);
+    if let Some(live) = &state.live {
+        all.push(("Come back", theme.dim, format!("pgpassage attach {}", live.id)));
+    }
+    let mut lines = Vec::new();
+    for (key, style, what) in all {
+        for (number, piece) in wrap(&what, width.saturating_sub(HEAD)).into_iter().enumerate() {
+            let head = if number == 0 { key } else { "" };
+            lines.push(Line::new(column(head, HEAD), style).and(piece, theme.text));
+        }
+    }
+    lines
 }

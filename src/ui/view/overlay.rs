@@ -4,6 +4,7 @@ use super::{dialog, explain, help};
 use crate::model::units::readable;
 use crate::ui::command;
 use crate::ui::format::clock;
+use crate::ui::message::Hit;
 use crate::ui::state::check::Check;
 use crate::ui::state::{Overlay, State};
 use crate::ui::widgets::form::window;
@@ -16,7 +17,7 @@ use ratatui::layout::Rect;
 pub(super) fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     match &state.overlay {
         None => {}
-        Some(Overlay::Help) => help::view(p, area, state),
+        Some(Overlay::Help { from }) => help::view(p, area, (state, *from)),
         Some(Overlay::Log { from_end }) => log(p, area, (state, *from_end)),
         Some(Overlay::Command) => command_line(p, area, state),
         Some(Overlay::Explain(number)) => explain::view(p, area, (state, *number)),
@@ -29,7 +30,7 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
 
 fn log(p: &mut Paint<'_>, area: Rect, (state, from_end): (&State, usize)) {
     let Some(live) = &state.live else { return };
-    p.blank(area);
+    p.cover(area);
     let title = Line::new("Log", p.theme.title);
     let right = if from_end == 0 {
         Line::new("the end", p.theme.dim)
@@ -83,7 +84,7 @@ fn boxed(p: &mut Paint<'_>, area: Rect, (title, text): (&str, &str)) {
         .collect();
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
     let area = super::centered(area, width, height);
-    p.blank(area);
+    p.cover(area);
     let inner = p.panel(area, &Line::new(title, p.theme.title), &Line::default());
     p.lines(inner, &lines);
 }
@@ -93,7 +94,7 @@ fn pick(p: &mut Paint<'_>, area: Rect, (state, on): (&State, usize)) {
     let excluded = state.form.excluded();
     let height = u16::try_from(names.len()).unwrap_or(u16::MAX).saturating_add(2);
     let area = super::centered(area, 50, height);
-    p.blank(area);
+    p.cover(area);
     let title = Line::new("Exclude databases", p.theme.title);
     let inner = p.panel(area, &title, &Line::new("Space", p.theme.key));
     let lines: Vec<_> = names
@@ -107,13 +108,18 @@ fn pick(p: &mut Paint<'_>, area: Rect, (state, on): (&State, usize)) {
 }
 
 fn passwords(p: &mut Paint<'_>, area: Rect, (state, on): (&State, usize)) {
-    let area = super::centered(area, 66, 8);
-    p.blank(area);
+    let width = 66.min(area.width);
+    let text = "The engine that knew them is gone. They are kept in memory only; a field that stays empty asks ~/.pgpass \
+                and the environment.";
+    let style = p.theme.text;
+    let lines: Vec<_> = wrap(text, usize::from(width).saturating_sub(4))
+        .into_iter()
+        .map(|line| Line::new(line, style))
+        .collect();
+    let below = lines.len() + 1;
+    let area = super::centered(area, width, u16::try_from(below).unwrap_or(3) + 5);
+    p.cover(area);
     let inner = p.panel(area, &Line::new("Passwords", p.theme.title), &Line::default());
-    let lines = [
-        Line::new("The engine that knew them is gone. They are kept in memory only;", p.theme.text),
-        Line::new("a field that stays empty asks ~/.pgpass and the environment.", p.theme.text),
-    ];
     p.lines(inner, &lines);
     for (row, (label, server)) in
         [("Source", &state.form.source), ("Target", &state.form.target)].into_iter().enumerate()
@@ -127,10 +133,11 @@ fn passwords(p: &mut Paint<'_>, area: Rect, (state, on): (&State, usize)) {
             .and("[", p.theme.dim)
             .and(column(&shown, width), p.theme.field)
             .and("]", p.theme.dim);
-        p.line(inner, 3 + row, &line);
+        p.line(inner, below + row, &line);
+        p.hit((inner, below + row), (0, line.width()), Hit::Row(row));
         if focused {
             let x = inner.x.saturating_add(u16::try_from(11 + cursor).unwrap_or(0));
-            p.cursor = Some((x, inner.y + 3 + u16::try_from(row).unwrap_or(0)).into());
+            p.cursor = Some((x, inner.y + u16::try_from(below + row).unwrap_or(0)).into());
         }
     }
 }

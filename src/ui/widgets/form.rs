@@ -3,7 +3,8 @@
 use super::line::{Line, column, tail};
 use super::paint::Paint;
 use crate::model::endpoint::Words;
-use crate::model::plan::TargetPolicy;
+use crate::model::plan::{IdentityPolicy, TargetPolicy};
+use crate::ui::message::Hit;
 use crate::ui::state::form::{Field, Part};
 use crate::ui::state::{Focus, State};
 use ratatui::layout::Rect;
@@ -60,7 +61,10 @@ fn one(paint: &mut Paint<'_>, area: Rect, row: usize, (state, field): (&State, F
     let widest = if area.width < ROOMY { NARROW } else { WIDEST };
     let width = usize::from(area.width).saturating_sub(LABEL + 3).min(widest);
     let (shown, cursor) = content(state, field, width);
-    let is_choice = matches!(field, Field::NotEmpty | Field::Source(Part::Ssl) | Field::Target(Part::Ssl));
+    let is_choice = matches!(
+        field,
+        Field::NotEmpty | Field::Identity | Field::Source(Part::Ssl) | Field::Target(Part::Ssl)
+    );
     if is_choice {
         line.push(shown, if focused { theme.focus } else { theme.text });
     } else {
@@ -74,6 +78,7 @@ fn one(paint: &mut Paint<'_>, area: Rect, row: usize, (state, field): (&State, F
         line.push(format!("   {hint}"), theme.dim);
     }
     paint.line(area, row, &line);
+    paint.hit((area, row), (0, line.width()), Hit::Focus(Focus::Field(field)));
     if focused {
         let offset = LABEL + if is_choice { 0 } else { 1 + cursor };
         let x = area.x.saturating_add(u16::try_from(offset).unwrap_or(0)).min(area.right().saturating_sub(1));
@@ -85,6 +90,7 @@ fn one(paint: &mut Paint<'_>, area: Rect, row: usize, (state, field): (&State, F
 fn content(state: &State, field: Field, width: usize) -> (String, usize) {
     match field {
         Field::NotEmpty => (not_empty(state.form.not_empty).to_owned(), 0),
+        Field::Identity => (format!("← {} →", identity(state.form.identity).0), 0),
         Field::Source(part) | Field::Target(part) => {
             let side = match field {
                 Field::Source(_) => crate::model::units::Side::Source,
@@ -139,6 +145,17 @@ fn not_empty(policy: TargetPolicy) -> &'static str {
     }
 }
 
+/// The policy as the command line calls it, and what it means.
+pub fn identity(policy: IdentityPolicy) -> (&'static str, &'static str) {
+    match policy {
+        IdentityPolicy::Refuse => ("refuse", "a database that has such tables is not replicated"),
+        IdentityPolicy::Skip => ("skip", "they do not follow, and are copied again when you close"),
+        IdentityPolicy::Inserts => ("inserts", "only new rows follow; copied again when you close"),
+        IdentityPolicy::Index => ("index", "a unique index tells their rows apart; without one, refuse"),
+        IdentityPolicy::Full => ("full", "such an index, or else the whole row: slow for large tables"),
+    }
+}
+
 /// In full, and for narrow windows.
 fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
     match field {
@@ -156,6 +173,7 @@ fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
                 ("empty the tables that are copied, then copy", "empty its tables first")
             }
         },
+        Field::Identity => (identity(state.form.identity).1, ""),
         Field::Source(part) | Field::Target(part) => match part {
             Part::Host => ("a name, an address, or paste a postgres:// URI", "or paste a URI"),
             Part::Database => ("to connect to; empty: the usual ones", "to connect to"),

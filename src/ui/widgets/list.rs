@@ -2,6 +2,7 @@
 
 use super::line::Line;
 use super::paint::Paint;
+use crate::ui::message::Hit;
 use ratatui::layout::Rect;
 
 /// The first line to show so that the selected one is near the middle, and no room stays empty.
@@ -31,6 +32,7 @@ pub fn long_list(
             if chosen { Line::new("▌ ", paint.theme.accent) } else { Line::new("  ", paint.theme.text) };
         marked.append(line(at));
         paint.line(text, row, &marked);
+        paint.hit((text, row), (0, text.width.into()), Hit::Row(at));
         if chosen {
             let y = area.y.saturating_add(u16::try_from(row).unwrap_or(0));
             paint.cursor = Some((area.x, y).into());

@@ -2,6 +2,7 @@
 
 use super::line::Line;
 use crate::model::units::turns_text;
+use crate::ui::message::Hit;
 use crate::ui::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -27,6 +28,10 @@ pub struct Paint<'a> {
     pub theme: Theme,
     /// Where the terminal's own cursor belongs: screen readers follow it.
     pub cursor: Option<Position>,
+    /// What the mouse can press, and where; the last one that covers a place has it.
+    pub hits: Vec<(Rect, Hit)>,
+    /// What lies over the screen.
+    pub covered: Option<Rect>,
 }
 
 impl Paint<'_> {
@@ -39,6 +44,21 @@ impl Paint<'_> {
         let mut x = area.x;
         for (text, style) in line.fitted(usize::from(area.width)).pieces() {
             x = self.put(x, area.y + row, area.right(), (text, style));
+        }
+    }
+
+    /// Columns from `x` on, so many, in that row of the area can be pressed.
+    pub fn hit(&mut self, (area, row): (Rect, usize), (x, width): (usize, usize), hit: Hit) {
+        let size = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+        let place = Rect {
+            x: area.x.saturating_add(size(x)),
+            y: area.y.saturating_add(size(row)),
+            width: size(width),
+            height: 1,
+        };
+        let place = place.intersection(area);
+        if !place.is_empty() {
+            self.hits.push((place, hit));
         }
     }
 
@@ -102,6 +122,12 @@ impl Paint<'_> {
             '–' => '-',
             _ => '?',
         }
+    }
+
+    /// Clears a place for something that lies over the screen.
+    pub fn cover(&mut self, area: Rect) {
+        self.blank(area);
+        self.covered = Some(area);
     }
 
     pub fn blank(&mut self, area: Rect) {

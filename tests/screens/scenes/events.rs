@@ -5,7 +5,7 @@ use pgpassage::model::check::{Judgement, Possible, Verdict};
 use pgpassage::model::event::{
     DatabaseOutcome, Entry, Event, ObjectKind, PhaseOutcome, PlannedDatabase, ServerObject, ServerSummary,
 };
-use pgpassage::model::gauges::{DatabaseGauge, Gauges, Running};
+use pgpassage::model::gauges::{DatabaseGauge, Gauges, Holder, Hurdle, LockWait, Running, Waiting};
 use pgpassage::model::phase::Phase;
 use pgpassage::model::plan::Method;
 use pgpassage::model::status::DatabaseStatus;
@@ -143,6 +143,7 @@ pub(crate) fn copying_gauges(at_ms: u64, second: u64) -> Gauges {
         what: what.into(),
         since_ms: NOW_MS,
         bytes,
+        lock: None,
     };
     gauges.running = vec![
         running("shop", "copying public.order_items", Some((moved * 600_000, 24_600_000_000))),
@@ -151,6 +152,40 @@ pub(crate) fn copying_gauges(at_ms: u64, second: u64) -> Gauges {
         running("shop", "index customers_email_idx", None),
     ];
     gauges.wire_bytes = done;
+    gauges
+}
+
+/// As if two of them had met locks, with others behind them.
+pub(crate) fn waiting_gauges(at_ms: u64) -> Gauges {
+    let mut gauges = copying_gauges(at_ms, 150);
+    let holder = |pid, user: &str, application: &str, state: &str, age| Holder {
+        pid,
+        user: user.into(),
+        application: application.into(),
+        state: state.into(),
+        transaction_age_s: age,
+    };
+    gauges.running[1].lock = Some(LockWait {
+        side: Side::Target,
+        mode: "RowExclusiveLock".into(),
+        on: Some("public.orders".into()),
+        holders: vec![holder(Some(4711), "report", "psql", "idle in transaction", Some(754))],
+    });
+    gauges.running[3].lock = Some(LockWait {
+        side: Side::Target,
+        mode: "ShareLock".into(),
+        on: Some("public.customers".into()),
+        holders: vec![holder(Some(812), "postgres", "", "active", Some(20)), holder(None, "", "", "", None)],
+    });
+    let waiting =
+        |database: &str, what: &str, hurdle| Waiting { database: database.into(), what: what.into(), hurdle };
+    gauges.waiting = vec![
+        waiting("shop", "copying public.sessions", Hurdle::Job),
+        waiting("shop", "copying 50 small tables", Hurdle::Job),
+        waiting("shop", "INDEX public.customers_name_idx", Hurdle::SameTable),
+        waiting("shop", "CONSTRAINT public.orders orders_pkey", Hurdle::Rows),
+        waiting("shop", "FK CONSTRAINT public.order_items order_items_order_fk", Hurdle::BothTables),
+    ];
     gauges
 }
 

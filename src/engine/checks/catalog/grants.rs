@@ -95,8 +95,10 @@ fn hold_triggers(facts: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
     let again = if asked { copied_again(wanted)? } else { Vec::new() };
     if !again.is_empty() && !may_hold(facts)? {
         let n = count_of(again.len() as u64, "table");
-        let title = format!("{n} that do not follow need triggers held off when the connection is closed");
-        found.push(grantable(facts, warning(title).objects(again)));
+        let title = format!("triggers have to be held off for {n} when the connection is closed");
+        let why = "their changes do not follow: they are copied again, and the target's user may not keep triggers and \
+                   foreign keys from firing";
+        found.push(grantable(facts, warning(title).because(why).objects(again)));
     }
     Ok(found)
 }

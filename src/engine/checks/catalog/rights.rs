@@ -4,7 +4,7 @@ use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, listed, sta
 use crate::engine::checks::facts::{Facts, Wanted};
 use crate::model::check::{Finding, Severity};
 use crate::model::plan::Plan;
-use crate::model::units::{Side, human_ms};
+use crate::model::units::{Side, count_of, human_ms};
 use crate::pg::facts::remarks::{Question, Remark};
 use crate::pg::statement::fixes;
 use std::collections::BTreeSet;
@@ -112,8 +112,8 @@ fn readable(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     }
     let hidden = wanted.remarks(Question::Unreadable, &[])?;
     let found = listed(Severity::Blocker, &hidden, "object", |n| {
-        let first = hidden.first().map(|r| format!("{} {r}", noun(r))).unwrap_or_default();
-        format!("the source's user may not read {n}, {first} among them")
+        let first = hidden.first().map(|r| among(r)).unwrap_or_default();
+        format!("the source's user may not read {n}, {first}")
     });
     let user = facts.user(Side::Source);
     let all = facts.from().at_least(14).then(|| {
@@ -128,11 +128,11 @@ fn readable(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     }))
 }
 
-fn noun(remark: &Remark) -> &'static str {
+fn among(remark: &Remark) -> String {
     match remark.kind.as_str() {
-        "sequence" => "sequence",
-        "schema" => "for want of USAGE on its schema",
-        _ => "table",
+        "sequence" => format!("sequence {remark} among them"),
+        "schema" => format!("{remark} among them, for want of USAGE on its schema"),
+        _ => format!("table {remark} among them"),
     }
 }
 
@@ -155,7 +155,10 @@ fn large_objects_readable(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     let there = wanted.remarks(Question::Surroundings, &["large objects"])?;
     Ok(there
         .into_iter()
-        .map(|r| warning(format!("{} large objects, of which some may not be readable for us", r.name)))
+        .map(|r| {
+            let n = count_of(r.name.parse().unwrap_or(0), "large object");
+            warning(format!("{n}, and our user may not be allowed to read all of them"))
+        })
         .collect())
 }
 

@@ -10,6 +10,7 @@ use crate::pg::facts::remarks::Question;
 use crate::pg::facts::replication::tables::{CandidateKind, IdentitySetting, PublishCandidate};
 use crate::pg::statement::fixes;
 use crate::pg::statement::replication::{ReplicaIdentity, replica_identity};
+use std::collections::BTreeSet;
 
 const CONTINUOUS: Check = Check { only: Only::Continuous, ..PLAIN };
 
@@ -269,16 +270,15 @@ fn publishable(facts: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
     if let (Some(Ok(false)), false) = (&source.creates, extension) {
         let title = "the source's user may not make publications in the database";
         let statement = fixes::grant_create(wanted.name(), user);
-        found.push(blocker(title).fix(format!("on the source: {statement}")));
+        let finding = blocker(title).because("a publication takes CREATE on its database");
+        found.push(finding.fix(format!("on the source: {statement}")));
     }
     let theirs: Vec<_> = tables(wanted)?.iter().filter(|t| !t.owned && selected(wanted, plan, t)).collect();
     if !theirs.is_empty() && !extension {
         let title =
             format!("{} to others, and only their owners may publish them", belong(theirs.len() as u64));
-        let mut owners: Vec<_> = theirs.iter().map(|t| t.owner.clone()).collect();
-        owners.sort();
-        owners.dedup();
-        let fix = statements(Side::Source, &owners, |owner| fixes::grant_role(owner, user));
+        let owners: BTreeSet<_> = theirs.iter().map(|t| t.owner.as_str()).collect();
+        let fix = as_their_owners(facts, &owners);
         found.push(blocker(title).objects(theirs.iter().map(|t| t.name.to_string())).fix(fix));
     }
     match &source.survey {
@@ -294,6 +294,26 @@ fn publishable(facts: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
         }
         _ => Ok(found),
     }
+}
+
+/// Whoever is given a superuser's role is one: that is nothing to propose in passing.
+fn as_their_owners(facts: &Facts, owners: &BTreeSet<&str>) -> String {
+    let roles = facts.source.roles.as_deref().unwrap_or_default();
+    let is_superuser = |owner: &&str| roles.iter().any(|role| role.superuser && role.name == **owner);
+    let (superusers, others): (Vec<_>, Vec<_>) = owners.iter().copied().partition(is_superuser);
+    let user = facts.user(Side::Source);
+    let mut ways = Vec::new();
+    if !others.is_empty() {
+        ways.push(statements(Side::Source, &others, |owner| fixes::grant_role(owner, user)));
+    }
+    if !superusers.is_empty() {
+        let names: Vec<_> = superusers.into_iter().map(readable).collect();
+        let names = names.join(", ");
+        ways.push(format!(
+            "what belongs to {names} takes a superuser as the source's user, or another owner"
+        ));
+    }
+    ways.join(" ")
 }
 
 fn subscription_right(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
@@ -318,7 +338,7 @@ fn unlogged(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     let found = wanted.remarks(Question::Relations, &["unlogged table", "unlogged partitioned table"])?;
     let plain: Vec<_> = found.iter().filter(|r| r.kind == "unlogged table").collect();
     let told =
-        listed(Severity::Warning, &found, "unlogged table", |n| format!("{n}: their changes do not follow"));
+        listed(Severity::Warning, &found, "unlogged table", |n| format!("{n}, whose changes do not follow"));
     Ok(super::fixed(told, || statements(Side::Source, &plain, |r| fixes::set_logged(&r.table()))))
 }
 
@@ -330,7 +350,8 @@ fn large_objects(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
         .into_iter()
         .map(|r| {
             let n = r.name.parse().unwrap_or(0);
-            warning(format!("{}, which do not follow", count_of(n, "large object"))).objects(columns.clone())
+            warning(format!("{}, not carried by replication", count_of(n, "large object")))
+                .objects(columns.clone())
         })
         .collect())
 }

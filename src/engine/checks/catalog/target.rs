@@ -55,7 +55,9 @@ pub(super) const CHECKS: [Check; 7] = [
         title: "Nothing left from before",
         what: "Publications, slots and subscriptions of earlier migrations of pgpassage, on either server.",
         why: "a slot that nobody reads from fills the source's disk",
-        fix: Fix::Same("pgpassage clean -s … -t …"),
+        fix: Fix::Same(
+            "pgpassage clean -s … -t … lists them by migration, pgpassage clean ID -s … -t … removes one",
+        ),
         judge: Judge::Servers(leftovers),
         ..PLAIN
     },

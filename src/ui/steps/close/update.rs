@@ -4,25 +4,27 @@ use crate::model::task::Verify;
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
 use crate::ui::state::live::Live;
-use crate::ui::state::{About, Button, Dialog, Focus, Home, Overlay, Screen, State, Switch};
-use crate::ui::update::fields;
+use crate::ui::state::{About, Button, Dialog, Focus, Home, Overlay, Rights, Screen, State, Switch};
+use crate::ui::update::{fields, leave, refuse_to_change};
 
 pub fn order(state: &State) -> Vec<Focus> {
-    let follows = state.live.as_ref().is_some_and(Live::is_following);
-    if follows {
-        [Button::KeepReplicating, Button::CloseConnection, Button::StatusUpdate]
-            .into_iter()
-            .map(Focus::Button)
-            .chain([Focus::List])
-            .collect()
-    } else {
-        let last = state.live.as_ref().map_or(Button::CloseConnection, last_button);
-        vec![Focus::Button(last), Focus::List]
+    buttons(state).into_iter().map(Focus::Button).chain([Focus::List]).collect()
+}
+
+pub fn buttons(state: &State) -> Vec<Button> {
+    let Some(live) = &state.live else { return vec![Button::CloseConnection] };
+    match (live.is_following(), state.rights) {
+        (true, Rights::Command) => {
+            vec![Button::KeepReplicating, Button::CloseConnection, Button::StatusUpdate]
+        }
+        (true, Rights::Look) => vec![Button::CloseWindow, Button::StatusUpdate],
+        (false, Rights::Command) => vec![last_button(live)],
+        (false, Rights::Look) => vec![Button::CloseWindow],
     }
 }
 
 /// Without replication the console's last word is Close connection; after it, there is nothing left to close.
-pub fn last_button(live: &Live) -> Button {
+fn last_button(live: &Live) -> Button {
     if live.replicates() { Button::CloseWindow } else { Button::CloseConnection }
 }
 
@@ -43,6 +45,9 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     match key.code {
         Code::Char('u' | 'r') if live.is_following() => return Some(ask(state)),
         Code::Char('p') if live.is_following() => state.overlay = Some(Overlay::Passwords { on: 0 }),
+        Code::Char('v' | 's') if live.is_following() && state.rights == Rights::Look => {
+            refuse_to_change(state);
+        }
         Code::Char('v') if live.is_following() => {
             live.verify = match live.verify {
                 Verify::Counts => Verify::Checksums,
@@ -73,9 +78,14 @@ pub fn ask(state: &mut State) -> Vec<Effect> {
 }
 
 fn press(state: &mut State, button: Button) -> Vec<Effect> {
+    if state.rights == Rights::Look && !buttons(state).contains(&button) {
+        refuse_to_change(state);
+        return Vec::new();
+    }
     let Some(live) = &state.live else { return Vec::new() };
     match button {
         Button::StatusUpdate => return ask(state),
+        Button::CloseWindow if state.rights == Rights::Look => return leave(state),
         Button::KeepReplicating => return keep(state),
         Button::CloseConnection if live.is_following() => {
             let about = if live.in_sync() == Some(true) { About::Close } else { About::CloseBehind };

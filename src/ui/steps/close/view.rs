@@ -8,7 +8,7 @@ use crate::model::task::Verify;
 use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
 use crate::ui::format::ago;
 use crate::ui::state::live::{Live, Wanted};
-use crate::ui::state::{Button, Engine, Focus, State};
+use crate::ui::state::{Engine, Focus, Rights, State};
 use crate::ui::steps::migration::view_parts::{button_line, rows};
 use crate::ui::steps::migration::{Of, leftovers};
 use crate::ui::theme::Theme;
@@ -47,11 +47,7 @@ fn following(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         chart(p, inner, &squeeze(&values, usize::from(inner.width).saturating_sub(8)), human_bytes);
     }
     switch_over(p, switch, (state, live));
-    button_line(
-        p,
-        buttons,
-        (state, &[Button::KeepReplicating, Button::CloseConnection, Button::StatusUpdate]),
-    );
+    button_line(p, buttons, (state, &super::update::buttons(state)));
 }
 
 /// How fresh the numbers are, and who keeps an eye on them.
@@ -186,10 +182,16 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     if target.width() + 30 + 15 <= usize::from(inner.width) {
         target.push("  (y copies it)", theme.dim);
     }
+    let (other, last) = match state.rights {
+        Rights::Command => {
+            ("  (v changes it)", "s discontinues it: what was copied stays, nothing of ours is left behind")
+        }
+        Rights::Look => ("", "This window is read-only: it closes and discontinues nothing."),
+    };
     let lines = [
         ("1", "Stop writes on the source", stopped),
         ("2", "Wait until lag is 0 B", in_sync),
-        ("3", "Verify, when closing", Line::new(verify, theme.text).and("  (v changes it)", theme.dim)),
+        ("3", "Verify, when closing", Line::new(verify, theme.text).and(other, theme.dim)),
         ("4", "Point the application to", target),
         ("5", "Close connection", Line::new("copies sequences, cleans up both sides", theme.dim)),
     ];
@@ -198,8 +200,7 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         line.append(now);
         p.line(inner, row, &line);
     }
-    let s = Line::new("s discontinues it: what was copied stays, nothing of ours is left behind", theme.dim);
-    p.line(inner, 6, &s);
+    p.line(inner, 6, &Line::new(last, theme.dim));
 }
 
 /// For how long nothing has been on its way; unknown where the last answer is not that.
@@ -257,7 +258,7 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         let inner = p.panel(below, &Line::new("To look at", theme.title), &Line::default());
         p.lines(inner, &findings);
     }
-    button_line(p, buttons, (state, &[super::update::last_button(live)]));
+    button_line(p, buttons, (state, &super::update::buttons(state)));
 }
 
 fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line {

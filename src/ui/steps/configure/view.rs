@@ -2,6 +2,7 @@
 
 use super::update::fields;
 use crate::ui::guide::{self, Seen, seen};
+use crate::ui::message::Hit;
 use crate::ui::state::{Button, Focus, State};
 use crate::ui::steps::migration::view_parts::{button_line, rows};
 use crate::ui::widgets::form::{form, height};
@@ -51,6 +52,7 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
     // Each item with its explanation where it is the selected one.
     let mut lines = Vec::new();
     let (mut first, mut last) = (0, 0);
+    let mut starts = Vec::new();
     for (number, item) in guide.items.iter().enumerate() {
         let chosen = number == state.guide.item;
         let (sign, style, word) = match seen(state, item) {
@@ -68,6 +70,7 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
         if chosen {
             first = lines.len();
         }
+        starts.push(lines.len());
         lines.push(line);
         if chosen {
             let why = if item.why.is_empty() { Vec::new() } else { wrap(&item.why, text_width) };
@@ -81,6 +84,9 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
     let top = first_shown(last, lines.len(), room).min(first).max((last + 1).saturating_sub(room).min(first));
     for (row, line) in lines.iter().skip(top).take(room).enumerate() {
         p.line(inner, row, line);
+        // The explanation belongs to the item above it.
+        let item = starts.partition_point(|start| *start <= top + row).saturating_sub(1);
+        p.hit((inner, row), (0, inner.width.into()), Hit::Row(item));
     }
     if focused {
         let y = inner.y.saturating_add(u16::try_from(first - top).unwrap_or(0));

@@ -1,5 +1,6 @@
 //! Where it did not go well: what happened, what each side looks like now, and what can be done.
 
+use super::update::live_buttons;
 use super::view_parts::rows;
 use super::{Of, dropped, finished, left_on, leftovers, unfinished, why_kept};
 use crate::model::check::Severity;
@@ -7,6 +8,7 @@ use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::task::Unfinished;
 use crate::model::units::{Side, count_of, printable, readable};
 use crate::ui::format::{clock, minute};
+use crate::ui::message::Hit;
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::state::{Button, Focus, State};
 use crate::ui::update::commandable;
@@ -21,7 +23,7 @@ const NAMED: usize = 6;
 
 pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let theme = p.theme;
-    let choices = choices(live);
+    let choices = choices(state, live);
     let low = u16::try_from(choices.len()).unwrap_or(4) + 2;
     let [top, below] = rows(area, [area.height.saturating_sub(low), low]);
     let stopped = live.run.outcome == Some(RunOutcome::Stopped);
@@ -61,6 +63,7 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         line.push(" ".repeat(pad), theme.text);
         line.push(what.clone(), theme.dim);
         p.line(inner, row, &line);
+        p.hit((inner, row), (0, line.width()), Hit::Focus(Focus::Button(*button)));
         if focused {
             p.cursor = Some((inner.x, inner.y + u16::try_from(row).unwrap_or(0)).into());
         }
@@ -199,9 +202,39 @@ fn names(all: &[&str]) -> String {
     format!("{}{rest}", shown.join(", "))
 }
 
-fn choices(live: &Live) -> Vec<(Button, String)> {
+fn choices(state: &State, live: &Live) -> Vec<(Button, String)> {
+    live_buttons(state).into_iter().map(|button| (button, consequence(live, button))).collect()
+}
+
+/// What a button leads to, in a few words.
+fn consequence(live: &Live, button: Button) -> String {
+    let waits = live.run.waiting().next().is_some();
+    // What an engine guards is not taken from under it.
+    let guarded = live.run.keeping && commandable(live);
+    match button {
+        Button::TryAgain => again(live),
+        Button::StartOver | Button::CleanUp if waits => {
+            "not while it waits to go on: stop it first (s)".to_owned()
+        }
+        Button::StartOver | Button::CleanUp if guarded => {
+            "not while the rest follows: stop that first (s)".to_owned()
+        }
+        Button::StartOver => "cleans up and returns to step 1 with the form filled".to_owned(),
+        Button::CleanUp => clean_up(live),
+        Button::SaveBundle => "log, report and versions, without secrets".to_owned(),
+        Button::Continue => {
+            let follow = live.following().count() as u64;
+            let keep = if follow == 1 { "keeps" } else { "keep" };
+            format!("to step 4: {} {keep} following", count_of(follow, "database"))
+        }
+        Button::CloseWindow => "changes nothing".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn again(live: &Live) -> String {
     let there = finished(live);
-    let again = if live.run.waiting().next().is_some() {
+    if live.run.waiting().next().is_some() {
         "goes on where it broke off, under the same snapshot".to_owned()
     } else if live.run.databases.is_empty() {
         "runs the check again, with everything as it is filled in".to_owned()
@@ -211,10 +244,13 @@ fn choices(live: &Live) -> Vec<(Button, String)> {
         "nothing to try: every database is there".to_owned()
     } else {
         format!("copies the others anew, the same way; stays: {}", names(&there))
-    };
+    }
+}
+
+fn clean_up(live: &Live) -> String {
     let left = leftovers(live, Of::All).len() as u64;
     let drops = dropped(live, Unfinished::Drop).len() as u64;
-    let clean = match (left, drops) {
+    match (left, drops) {
         (0, 0) => "nothing of ours is left to remove".to_owned(),
         (0, drops) => format!("drops {} on the target", count_of(drops, "half copied database")),
         (left, 0) => format!("removes {} of replication; rows stay", count_of(left, "object")),
@@ -222,27 +258,5 @@ fn choices(live: &Live) -> Vec<(Button, String)> {
             let (left, drops) = (count_of(left, "object"), count_of(drops, "database"));
             format!("removes {left} of replication, drops {drops}")
         }
-    };
-    let over = "cleans up and returns to step 1 with the form filled".to_owned();
-    // What an engine guards is not taken from under it.
-    let guarded = live.run.keeping && commandable(live);
-    let waits = live.run.waiting().next().is_some();
-    let not_now = match waits {
-        true => "not while it waits to go on: stop it first (s)",
-        false => "not while the rest follows: stop that first (s)",
-    };
-    let (over, clean) =
-        if guarded || waits { (not_now.to_owned(), not_now.to_owned()) } else { (over, clean) };
-    let mut all = vec![
-        (Button::TryAgain, again),
-        (Button::StartOver, over),
-        (Button::CleanUp, clean),
-        (Button::SaveBundle, "log, report and versions, without secrets".to_owned()),
-    ];
-    if live.is_following() {
-        let follow = live.following().count() as u64;
-        let keep = if follow == 1 { "keeps" } else { "keep" };
-        all.push((Button::Continue, format!("to step 4: {} {keep} following", count_of(follow, "database"))));
     }
-    all
 }

@@ -1,18 +1,19 @@
 //! While it runs: phases, bytes, rows, rates, a time range, tables, charts, the log.
 
 use super::failed;
+use super::tables::{self, drawn, list_title};
+use super::update::live_buttons;
 use super::view_parts::{button_line, rows};
 use crate::model::event::DatabaseOutcome;
 use crate::model::phase::Phase;
 use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
 use crate::ui::format::{Eta, ago, clock, eta, minute, percent, quartiles, rate, rows_speed, speed};
-use crate::ui::state::live::{Listed, Live, Row, Sort, Wanted};
-use crate::ui::state::{Button, Engine, Focus, State};
+use crate::ui::state::live::{Listed, Live, Wanted};
+use crate::ui::state::{Engine, Focus, State};
 use crate::ui::theme::Theme;
-use crate::ui::widgets::bar::{ascii_bar, bar};
 use crate::ui::widgets::chart::{chart, squeeze};
-use crate::ui::widgets::line::{Line, column, column_right};
-use crate::ui::widgets::list::{list, long_list};
+use crate::ui::widgets::line::{Line, column};
+use crate::ui::widgets::list::list;
 use crate::ui::widgets::paint::Paint;
 use ratatui::layout::Rect;
 
@@ -31,12 +32,12 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     let [top, tables, charts, log, buttons] = rows(area, [5, list_height, chart_height, log_height, 1]);
     progress(p, top, (state, live));
     match live.list {
-        Listed::Tables => draw_tables(p, tables, (state, live)),
+        Listed::Tables => tables::draw(p, tables, (state, live)),
         Listed::Databases => draw_databases(p, tables, (state, live)),
     }
     draw_charts(p, charts, live);
     draw_log(p, log, (state, live));
-    button_line(p, buttons, (state, &[Button::CloseWindow, Button::StopMigration]));
+    button_line(p, buttons, (state, &live_buttons(state)));
 }
 
 /// What it is at, in a word.
@@ -74,7 +75,7 @@ fn progress(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     }
     let numbers = format!("  {:>3} %  {} of {}", percent(done, total), human_bytes(done), human_bytes(total));
     let width = usize::from(inner.width).saturating_sub(numbers.chars().count());
-    let drawn = if theme.ascii { ascii_bar(done, total, width) } else { bar(done, total, width) };
+    let drawn = drawn(theme, (done, total, width));
     p.line(inner, 1, &Line::new(drawn, theme.accent).and(numbers, theme.text));
     p.line(inner, 2, &figures(theme, (state, live, inner.width.into())));
 }
@@ -93,7 +94,11 @@ fn figures(theme: Theme, (state, live, width): (&State, &Live, usize)) -> Line {
     }
     parts.push(match eta(live, state.now_ms) {
         Eta::Estimating => "end: estimating".to_owned(),
-        Eta::Stalled { ms } => format!("nothing has come for {}", human_ms(ms)),
+        Eta::Stalled { ms } => match live.gauges.running.iter().filter(|r| r.lock.is_some()).count() {
+            0 => format!("nothing has come for {}", human_ms(ms)),
+            1 => format!("nothing has come for {}: one waits for a lock", human_ms(ms)),
+            locked => format!("nothing has come for {}: {locked} wait for locks", human_ms(ms)),
+        },
         Eta::Over => "all rows are in".to_owned(),
         Eta::Between { soonest_ms, latest_ms } => {
             let at = |ms| minute(state.now_ms + ms, state.utc_offset_s);
@@ -187,145 +192,6 @@ fn phases(theme: Theme, (live, width): (&Live, usize)) -> Line {
         line.push(format!("{sign} {name}{count}"), style);
     }
     line
-}
-
-fn list_title(theme: Theme, (live, name): (&Live, &str)) -> Line {
-    let mut title = Line::new(name, theme.title);
-    if live.filter.typing || !live.filter.text.value().is_empty() {
-        title.push(format!("  filter: {}", printable(live.filter.text.value())), theme.accent);
-    }
-    if live.sort != Sort::Recent && live.list == Listed::Tables {
-        title.push(if live.sort == Sort::Size { "  by size" } else { "  by name" }, theme.accent);
-    }
-    title
-}
-
-fn draw_tables(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
-    let theme = p.theme;
-    let through = live.run.databases.values().map(|d| d.tables_copied).sum::<u64>();
-    let failed = live.run.databases.values().map(|d| d.tables_failed).sum::<u64>();
-    let mut right = Line::new(format!("{} copying", live.copying()), theme.accent)
-        .and(format!("  {} waiting", thousands(live.tables_waiting())), theme.dim)
-        .and(format!("  {} done", thousands(through)), theme.ok);
-    if failed > 0 {
-        right.push(format!("  {} failed", thousands(failed)), theme.error);
-    }
-    let inner = p.panel(area, &list_title(theme, (live, "Tables")), &right);
-    let all = live.rows();
-    if all.is_empty() {
-        let text = if live.filter.text.value().is_empty() {
-            "No table yet."
-        } else {
-            "None fits the filter. Esc clears it."
-        };
-        p.line(inner, 0, &Line::new(text, theme.dim));
-        return;
-    }
-    let inner = headed(p, inner);
-    let focused = state.focus == Focus::List && state.overlay.is_none();
-    let before = p.cursor;
-    let selected = focused.then_some(live.selected.min(all.len() - 1));
-    let width = usize::from(inner.width).saturating_sub(4);
-    long_list(p, inner, (all.len(), selected), |at| table(theme, (state, &all[at], width)));
-    if !focused {
-        p.cursor = before;
-    }
-}
-
-/// Columns leave in this order: rows, database; bars shrink.
-struct Columns {
-    rows: usize,
-    database: usize,
-    bar: usize,
-    name: usize,
-}
-
-impl Columns {
-    fn of(width: usize) -> Self {
-        let rows = usize::from(width >= 96) * 14;
-        let database = usize::from(width >= 84) * 14;
-        let bar = if width >= 110 { 24 } else { 16 };
-        let name = width.saturating_sub(9 + 10 + 2 + bar + 12 + rows + database).clamp(12, 60);
-        Self { rows, database, bar, name }
-    }
-}
-
-/// A line of column heads where there is room for one, and what is left below it.
-fn headed(p: &mut Paint<'_>, area: Rect) -> Rect {
-    if area.height < 7 {
-        return area;
-    }
-    let c = Columns::of(usize::from(area.width).saturating_sub(4));
-    let mut text = format!("  {}", column("STATE", 9));
-    if c.database > 0 {
-        text.push_str(&column("DATABASE", c.database));
-    }
-    text.push_str(&column("TABLE", c.name));
-    if c.rows > 0 {
-        text.push_str(&column_right("ROWS", c.rows));
-    }
-    text.push_str(&format!(
-        "{}  {}{}",
-        column_right("SIZE", 10),
-        column("DONE", c.bar),
-        column_right("TIME", 12)
-    ));
-    p.line(area, 0, &Line::new(text, p.theme.dim));
-    Rect { y: area.y + 1, height: area.height - 1, ..area }
-}
-
-fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
-    let Columns { rows, database, bar: bar_width, name: name_width } = Columns::of(width);
-    let (shows_rows, shows_database) = (rows > 0, database > 0);
-    let (sign, style) = match row {
-        Row::Running(running) if running.bytes.is_some() => ("▶ copy", theme.accent),
-        Row::Running(_) => ("▶ works", theme.accent),
-        Row::Through(table) if table.failed.is_some() => ("✖ FAILED", theme.error),
-        Row::Through(_) => ("✔ done", theme.ok),
-    };
-    let mut line = Line::new(column(sign, 9), style);
-    if shows_database {
-        line.push(column(&readable(row.database()), 13) + " ", theme.dim);
-    }
-    line.push(column(&printable(row.name()), name_width), theme.text);
-    let size = |bytes: u64| column_right(&human_bytes(bytes), 10);
-    match row {
-        Row::Through(table) => {
-            if let Some(why) = &table.failed {
-                line.push(format!("  {}", printable(why)), theme.error);
-                return line;
-            }
-            if shows_rows {
-                line.push(column_right(&thousands(table.rows), 14), theme.text);
-            }
-            line.push(size(table.bytes) + "  ", theme.text);
-            let per_second =
-                table.bytes.saturating_mul(1000).checked_div(table.ms).filter(|_| table.ms > 500);
-            line.push(column(&per_second.map(rate).unwrap_or_default(), bar_width), theme.dim);
-            line.push(column_right(&human_ms(table.ms), 12), theme.dim);
-        }
-        Row::Running(running) => {
-            let for_ms = state.now_ms.saturating_sub(running.since_ms);
-            if shows_rows {
-                line.push(" ".repeat(14), theme.text);
-            }
-            if let Some((wire, total)) = running.bytes {
-                // What is on the wire may be more than it was on disk: it is not whole before it is.
-                let done = wire.min(total.saturating_sub(total / 50));
-                line.push(size(total) + "  ", theme.text);
-                line.push(drawn(theme, (done, total, bar_width)), theme.accent);
-                line.push(column_right(&human_ms(for_ms), 12), theme.text);
-            } else {
-                let blank = " ".repeat(12 + bar_width);
-                line.push(blank + &column_right(&human_ms(for_ms), 12), theme.text);
-            }
-        }
-    }
-    line
-}
-
-fn drawn(theme: Theme, (done, total, width): (u64, u64, usize)) -> String {
-    if theme.ascii { ascii_bar(done, total, width) } else { bar(done, total, width) }
 }
 
 fn draw_databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {

@@ -8,9 +8,9 @@ use crate::ui::message::Effect;
 use crate::ui::state::check::Check;
 use crate::ui::state::form::Field;
 use crate::ui::state::live::{Listed, Sort};
-use crate::ui::state::{About, Button, Dialog, Filter, Focus, Overlay, Screen, State};
+use crate::ui::state::{About, Button, Dialog, Filter, Focus, Overlay, Rights, Screen, State};
 use crate::ui::steps::{close, validation};
-use crate::ui::update::{commandable, fields};
+use crate::ui::update::{commandable, fields, refuse_to_change};
 
 /// Lines of a page.
 const PAGE: usize = 8;
@@ -68,17 +68,24 @@ fn start(state: &mut State) -> Vec<Effect> {
 /// The buttons below a migration that runs, or that failed.
 pub fn live_order(state: &State) -> Vec<Focus> {
     let mut order = vec![Focus::List];
-    let Some(live) = &state.live else { return order };
-    let buttons: &[Button] = if failed(live) {
-        &[Button::TryAgain, Button::StartOver, Button::CleanUp, Button::SaveBundle]
-    } else {
-        &[Button::CloseWindow, Button::StopMigration]
-    };
-    order.extend(buttons.iter().map(|button| Focus::Button(*button)));
-    if failed(live) && live.is_following() {
-        order.push(Focus::Button(Button::Continue));
-    }
+    order.extend(live_buttons(state).into_iter().map(Focus::Button));
     order
+}
+
+pub fn live_buttons(state: &State) -> Vec<Button> {
+    let Some(live) = &state.live else { return Vec::new() };
+    let mut buttons = match (failed(live), state.rights) {
+        (true, Rights::Command) => {
+            vec![Button::TryAgain, Button::StartOver, Button::CleanUp, Button::SaveBundle]
+        }
+        (true, Rights::Look) => vec![Button::CloseWindow, Button::SaveBundle],
+        (false, Rights::Command) => vec![Button::CloseWindow, Button::StopMigration],
+        (false, Rights::Look) => vec![Button::CloseWindow],
+    };
+    if failed(live) && live.is_following() {
+        buttons.push(Button::Continue);
+    }
+    buttons
 }
 
 pub fn live_key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
@@ -140,6 +147,10 @@ fn copy(state: &State) -> Vec<Effect> {
 }
 
 fn press(state: &mut State, button: Button) -> Vec<Effect> {
+    if state.rights == Rights::Look && !live_buttons(state).contains(&button) {
+        refuse_to_change(state);
+        return Vec::new();
+    }
     let Some(live) = &state.live else { return Vec::new() };
     let takes_back = matches!(button, Button::TryAgain | Button::StartOver | Button::CleanUp);
     if takes_back && live.wanted.is_some() {

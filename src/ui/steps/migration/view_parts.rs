@@ -1,5 +1,6 @@
 //! Parts that several screens are made of: rows of areas, lines of buttons.
 
+use crate::ui::message::Hit;
 use crate::ui::state::{Button, Focus, State};
 use crate::ui::widgets::line::Line;
 use crate::ui::widgets::paint::Paint;
@@ -20,6 +21,7 @@ pub fn rows<const N: usize>(area: Rect, heights: [u16; N]) -> [Rect; N] {
 pub fn button_line(p: &mut Paint<'_>, area: Rect, (state, buttons): (&State, &[Button])) {
     let mut line = Line::default();
     let mut at = None;
+    let mut places = Vec::new();
     for button in buttons {
         let focused = state.overlay.is_none() && state.focus == Focus::Button(*button);
         if !line.is_empty() {
@@ -28,13 +30,18 @@ pub fn button_line(p: &mut Paint<'_>, area: Rect, (state, buttons): (&State, &[B
         if focused {
             at = Some(line.width());
         }
-        line.append(p.button(button.label(), focused.into()));
+        let drawn = p.button(button.label(), focused.into());
+        places.push((line.width(), drawn.width(), *button));
+        line.append(drawn);
     }
     let width = line.width();
     let pad = usize::from(area.width).saturating_sub(width) / 2;
     let mut padded = Line::new(" ".repeat(pad), p.theme.text);
     padded.append(line);
     p.line(area, 0, &padded);
+    for (x, width, button) in places {
+        p.hit((area, 0), (pad + x, width), Hit::Focus(Focus::Button(button)));
+    }
     if let Some(at) = at
         && area.height > 0
     {

@@ -1,6 +1,7 @@
 //! Keys on the second step, and the news of its checks.
 
 use super::report::{Weight, rows, script, to_copy};
+use crate::model::plan::IdentityPolicy;
 use crate::model::units::{Side, readable};
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::{Effect, Msg};
@@ -63,6 +64,8 @@ pub fn run_check(state: &mut State) -> Vec<Effect> {
     let mut check = Check::new(state.now_ms);
     check.decisions = decisions;
     check.left_out_before = state.form.excluded();
+    check.identity = state.form.identity;
+    check.identity_wanted = state.form.identity;
     state.check = Some(check);
     state.screen = Screen::Report;
     state.focus = Focus::List;
@@ -93,6 +96,9 @@ pub fn report_order(state: &State) -> Vec<Focus> {
     let Some(check) = &state.check else { return vec![Focus::List] };
     let mut order = vec![Focus::List];
     if check.ended.is_some() {
+        if asks_for_identities(state, check) {
+            order.push(Focus::Field(Field::Identity));
+        }
         if offers_snapshot(check) {
             order.push(Focus::Choice(0));
         }
@@ -104,6 +110,12 @@ pub fn report_order(state: &State) -> Vec<Focus> {
     }
     order.push(Focus::Button(Button::Back));
     order
+}
+
+/// Whether there are tables without a replica identity, or were before something was chosen for them.
+pub fn asks_for_identities(state: &State, check: &Check) -> bool {
+    let chosen = state.form.identity != IdentityPolicy::Refuse;
+    check.ended.is_some() && (chosen || !check.without_identity().is_empty())
 }
 
 /// The checkbox stands wherever the snapshot is possible; where replication is not, it is what is left.
@@ -127,10 +139,12 @@ pub fn report_key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
         return Some(Vec::new());
     }
     let order = report_order(state);
-    if fields::key(state, key, &order) {
+    let handled = fields::key(state, key, &order);
+    let check = state.check.as_mut()?;
+    check.identity_wanted = state.form.identity;
+    if handled {
         return Some(Vec::new());
     }
-    let check = state.check.as_mut()?;
     let rows = rows(check);
     if state.focus == Focus::List
         && let Some(to) = moved(key, check.selected, rows.len(), 8)

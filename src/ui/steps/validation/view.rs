@@ -1,13 +1,13 @@
 //! The source's form, and the report of the checks.
 
+use super::decisions;
 use super::report::{Row, Weight, rows as report_rows};
-use super::update::{fields, offers_snapshot};
-use crate::model::check::{Possible, Severity, Verdict};
+use super::update::fields;
+use crate::model::check::{Severity, Verdict};
 use crate::model::event::ServerSummary;
-use crate::model::units::{count_of, human_bytes, human_ms, printable, readable};
+use crate::model::units::{count_of, human_ms, printable, readable};
 use crate::ui::command;
-use crate::ui::format::ago;
-use crate::ui::state::check::{Check, Replicable, Way};
+use crate::ui::state::check::Check;
 use crate::ui::state::{Button, Focus, State};
 use crate::ui::steps::migration::view_parts::{button_line, rows};
 use crate::ui::theme::Theme;
@@ -48,15 +48,19 @@ pub fn report(p: &mut Paint<'_>, area: Rect, state: &State) {
         running(p, area, (state, check));
         return;
     }
-    let method = method_lines(p.theme, state, check);
+    let method = decisions::lines(p.theme, state, (check, area.height));
     let method_height = u16::try_from(method.len()).unwrap_or(0).min(area.height / 3) + 2;
     let left = area.height.saturating_sub(method_height + 1);
-    let detail_height = (left / 2).clamp(5, 11).min(left.saturating_sub(4));
-    let [top, middle, decisions, buttons] =
-        rows(area, [left - detail_height, detail_height, method_height, 1]);
+    let half = (left / 2).clamp(5, 11).min(left.saturating_sub(4));
+    // In a small window what a short list does not need is for the explanation.
+    let list_height = u16::try_from(report_rows(check).len() + 2).unwrap_or(u16::MAX);
+    let spare =
+        if area.height < decisions::ROOMY { (left - half).saturating_sub(list_height.max(4)) } else { 0 };
+    let detail_height = half + spare;
+    let [top, middle, below, buttons] = rows(area, [left - detail_height, detail_height, method_height, 1]);
     findings(p, top, (state, check));
     detail(p, middle, check);
-    decision(p, decisions, (state, check, &method));
+    decisions::draw(p, below, (state, check, &method));
     let all: &[Button] = if check.may_start().is_ok() {
         &[Button::RunCheck, Button::Continue, Button::Back]
     } else {
@@ -205,101 +209,4 @@ fn detail(p: &mut Paint<'_>, area: Rect, check: &Check) {
         }
     }
     p.lines(inner, &lines);
-}
-
-/// What is known about the methods, in sentences.
-fn method_lines(theme: Theme, state: &State, check: &Check) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let all = check.possible.len() as u64;
-    let snapshot_means = "Rows that are written on the source after the start will not be on the target.";
-    match check.replicable() {
-        Replicable::All => lines.push(Line::new(
-            format!("Possible for {}: the target follows until you close.", count_of(all, "database")),
-            theme.ok,
-        )),
-        Replicable::None => lines.push(Line::new(why_not(check), theme.warn)),
-        Replicable::Some => {
-            let can = check.possible.iter().filter(|p| p.not_continuous.is_none()).count();
-            let text =
-                format!("Possible for {can} of {}. Space decides for the others:", count_of(all, "database"));
-            lines.push(Line::new(text, theme.warn));
-        }
-        Replicable::NotJudged => {
-            lines.push(Line::new("Which method is possible is judged at the start.", theme.dim));
-        }
-    }
-    if offers_snapshot(check) {
-        let tick = if check.decisions.snapshot { "[✔]" } else { "[ ]" };
-        let text = format!("{tick} Start the migration using a one-time snapshot (dump method)");
-        lines.push(choice_line(theme, (state, 0), text));
-        if check.decisions.snapshot {
-            lines.push(Line::new(format!("      {snapshot_means}"), theme.warn));
-        }
-    }
-    for (number, possible) in (1..).zip(check.choices()) {
-        let way = match check.way(possible) {
-            Way::Snapshot => "[one-time snapshot]",
-            Way::LeftOut => "[left out]         ",
-            Way::Impossible => "[neither way]      ",
-            _ => "[not decided]      ",
-        };
-        let why = possible.not_continuous.as_deref().unwrap_or_default();
-        let text = format!("{way} {}: {}", readable(&possible.database), printable(why));
-        lines.push(choice_line(theme, (state, number), text));
-    }
-    if let Err(why) = check.may_start() {
-        lines.push(Line::new(why, theme.error));
-    } else if let Some(text) = expectation(check) {
-        lines.push(Line::new(text, theme.dim));
-    }
-    lines
-}
-
-fn choice_line(theme: Theme, (state, number): (&State, usize), text: String) -> Line {
-    let focused = state.overlay.is_none() && state.focus == Focus::Choice(number);
-    let mark = if focused { "▌ " } else { "  " };
-    Line::new(mark, theme.accent).and(text, if focused { theme.focus } else { theme.text })
-}
-
-fn why_not(check: &Check) -> String {
-    let mut reasons: Vec<&str> = check.possible.iter().filter_map(|p| p.not_continuous.as_deref()).collect();
-    reasons.dedup();
-    let first = reasons.first().map(|why| printable(why)).unwrap_or_default();
-    let more =
-        if reasons.len() > 1 { format!(" (and {} more reasons)", reasons.len() - 1) } else { String::new() };
-    format!("Not possible: {first}{more}")
-}
-
-/// What the checks expect of size and time, where they do.
-fn expectation(check: &Check) -> Option<String> {
-    let moved = |p: &&Possible| check.way(p) != Way::LeftOut;
-    let all: Vec<_> = check.possible.iter().filter(moved).collect();
-    let bytes: u64 = all.iter().filter_map(|p| p.size_bytes).sum();
-    let seconds: u64 = all.iter().filter_map(|p| p.estimate_s).sum();
-    if bytes == 0 {
-        return None;
-    }
-    let time = if seconds > 0 { format!(", roughly {}", ago(seconds * 1000)) } else { String::new() };
-    Some(format!("{}, {}{time}.", count_of(all.len() as u64, "database"), human_bytes(bytes)))
-}
-
-fn decision(p: &mut Paint<'_>, area: Rect, (state, check, lines): (&State, &Check, &[Line])) {
-    let title = match check.replicable() {
-        Replicable::None => "Replication is not possible",
-        Replicable::Some => "Replication is not possible for every database",
-        Replicable::All | Replicable::NotJudged => "Replication",
-    };
-    let inner = p.panel(area, &Line::new(title, p.theme.title), &Line::default());
-    let room = usize::from(inner.height);
-    // The decision that keys act on is always to be seen.
-    let focused = match state.focus {
-        Focus::Choice(number) => (number + 1).min(lines.len().saturating_sub(1)),
-        _ => 0,
-    };
-    let first = crate::ui::widgets::list::first_shown(focused, lines.len(), room);
-    p.lines(inner, &lines[first.min(lines.len())..]);
-    if let (Focus::Choice(_), None) = (state.focus, &state.overlay) {
-        let y = inner.y.saturating_add(u16::try_from(focused - first).unwrap_or(0));
-        p.cursor = Some((inner.x, y).into());
-    }
 }

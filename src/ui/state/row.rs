@@ -1,0 +1,74 @@
+//! One line of the list of tables, whether it runs, waits or is through.
+
+use crate::model::gauges::{LockWait, Running, Waiting};
+use crate::model::units::readable;
+use crate::ui::state::live::Table;
+
+/// One line of the list of tables.
+#[derive(Debug)]
+pub enum Row<'a> {
+    Running(&'a Running),
+    Waiting(&'a Waiting),
+    Through(&'a Table),
+}
+
+impl Row<'_> {
+    pub fn database(&self) -> &str {
+        match self {
+            Row::Running(running) => &running.database,
+            Row::Waiting(waiting) => &waiting.database,
+            Row::Through(table) => &table.database,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Row::Running(running) => bare(&running.what),
+            Row::Waiting(waiting) => bare(&waiting.what),
+            Row::Through(table) => &table.name,
+        }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Row::Running(running) => running.bytes.map_or(0, |(_, total)| total),
+            Row::Waiting(_) => 0,
+            Row::Through(table) => table.bytes,
+        }
+    }
+
+    /// The lock that it waits for.
+    pub fn lock(&self) -> Option<&LockWait> {
+        match self {
+            Row::Running(running) => running.lock.as_ref(),
+            Row::Waiting(_) | Row::Through(_) => None,
+        }
+    }
+
+    /// Since when it is worked on, in Unix milliseconds.
+    pub fn since_ms(&self) -> Option<u64> {
+        match self {
+            Row::Running(running) => Some(running.since_ms),
+            Row::Waiting(_) | Row::Through(_) => None,
+        }
+    }
+
+    /// What it waits for: a lock, or its turn.
+    pub fn waits(&self) -> Option<String> {
+        match self {
+            Row::Running(running) => running.lock.as_ref().map(ToString::to_string),
+            Row::Waiting(waiting) => Some(waiting.hurdle.to_string()),
+            Row::Through(_) => None,
+        }
+    }
+
+    pub fn line(&self) -> String {
+        let waits = self.waits().map(|why| format!(": {why}")).unwrap_or_default();
+        format!("{}: {}{waits}", readable(self.database()), self.name())
+    }
+}
+
+/// The board words it for lines; in a column of tables the verb stands elsewhere.
+fn bare(what: &str) -> &str {
+    what.strip_prefix("copying ").unwrap_or(what)
+}

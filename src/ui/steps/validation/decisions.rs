@@ -1,0 +1,134 @@
+//! Below the report: which methods are possible, and what the operator decides upon it.
+
+use super::update::{asks_for_identities, offers_snapshot};
+use crate::model::check::Possible;
+use crate::model::units::{count_of, human_bytes, printable, readable};
+use crate::ui::format::ago;
+use crate::ui::message::Hit;
+use crate::ui::state::check::{Check, Replicable, Way};
+use crate::ui::state::form::Field;
+use crate::ui::state::{Focus, State};
+use crate::ui::theme::Theme;
+use crate::ui::widgets::form::identity;
+use crate::ui::widgets::line::{Line, column};
+use crate::ui::widgets::list::first_shown;
+use crate::ui::widgets::paint::Paint;
+use ratatui::layout::Rect;
+
+/// With so many lines there is room to spare: what a choice means is said before it is made.
+pub(super) const ROOMY: u16 = 26;
+
+/// A line, and what it decides where it decides something.
+pub(super) type Decision = (Option<Focus>, Line);
+
+/// What is known about the methods, in sentences.
+pub(super) fn lines(theme: Theme, state: &State, (check, height): (&Check, u16)) -> Vec<Decision> {
+    let mut lines: Vec<Decision> = vec![(None, possible(theme, check))];
+    if asks_for_identities(state, check) {
+        lines.extend(identities(theme, state, check));
+    }
+    if offers_snapshot(check) {
+        let tick = if check.decisions.snapshot { "[✔]" } else { "[ ]" };
+        let text = format!("{tick} Start the migration using a one-time snapshot (dump method)");
+        lines.push(choice(theme, (state, Focus::Choice(0)), text));
+        let means = "Rows written on the source after the start will not be on the target.";
+        let style = if check.decisions.snapshot { theme.warn } else { theme.dim };
+        let asked = check.decisions.snapshot || state.focus == Focus::Choice(0);
+        if asked || height >= ROOMY {
+            lines.push((None, Line::new(format!("      {means}"), style)));
+        }
+    }
+    for (number, possible) in (1..).zip(check.choices()) {
+        let way = match check.way(possible) {
+            Way::Snapshot => "[one-time snapshot]",
+            Way::LeftOut => "[left out]         ",
+            Way::Impossible => "[neither way]      ",
+            _ => "[not decided]      ",
+        };
+        let why = possible.not_continuous.as_deref().unwrap_or_default();
+        let text = format!("{way} {}: {}", readable(&possible.database), printable(why));
+        lines.push(choice(theme, (state, Focus::Choice(number)), text));
+    }
+    if let Err(why) = check.may_start() {
+        lines.push((None, Line::new(why, theme.error)));
+    } else if let Some(text) = expectation(check) {
+        lines.push((None, Line::new(text, theme.dim)));
+    }
+    lines
+}
+
+fn possible(theme: Theme, check: &Check) -> Line {
+    let all = count_of(check.possible.len() as u64, "database");
+    match check.replicable() {
+        Replicable::All => {
+            Line::new(format!("Possible for {all}: the target follows until you close."), theme.ok)
+        }
+        Replicable::None => Line::new(why_not(check), theme.warn),
+        Replicable::Some => {
+            let can = check.possible.iter().filter(|p| p.not_continuous.is_none()).count();
+            Line::new(format!("Possible for {can} of {all}. Space decides for the others:"), theme.warn)
+        }
+        Replicable::NotJudged => Line::new("Which method is possible is judged at the start.", theme.dim),
+    }
+}
+
+/// What becomes of tables without a replica identity: the choice, and what it means.
+fn identities(theme: Theme, state: &State, check: &Check) -> [Decision; 2] {
+    let (word, means) = identity(state.form.identity);
+    let without = count_of(check.without_identity().len() as u64, "table");
+    let text = format!("{}← {word} →   {without} without one", column("Replica identity", 18));
+    let focus = Focus::Field(Field::Identity);
+    [choice(theme, (state, focus), text), (None, Line::new(format!("      {means}"), theme.dim))]
+}
+
+fn choice(theme: Theme, (state, focus): (&State, Focus), text: String) -> Decision {
+    let focused = state.overlay.is_none() && state.focus == focus;
+    let mark = if focused { "▌ " } else { "  " };
+    let style = if focused { theme.focus } else { theme.text };
+    (Some(focus), Line::new(mark, theme.accent).and(text, style))
+}
+
+fn why_not(check: &Check) -> String {
+    let mut reasons: Vec<&str> = check.possible.iter().filter_map(|p| p.not_continuous.as_deref()).collect();
+    reasons.dedup();
+    let first = reasons.first().map(|why| printable(why)).unwrap_or_default();
+    let more =
+        if reasons.len() > 1 { format!(" (and {} more reasons)", reasons.len() - 1) } else { String::new() };
+    format!("Not possible: {first}{more}")
+}
+
+/// What the checks expect of size and time, where they do.
+fn expectation(check: &Check) -> Option<String> {
+    let moved = |p: &&Possible| check.way(p) != Way::LeftOut;
+    let all: Vec<_> = check.possible.iter().filter(moved).collect();
+    let bytes: u64 = all.iter().filter_map(|p| p.size_bytes).sum();
+    let seconds: u64 = all.iter().filter_map(|p| p.estimate_s).sum();
+    if bytes == 0 {
+        return None;
+    }
+    let time = if seconds > 0 { format!(", roughly {}", ago(seconds * 1000)) } else { String::new() };
+    Some(format!("{}, {}{time}.", count_of(all.len() as u64, "database"), human_bytes(bytes)))
+}
+
+pub(super) fn draw(p: &mut Paint<'_>, area: Rect, (state, check, lines): (&State, &Check, &[Decision])) {
+    let title = match check.replicable() {
+        Replicable::None => "Replication is not possible",
+        Replicable::Some => "Replication is not possible for every database",
+        Replicable::All | Replicable::NotJudged => "Replication",
+    };
+    let inner = p.panel(area, &Line::new(title, p.theme.title), &Line::default());
+    // The decision that keys act on is always to be seen.
+    let focused = lines.iter().position(|(focus, _)| *focus == Some(state.focus));
+    let first = first_shown(focused.unwrap_or(0), lines.len(), inner.height.into());
+    let shown = &lines[first.min(lines.len())..];
+    p.lines(inner, &shown.iter().map(|(_, line)| line.clone()).collect::<Vec<_>>());
+    for (row, (focus, line)) in shown.iter().enumerate() {
+        if let Some(focus) = focus {
+            p.hit((inner, row), (0, line.width()), Hit::Focus(*focus));
+        }
+    }
+    if let (Some(focused), None) = (focused, &state.overlay) {
+        let y = inner.y.saturating_add(u16::try_from(focused - first).unwrap_or(0));
+        p.cursor = Some((inner.x, y).into());
+    }
+}
