@@ -44,7 +44,7 @@ pub enum Verb {
     Finish(Box<FinishArgs>),
     /// Discontinue a migration: what was copied stays, what was made for replication is removed
     Stop(Box<ResumeArgs>),
-    /// Remove what a migration that died has left on the servers
+    /// Remove what a migration that failed, was stopped or died has left on the servers
     Clean(Box<CleanArgs>),
     /// Ask both servers how migrations stand
     Status(Box<StatusArgs>),
@@ -292,6 +292,9 @@ pub struct CleanArgs {
     /// Target server [env: TARGET_SERVICE_URI]
     #[arg(short, long, value_name = "TARGET")]
     pub target: Option<String>,
+    /// Do not drop databases on the target that the migration made and did not bring to their end
+    #[arg(long)]
+    pub keep_databases: bool,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -1,4 +1,4 @@
-//! `pgpassage clean`: removes what a migration that died has left on the servers, after showing what it found.
+//! `pgpassage clean`: removes what a migration has left on the servers, after showing what it found.
 
 use super::args::{CleanArgs, ResumeArgs};
 use super::connection::Env;
@@ -10,16 +10,21 @@ use super::{json, out};
 use crate::link::{Engine, Known, remove_discovered};
 use crate::model::discovery::Discovered;
 use crate::model::event::{DatabaseOutcome, ObjectKind, ServerObject};
+use crate::model::half_made::HalfMade;
 use crate::model::plan::FORMAT;
 use crate::model::run::{LedgerState, Run};
-use crate::model::units::{printable, readable};
+use crate::model::task::Unfinished;
+use crate::model::units::{human_bytes, printable, readable};
 use crate::store::{Folder, read_journal};
 use serde_json::json;
 
 pub(super) async fn run(args: CleanArgs) -> Exit {
     let env = Env::from_process();
     match &args.id {
-        Some(id) if is_known(id, &env) => known(&args, id, &env).await,
+        Some(id) if is_known(id, &env) => {
+            let unfinished = if args.keep_databases { Unfinished::Keep } else { Unfinished::Drop };
+            known(&args, (id, unfinished), &env).await
+        }
         Some(id) => match found_places(&args, &env) {
             Ok(places) => named(&args, &places, id).await,
             Err(exit) => exit,
@@ -32,7 +37,7 @@ pub(super) async fn run(args: CleanArgs) -> Exit {
 }
 
 /// What the journal says may be there is shown first.
-async fn known(args: &CleanArgs, id: &str, env: &Env) -> Exit {
+async fn known(args: &CleanArgs, (id, unfinished): (&str, Unfinished), env: &Env) -> Exit {
     let journal = state_dir(env).map(|dir| Folder::at(&dir.join(id)).journal_path());
     let entries = journal.ok().and_then(|path| read_journal(&path).ok()).unwrap_or_default();
     let run = Run::fold(&entries);
@@ -45,8 +50,22 @@ async fn known(args: &CleanArgs, id: &str, env: &Env) -> Exit {
             let doubt = if line.state == LedgerState::Making { "may be there: " } else { "" };
             out::print(&format!("  {doubt}{}", object(&line.object)));
         }
+        for half in run.half_made() {
+            out::print(&printable(&half_made(&half, unfinished)));
+        }
     }
-    resume::clean(&of_known(args, id)).await
+    resume::clean(&of_known(args, id), unfinished).await
+}
+
+fn half_made(half: &HalfMade, unfinished: Unfinished) -> String {
+    let name = readable(&half.name);
+    let fate = match half.outcome {
+        _ if half.oid.is_none() => "if it is there at all, it stays: whether it is ours is not known",
+        _ if unfinished.drops(half) => "is dropped, unless somebody is in it",
+        Some(DatabaseOutcome::Incomplete) => "stays: it was worked through, the result says what it lacks",
+        _ => "stays",
+    };
+    format!("  unfinished database {name} on the target, {} copied: {fate}", human_bytes(half.bytes))
 }
 
 fn of_known(args: &CleanArgs, id: &str) -> ResumeArgs {
@@ -142,7 +161,8 @@ async fn all(args: &CleanArgs, places: &Places, env: &Env) -> Exit {
                 out::note(&format!("  {why}: left alone; pgpassage clean {id} removes it"));
                 continue;
             }
-            match known(args, id, env).await {
+            // What is dropped is named by whoever wants that.
+            match known(args, (id, Unfinished::Keep), env).await {
                 Exit::Done => {}
                 other => exit = other,
             }

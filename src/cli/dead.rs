@@ -31,7 +31,7 @@ pub(super) fn obituary(known: &Known) -> Vec<String> {
     }
     let space = if follows { "         " } else { "" };
     lines.push(format!(
-        "  pgpassage clean {id}  {space}          remove what serves replication; what was copied stays"
+        "  pgpassage clean {id}  {space}          remove what serves replication, and drop unfinished databases"
     ));
     lines
 }
@@ -39,16 +39,13 @@ pub(super) fn obituary(known: &Known) -> Vec<String> {
 /// What the journal says may be there and is to be removed by somebody.
 fn left(known: &Known) -> Vec<String> {
     let run = &known.run;
-    let whole = |database: &str| {
-        let outcome = run.databases.get(database).and_then(|d| d.outcome);
-        matches!(outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following))
-    };
+    let half_made = run.half_made();
     let ours = run.ledger.values().filter(|line| line.state != LedgerState::NotOurs);
     let left = ours.filter(|line| match line.object.kind {
         ObjectKind::Publication | ObjectKind::Slot | ObjectKind::Subscription | ObjectKind::Membership => {
             true
         }
-        ObjectKind::Database => !whole(&line.object.name),
+        ObjectKind::Database => half_made.iter().any(|half| half.name == line.object.name),
         // Roles are meant to stay.
         ObjectKind::Role | ObjectKind::Unknown => false,
     });

@@ -17,7 +17,7 @@ pub(super) async fn run() -> Exit {
         out::complain("this is what pgpassage starts by itself; see pgpassage migrate");
         return Exit::Usage;
     }
-    let Order { plan, secrets, task, logging } = match become_engine() {
+    let Order { plan, secrets, task, stay, logging } = match become_engine() {
         Ok(order) => order,
         Err(failure) => {
             report(Err(&failure));
@@ -30,7 +30,7 @@ pub(super) async fn run() -> Exit {
     let level = if logging.detail == Detail::Debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
     // The face has looked whether it can be written; without a log the work can still be done.
     let _log = log::start_in_files(&logs, level).ok();
-    match begin(plan, secrets, task).await {
+    match begin(plan, secrets, (task, stay)).await {
         Ok(link) => {
             report(Ok(()));
             work(link).await

@@ -2,14 +2,18 @@
 
 use super::args::{Fallback as FallbackFlag, Method, MigrateArgs, NotEmpty, refuse_replication};
 use super::connection::{Env, Resolved, resolve};
+use crate::model::event::DatabaseOutcome;
+use crate::model::failure::Failure;
 use crate::model::filter::{TablePattern, TableScope, parse_list};
 use crate::model::passwords::Passwords;
 use crate::model::plan::{
     ExtensionTables, FORMAT, Fallback, Keep, MethodPolicy, Plan, Policies, ReplicationPlan, Scope,
     TargetPolicy, ToolPlaces,
 };
+use crate::model::run::{DatabaseRun, Run};
 use crate::model::secret::Secret;
 use crate::model::secrets::{PlaceholderKey, Secrets};
+use crate::model::units::readable;
 use crate::store::{Folder, new_id};
 use anyhow::{Context, Result, anyhow, bail};
 use std::collections::BTreeMap;
@@ -65,6 +69,37 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
     let secrets =
         Secrets { source: source.passwords, target: target.passwords, role_passwords, placeholder_key };
     Ok(Prepared { plan, secrets, warnings })
+}
+
+/// The same again under another name, for what an earlier run did not bring to its end.
+///
+/// # Errors
+/// Where doing it twice would not be doing it once, and when the disk takes no further migration.
+pub(super) fn again(mut plan: Plan, run: &Run, env: &Env) -> Result<Plan, Failure> {
+    let there =
+        |d: &DatabaseRun| matches!(d.outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
+    let twice = |d: &DatabaseRun| !there(d) && d.existed && d.tables_copied > 0;
+    if plan.policies.target_not_empty == TargetPolicy::Append
+        && let Some((name, _)) = run.databases.iter().find(|(_, d)| twice(d))
+    {
+        let what = format!(
+            "rows were appended to {} on the target, which was there before: they would be appended once more",
+            readable(name)
+        );
+        return Err(Failure::refused(what).advise(
+            "remove what was appended, or start over and have the target's tables emptied (truncate)",
+        ));
+    }
+    for (name, _) in run.databases.iter().filter(|(_, d)| there(d)) {
+        if !plan.scope.excluded_databases.contains(name) {
+            plan.scope.excluded_databases.push(name.clone());
+        }
+    }
+    let local = |e: anyhow::Error| Failure::local(format!("{e:#}"));
+    let folder = folder(None, &state_dir(env).map_err(local)?).map_err(local)?;
+    plan.id = folder.path().file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+    plan.home = std::path::absolute(folder.path()).map_err(|e| Failure::local(e.to_string()))?;
+    Ok(plan)
 }
 
 fn skipped(names: &[String]) -> Result<Vec<String>> {

@@ -4,6 +4,7 @@ use super::lines::{finding_line, outcome_word};
 use crate::model::check::{Finding, Severity};
 use crate::model::event::{DatabaseOutcome, ObjectKind, RolePassword, RoleStatus, RunOutcome};
 use crate::model::run::{DatabaseRun, LedgerState, Run};
+use crate::model::task::Unfinished;
 use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
 use std::collections::BTreeMap;
 
@@ -32,10 +33,8 @@ pub(super) fn report(run: &Run, outcome: RunOutcome, journal: &str) -> Vec<Strin
     if run.keeping {
         lines.push(guarded(run));
     }
-    if outcome == RunOutcome::Stopped {
-        lines.extend(left_on_target(run));
-    }
     if matches!(outcome, RunOutcome::Partly | RunOutcome::Failed | RunOutcome::Stopped) {
+        lines.extend(left_on_target(run));
         lines.push(format!("All that happened is in {journal}"));
     }
     lines
@@ -274,26 +273,14 @@ fn left_on_source(run: &Run) -> String {
     format!("NOT everything of ours could be removed; once both servers can be reached: pgpassage clean {id}")
 }
 
-/// What a stopped run leaves behind: only what it made itself is named.
+/// What a run that did not get to its end leaves behind: only what it made itself is named.
 fn left_on_target(run: &Run) -> Vec<String> {
-    let whole = |d: &DatabaseRun| {
-        let is_there = matches!(d.outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
-        is_there || d.followed
-    };
-    let unfinished = |name: &str| run.databases.get(name).is_none_or(|d| !whole(d));
-    let drops: Vec<_> = run
-        .ledger
-        .values()
-        .filter(|line| line.state != LedgerState::NotOurs)
-        .filter(|line| line.object.kind == ObjectKind::Database && unfinished(&line.object.name))
-        .map(|line| {
-            // Stopped between the word and the deed: it may or may not be there.
-            let if_exists = if line.state == LedgerState::Making { "IF EXISTS " } else { "" };
-            format!("DROP DATABASE {if_exists}\"{}\";", printable(&line.object.name.replace('"', "\"\"")))
-        })
-        .collect();
-    if drops.is_empty() {
+    let half_made = run.half_made();
+    let dropped = half_made.iter().filter(|half| Unfinished::Drop.drops(half));
+    let names: Vec<_> = dropped.map(|half| readable(&half.name)).collect();
+    if names.is_empty() {
         return Vec::new();
     }
-    vec![format!("On the target unfinished databases are left; before starting over: {}", drops.join(" "))]
+    let (names, id) = (names.join(", "), &run.id);
+    vec![format!("On the target unfinished databases are left: {names}; pgpassage clean {id} drops them")]
 }

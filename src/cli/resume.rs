@@ -12,8 +12,9 @@ use crate::model::endpoint::Endpoint;
 use crate::model::event::RunOutcome;
 use crate::model::passwords::Passwords;
 use crate::model::plan::Plan;
+use crate::model::run::Run;
 use crate::model::secrets::{PlaceholderKey, Secrets};
-use crate::model::task::{Finish, Loss, Schema, Task, Verify};
+use crate::model::task::{Finish, Loss, Schema, Task, Unfinished, Verify};
 use crate::model::units::printable;
 use crate::store::Folder;
 use anyhow::{Context, Result, anyhow};
@@ -37,8 +38,8 @@ pub(super) async fn stop(args: ResumeArgs) -> Exit {
 }
 
 /// Removes what a migration of this machine has left.
-pub(super) async fn clean(args: &ResumeArgs) -> Exit {
-    run(args, Task::Clean).await
+pub(super) async fn clean(args: &ResumeArgs, unfinished: Unfinished) -> Exit {
+    run(args, Task::Clean(unfinished)).await
 }
 
 /// The plan of a migration, and its secrets from where they came from the first time.
@@ -124,9 +125,19 @@ async fn work(plan: Plan, secrets: Secrets, task: Task, output: &OutputArgs) -> 
     match (task, outcome) {
         // It was to be closed, and is not.
         (Task::Finish(_), RunOutcome::Following) => Exit::Failed,
-        (Task::Stop | Task::Clean, RunOutcome::Refused | RunOutcome::Stopped) => Exit::of(outcome, &state),
-        (Task::Stop | Task::Clean, _) if report::is_clean(&state) => Exit::Done,
-        (Task::Stop | Task::Clean, _) => Exit::Partly,
         (Task::Finish(_) | Task::Watch, outcome) => Exit::of(outcome, &state),
+        (_, RunOutcome::Refused | RunOutcome::Stopped) => Exit::of(outcome, &state),
+        (task, _) if report::is_clean(&state) && all_dropped(&state, task) => Exit::Done,
+        _ => Exit::Partly,
     }
+}
+
+/// Of the databases that were to go, none is known to be ours and still there.
+fn all_dropped(run: &Run, task: Task) -> bool {
+    let which = match task {
+        Task::Clean(which) => which,
+        Task::Clear => Unfinished::DropIncomplete,
+        Task::Finish(_) | Task::Watch | Task::Stop => Unfinished::Keep,
+    };
+    !run.half_made().iter().any(|half| which.drops(half) && half.oid.is_some())
 }

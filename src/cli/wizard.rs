@@ -9,6 +9,7 @@ use super::connection::Env;
 use super::exit::Exit;
 use super::out;
 use super::plan::state_dir;
+use crate::model::task::Stay;
 use crate::model::units::readable;
 use crate::ui::drive::{At, Left, Why};
 use crate::ui::state::form::Form;
@@ -91,7 +92,8 @@ pub(super) async fn join(args: &WindowArgs, id: &str, rights: Rights) -> Exit {
 }
 
 /// Opens the window and says afterwards what goes on without it.
-pub(super) async fn window(args: &WindowArgs, rooms: Rooms, (form, at): (Form, At)) -> Exit {
+pub(super) async fn window(args: &WindowArgs, mut rooms: Rooms, (form, at): (Form, At)) -> Exit {
+    rooms.stay = Stay::AndWaits;
     let look = Setting::of(&Env::from_process()).look(args);
     let (home, rights) = (rooms.home(), rooms.rights());
     let opening = Opening { host: Arc::new(rooms), form, look, home, rights, at };

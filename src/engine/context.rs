@@ -4,6 +4,7 @@ use super::board::Board;
 use super::checks::Found;
 use super::database::{Candidate, Db};
 use super::emit::Emitter;
+use super::patience::GoOn;
 use super::room::Room;
 use super::slots::Slots;
 use crate::model::check::Finding;
@@ -39,6 +40,7 @@ pub(crate) struct Cx {
     pub(crate) room: Room,
     pub(crate) slots: Slots,
     pub(crate) at_work: AtWork,
+    pub(crate) go_on: GoOn,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -48,6 +50,7 @@ impl Cx {
         (plan, secrets): (Plan, Secrets),
         found: Found,
         (emit, board, cancel): (Arc<Emitter>, Arc<Board>, CancellationToken),
+        go_on: GoOn,
     ) -> (Arc<Self>, Vec<Candidate>) {
         let room = Room::within(&plan, &found, &emit);
         let cx = Self {
@@ -65,6 +68,7 @@ impl Cx {
             room,
             slots: Slots::new(room.jobs),
             at_work: AtWork::default(),
+            go_on,
             cancel,
         };
         (Arc::new(cx), found.candidates)
@@ -113,6 +117,11 @@ impl AtWork {
                 true
             }
         }
+    }
+
+    /// Another attempt at it by the same worker.
+    pub(crate) fn goes_on(&self, db: &Arc<Db>) {
+        self.all().insert(db.name.clone(), Work::Going(Arc::downgrade(db)));
     }
 
     pub(crate) fn ends(&self, database: &str) {

@@ -2,7 +2,11 @@
 
 use super::board::Doing;
 use super::context::{Cx, guarded};
+use super::patience;
+use super::phases::data::SequenceValue;
 use super::phases::entries::Script;
+use super::phases::load::Round;
+use super::phases::load::progress::Progress;
 use super::phases::snapshot::Snapshot;
 use super::phases::{create, data, existing, load, schema, settings};
 use super::replicate::again::Around;
@@ -63,6 +67,9 @@ pub(crate) struct Db {
     /// Statements around a table's rows that are copied again, where not all triggers are held off.
     around: Mutex<HashMap<TableName, Around>>,
     aborted: OnceLock<Failure>,
+    /// While it waits to go on: whoever ends it nevertheless says so here.
+    ends: Mutex<Option<oneshot::Sender<Failure>>>,
+    pub(crate) progress: Arc<Progress>,
     /// Not by the work on it, but by the guard.
     given_up: OnceLock<Failure>,
     /// Tables that have their statistics.
@@ -87,10 +94,45 @@ impl Db {
             copies_again: AtomicBool::new(false),
             around: Mutex::default(),
             aborted: OnceLock::new(),
+            ends: Mutex::default(),
+            progress: Arc::default(),
             given_up: OnceLock::new(),
             analyzed: Mutex::default(),
             lost: AtomicU64::new(0),
         }
+    }
+
+    /// The same database in another attempt: what was done and found so far stays.
+    fn again(&self) -> Self {
+        let analyzed = self.analyzed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self {
+            cancel: self.cx.cancel.child_token(),
+            cx: Arc::clone(&self.cx),
+            name: self.name.clone(),
+            facts: self.facts.clone(),
+            on_target: self.on_target.clone(),
+            occupied: self.occupied,
+            defaults: self.defaults.clone(),
+            begun_by: self.begun_by,
+            fell_back: AtomicBool::new(self.fell_back.load(Ordering::Relaxed)),
+            pools: Pools::default(),
+            triggers_held_off: AtomicBool::new(self.holds_triggers_off()),
+            copies_again: AtomicBool::new(self.copies_again()),
+            around: Mutex::new(self.around.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+            aborted: OnceLock::new(),
+            ends: Mutex::default(),
+            progress: Arc::clone(&self.progress),
+            given_up: OnceLock::new(),
+            analyzed: Mutex::new(analyzed),
+            lost: AtomicU64::new(self.losses()),
+        }
+    }
+
+    /// From here on [`Db::abort`] ends its waiting, by what this gives.
+    pub(crate) fn waits(&self) -> impl Future<Output = Failure> + use<> {
+        let (ends, ended) = oneshot::channel();
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = Some(ends);
+        async move { ended.await.unwrap_or_else(|_| Failure::interrupted()) }
     }
 
     /// How it is moved, as far as is known by now.
@@ -131,6 +173,10 @@ impl Db {
 
     /// Ends the work on this database; the first reason is the one that is told.
     pub(crate) fn abort(&self, failure: Failure) {
+        if let Some(ends) = self.ends.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // It is told once, and does not wait any more.
+            return drop(ends.send(failure));
+        }
         // A second failure is the echo of the first one.
         drop(self.aborted.set(failure));
         self.cancel.cancel();
@@ -249,12 +295,12 @@ impl Db {
 /// Moves one database and journals how it ended.
 pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
     let blocked = candidate.blocked.clone();
-    let db = Arc::new(Db::new(cx, candidate));
+    let mut db = Arc::new(Db::new(cx, candidate));
     // Nobody else can be at it: there is nothing of it yet.
     db.cx.at_work.begins(&db);
     let result = match blocked {
         Some(failure) => Err(failure),
-        None => pipeline(&db).await,
+        None => pipeline(&mut db).await,
     };
     let result = result.and(db.cx.at_work.last_step(&db));
     db.pools.clear();
@@ -283,28 +329,15 @@ pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
     db.cx.at_work.ends(&db.name);
 }
 
-async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
+/// `db` becomes another one where the load breaks off and goes on.
+async fn pipeline(db: &mut Arc<Db>) -> Result<(), Failure> {
     if db.cancel.is_cancelled() {
         return Err(Failure::interrupted());
     }
-    // The database is made on the target while the source is read: the one server's work is not the other's.
-    let (is_made, made) = oneshot::channel();
-    let making = async {
-        let result = db.phase(Phase::Database, create::run(db)).await;
-        match &result {
-            Ok(()) => {
-                // Whoever waits for it may have failed meanwhile.
-                let _ = is_made.send(());
-                db.open_targets().await;
-            }
-            Err(failure) => db.abort(failure.clone()),
-        }
-        result
-    };
-    let (making, schema) = tokio::join!(making, schema(db, made));
-    making?;
-    let (link, snapshot, archive) = schema?;
-    let sequences = load::run(db, &snapshot, &archive).await?;
+    let (link, snapshot, archive) = begin(&Arc::clone(db)).await?;
+    let loaded = load(db, &snapshot, &archive).await;
+    snapshot.release();
+    let (db, sequences) = (&*db, loaded?);
     if db.occupied {
         existing::verify(db, &snapshot).await?;
     }
@@ -322,11 +355,56 @@ async fn pipeline(db: &Arc<Db>) -> Result<(), Failure> {
     }
 }
 
+/// What is read from, and everything of the database that rows need.
+type Begun = (Option<publish::Link>, Arc<Snapshot>, Arc<Script>);
+
+async fn begin(db: &Arc<Db>) -> Result<Begun, Failure> {
+    // The database is made on the target while the source is read: the one server's work is not the other's.
+    let (is_made, made) = oneshot::channel();
+    let making = async {
+        let result = db.phase(Phase::Database, create::run(db)).await;
+        match &result {
+            Ok(()) => {
+                // Whoever waits for it may have failed meanwhile.
+                let _ = is_made.send(());
+                db.open_targets().await;
+            }
+            Err(failure) => db.abort(failure.clone()),
+        }
+        result
+    };
+    let (making, schema) = tokio::join!(making, schema(db, made));
+    making.and(schema)
+}
+
+/// Rows and everything after them, in as many attempts as it is told to make.
+async fn load(
+    db: &mut Arc<Db>,
+    snapshot: &Arc<Snapshot>,
+    script: &Arc<Script>,
+) -> Result<Vec<SequenceValue>, Failure> {
+    let mut round = Round::First;
+    loop {
+        let failure = match load::run(db, snapshot, script, round).await {
+            Ok(sequences) => return Ok(sequences),
+            Err(failure) => failure,
+        };
+        db.pools.clear();
+        patience::wait(db, snapshot, failure).await?;
+        let again = Arc::new(db.again());
+        again.cx.at_work.goes_on(&again);
+        // From here on it is the other one that is given up.
+        if let Some(failure) = db.given_up() {
+            return Err(failure);
+        }
+        snapshot.watched_by(&again);
+        *db = again;
+        round = Round::Another;
+    }
+}
+
 /// What is to be followed, the snapshot and the definitions; and of those, on the target, what rows need.
-async fn schema(
-    db: &Arc<Db>,
-    made: oneshot::Receiver<()>,
-) -> Result<(Option<publish::Link>, Arc<Snapshot>, Arc<Script>), Failure> {
+async fn schema(db: &Arc<Db>, made: oneshot::Receiver<()>) -> Result<Begun, Failure> {
     let link = match db.method() {
         Method::Replication => publish_or_fall_back(db).await?,
         Method::Dump => None,

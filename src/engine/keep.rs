@@ -1,5 +1,6 @@
 //! An engine that stays when everything follows: it guards, and obeys.
 
+use super::clear::clear;
 use super::close::close_all;
 use super::context::Cx;
 use super::database::Candidate;
@@ -12,8 +13,8 @@ use crate::model::event::{DatabaseOutcome, Event};
 use crate::model::task::Task;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// Commands that wait: more at a time than there are operators.
@@ -29,6 +30,8 @@ pub(super) struct Orders {
     discontinue: Arc<AtomicBool>,
     /// Whoever wanted a guard has left again.
     leave: CancellationToken,
+    /// For databases that wait to go on.
+    told: Arc<Notify>,
 }
 
 impl Orders {
@@ -40,12 +43,13 @@ impl Orders {
     ) -> (Orders, tokio::task::JoinHandle<()>) {
         let (guards, discontinue) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (to, from) = mpsc::channel(WAITING);
-        let leave = CancellationToken::new();
+        let (leave, told) = (CancellationToken::new(), Arc::new(Notify::new()));
         let orders = Orders {
             commands: from,
             guards: Arc::clone(&guards),
             discontinue: Arc::clone(&discontinue),
             leave: leave.clone(),
+            told: Arc::clone(&told),
         };
         let listening = tokio::spawn(async move {
             while let Some(request) = commands.recv().await {
@@ -58,6 +62,9 @@ impl Orders {
                         stop(&emit, &cancel, StopReason::Operator);
                     }
                     Command::Finish(_) if !guards => unanswered(&emit, request, too_early()),
+                    // Where none waits any more there is nothing to be said.
+                    Command::GoOn => told.notify_waiters(),
+                    Command::Clear if !guards => unanswered(&emit, request, at_work()),
                     Command::Leave if !guards => leave.cancel(),
                     // Never waited for: whoever says stop after this is to be heard.
                     _ => match to.try_send(request) {
@@ -74,6 +81,11 @@ impl Orders {
     /// Until somebody has said, before anybody guarded, that nobody has to.
     pub(super) async fn left(&self) {
         self.leave.cancelled().await;
+    }
+
+    /// What databases that wait to go on listen to.
+    pub(super) fn told(&self) -> Arc<Notify> {
+        Arc::clone(&self.told)
     }
 
     /// Whether what follows is still to be discontinued, because that was asked for before anybody guarded.
@@ -107,7 +119,8 @@ fn verb(command: Command) -> Option<&'static str> {
     match command {
         Command::Finish(how) => Some(Task::Finish(how).verb()),
         Command::Discontinue => Some(Task::Stop.verb()),
-        Command::Stop { .. } | Command::Leave => None,
+        Command::Clear => Some(Task::Clear.verb()),
+        Command::Stop { .. } | Command::Leave | Command::GoOn => None,
     }
 }
 
@@ -119,6 +132,11 @@ fn busy() -> Finding {
 fn too_early() -> Finding {
     let title = "the connection cannot be closed yet: the engine is still at work";
     Finding::warning("too-early", title).fix("finish again once every database follows")
+}
+
+fn at_work() -> Finding {
+    let title = "nothing is taken back: the engine is still at work";
+    Finding::warning("at-work", title).fix("say it again once every database follows or has ended")
 }
 
 /// Guards what follows until nothing does any more, or until told to end.
@@ -151,9 +169,12 @@ pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, orders: &mut 
         match command {
             // The source keeps its log for all of them meanwhile.
             Command::Finish(how) => close_all(cx, following(cx), how).await,
-            _ => {
+            order => {
                 watch.end().await;
-                discontinue(cx).await;
+                match order {
+                    Command::Clear => clear(cx).await,
+                    _ => discontinue(cx).await,
+                }
                 watch = Watch::begin(cx, Until::NothingFollows);
             }
         }

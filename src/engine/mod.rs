@@ -9,6 +9,7 @@
 
 mod board;
 mod checks;
+mod clear;
 mod close;
 mod context;
 mod database;
@@ -17,6 +18,7 @@ mod emit;
 mod graph;
 mod guard;
 mod keep;
+mod patience;
 mod phases;
 mod replicate;
 mod resume;

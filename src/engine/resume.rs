@@ -4,12 +4,14 @@
 use super::Handle;
 use super::board::Board;
 use super::checks::{Found, Reached, reach};
+use super::clear::{clear, drop_half_made};
 use super::close::close_all;
 use super::context::Cx;
 use super::database::Candidate;
 use super::emit::Emitter;
 use super::guard::{Until, Watch};
 use super::keep::{Orders, keep};
+use super::patience::GoOn;
 use super::replicate::remove::{What, remove};
 use super::run::{end, local};
 use super::waits::Waits;
@@ -101,7 +103,7 @@ async fn work(
     let task = if orders.discontinues() { Task::Stop } else { task };
     let (source, target) = match task {
         Task::Finish(_) | Task::Watch => (source?, target?),
-        Task::Stop | Task::Clean => whoever_is_there(&plan, &secrets, (source, target))?,
+        Task::Stop | Task::Clean(_) | Task::Clear => whoever_is_there(&plan, &secrets, (source, target))?,
     };
     let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
     let tool = find_pg_dump(&search, source.facts.version.major(), target.facts.version.major()).await;
@@ -118,7 +120,7 @@ async fn work(
         }
     }
     found.candidates = candidates;
-    let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel));
+    let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel), GoOn::default());
     let _waits = Waits::begin(&cx);
     match task {
         Task::Finish(how) => {
@@ -131,7 +133,12 @@ async fn work(
             close_all(&cx, candidates, how).await;
             watch.end().await;
         }
-        Task::Stop | Task::Clean => discontinue(&cx).await,
+        Task::Stop => discontinue(&cx).await,
+        Task::Clean(unfinished) => {
+            discontinue(&cx).await;
+            drop_half_made(&cx, unfinished).await;
+        }
+        Task::Clear => clear(&cx).await,
         Task::Watch => keep(&cx, candidates, &mut orders).await,
     }
     if orders.discontinues() && task != Task::Stop {
@@ -208,6 +215,11 @@ pub(super) async fn discontinue(cx: &Arc<Cx>) {
     for some in databases.chunks(SIDE_BY_SIDE) {
         futures_util::future::join_all(some.iter().map(|name| discontinue_one(cx, name))).await;
     }
+    end_unended(cx);
+}
+
+/// What a dead engine was at has come to its end by that.
+pub(super) fn end_unended(cx: &Cx) {
     let unended: Vec<_> = cx.emit.with_run(|run| {
         run.databases.iter().filter(|(_, d)| d.outcome.is_none()).map(|(name, _)| name.clone()).collect()
     });

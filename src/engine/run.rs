@@ -9,6 +9,7 @@ use super::database;
 use super::emit::Emitter;
 use super::guard::{Until, Watch};
 use super::keep::{Orders, keep};
+use super::patience::GoOn;
 use super::phases::roles;
 use super::replicate::finish;
 use super::replicate::remove::{What, remove};
@@ -117,10 +118,11 @@ async fn work(
     for candidate in found.candidates.iter().filter(|c| c.blocked.is_none()) {
         tell_method(&emit, &plan, candidate);
     }
-    let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel));
+    let go_on = GoOn { told: orders.told(), awaited: stay == Stay::AndWaits };
+    let (cx, candidates) = Cx::new((plan, secrets), found, (emit, board, cancel), go_on);
     let _waits = Waits::begin(&cx);
     move_all(&cx, candidates.clone()).await;
-    if stay == Stay::AsLongAsItFollows {
+    if stay != Stay::UntilItFollows {
         keep(&cx, candidates, &mut orders).await;
     }
     if orders.discontinues() {

@@ -237,6 +237,10 @@ impl Db {
         let (date_style, memory) = (self.date_style(), self.cx.maintenance_work_mem());
         let mut to: Vec<Setting<'_>> = settings(Side::Target, self.cx.target_facts.version);
         to.extend([("DateStyle", date_style.as_str()), ("maintenance_work_mem", &memory)]);
+        if self.cx.go_on.awaited {
+            // What is noted as done is still there when the server comes back from a crash.
+            to.push(("synchronous_commit", "local"));
+        }
         let session = opened(&self.cancel, self.cx.target.connect(&self.name, &to)).await?;
         self.guarded(session.canceller(), session.batch(FOR_SCHEMA)).await?;
         Ok(session)

@@ -45,8 +45,8 @@ const KNOCKS: u32 = 100;
 ///
 /// # Errors
 /// When no process can be started, or it refuses, as [`start_local`](super::start_local) would.
-pub async fn start_detached(plan: Plan, secrets: Secrets) -> Result<Link, Failure> {
-    start_detached_logging(plan, secrets, Logging::default()).await
+pub async fn start_detached(plan: Plan, secrets: Secrets, stay: Stay) -> Result<Link, Failure> {
+    start(Order { plan, secrets, task: None, stay, logging: Logging::default() }).await
 }
 
 /// As [`start_detached`], with a log as asked for.
@@ -54,7 +54,7 @@ pub async fn start_detached(plan: Plan, secrets: Secrets) -> Result<Link, Failur
 /// # Errors
 /// As [`start_detached`].
 pub async fn start_detached_logging(plan: Plan, secrets: Secrets, logging: Logging) -> Result<Link, Failure> {
-    start(Order { plan, secrets, task: None, logging }).await
+    start(Order { plan, secrets, task: None, stay: Stay::AsLongAsItFollows, logging }).await
 }
 
 /// As [`start_detached`], for a later command on a migration that no engine works on.
@@ -62,7 +62,8 @@ pub async fn start_detached_logging(plan: Plan, secrets: Secrets, logging: Loggi
 /// # Errors
 /// As [`start_detached`].
 pub async fn resume_detached(plan: Plan, secrets: Secrets, task: Task) -> Result<Link, Failure> {
-    start(Order { plan, secrets, task: Some(task), logging: Logging::default() }).await
+    let stay = Stay::AsLongAsItFollows;
+    start(Order { plan, secrets, task: Some(task), stay, logging: Logging::default() }).await
 }
 
 async fn start(order: Order) -> Result<Link, Failure> {
@@ -170,10 +171,14 @@ pub fn become_engine() -> Result<Order, Failure> {
 ///
 /// # Errors
 /// As [`start_local`](super::start_local), and when no face could join.
-pub async fn begin(plan: Plan, secrets: Secrets, task: Option<Task>) -> Result<Link, Failure> {
+pub async fn begin(
+    plan: Plan,
+    secrets: Secrets,
+    (task, stay): (Option<Task>, Stay),
+) -> Result<Link, Failure> {
     let folder = Folder::at(&plan.home);
     let start = || match task {
-        None => engine::start(plan, secrets, Stay::AsLongAsItFollows),
+        None => engine::start(plan, secrets, stay),
         Some(task) => engine::resume(plan, secrets, task),
     };
     reachable(folder, start).await

@@ -8,7 +8,7 @@ use crate::model::passwords::{Field, PassLine, Passwords};
 use crate::model::plan::Plan;
 use crate::model::secret::Secret;
 use crate::model::secrets::{PlaceholderKey, Secrets};
-use crate::model::task::Task;
+use crate::model::task::{Stay, Task};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -40,6 +40,8 @@ pub struct Order {
     pub secrets: Secrets,
     /// A later command on a migration that exists; a new one is begun without.
     pub task: Option<Task>,
+    /// For a new one.
+    pub stay: Stay,
     pub logging: Logging,
 }
 
@@ -47,6 +49,7 @@ pub struct Order {
 struct Handover<'a> {
     plan: Cow<'a, Plan>,
     task: Option<Task>,
+    stay: Stay,
     logging: Cow<'a, Logging>,
     source: Login<'a>,
     target: Login<'a>,
@@ -101,11 +104,12 @@ impl<'a> Login<'a> {
 
 /// Everything as bytes, which are wiped when they are dropped.
 pub(super) fn encode(order: &Order) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let Order { plan, secrets, task, logging } = order;
+    let Order { plan, secrets, task, stay, logging } = order;
     let roles = secrets.role_passwords.iter();
     let handover = Handover {
         plan: Cow::Borrowed(plan),
         task: *task,
+        stay: *stay,
         logging: Cow::Borrowed(logging),
         source: Login::of(&secrets.source),
         target: Login::of(&secrets.target),
@@ -144,7 +148,7 @@ pub(super) fn decode(mut from: impl Read) -> Result<Order, Failure> {
         placeholder_key: PlaceholderKey(handover.placeholder_key),
     };
     let (plan, logging) = (handover.plan.into_owned(), handover.logging.into_owned());
-    Ok(Order { plan, secrets, task: handover.task, logging })
+    Ok(Order { plan, secrets, task: handover.task, stay: handover.stay, logging })
 }
 
 struct Counted(usize);
@@ -195,7 +199,8 @@ mod tests {
         };
         let logging = Logging { further: Some("/tmp/x".into()), detail: Detail::Debug };
         let task = Some(Task::Finish(Finish::default()));
-        Order { plan: serde_json::from_value(plan).unwrap(), secrets, task, logging }
+        let stay = Stay::AndWaits;
+        Order { plan: serde_json::from_value(plan).unwrap(), secrets, task, stay, logging }
     }
 
     #[test]
@@ -206,7 +211,7 @@ mod tests {
         assert_eq!(bytes.len(), bytes.capacity());
         let back = decode(bytes.as_slice()).unwrap();
         assert_eq!((&back.plan, &back.logging), (&order.plan, &order.logging));
-        assert_eq!(back.task, order.task);
+        assert_eq!((back.task, back.stay), (order.task, order.stay));
         assert_eq!(back.secrets.source, order.secrets.source);
         assert_eq!(back.secrets.target, order.secrets.target);
         assert_eq!(back.secrets.role_passwords, order.secrets.role_passwords);

@@ -39,24 +39,30 @@ fn command_for(task: Task, run: &Run) -> Result<Option<Command>, String> {
         Task::Stop => Ok(Some(Command::Discontinue)),
         // It does so already.
         Task::Watch => Ok(None),
-        Task::Clean => Err("it is not dead, there is nothing to clean; stop it first".to_owned()),
+        Task::Clear if run.keeping => Ok(Some(Command::Clear)),
+        Task::Clear => Err("it is still at work; try again once that has ended".to_owned()),
+        Task::Clean(_) => Err("it is not dead, there is nothing to clean; stop it first".to_owned()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::task::Finish;
+    use crate::model::task::{Finish, Unfinished};
 
     #[test]
     fn what_an_engine_is_told_depends_on_what_it_is_at() {
         let mut run = Run::default();
         let finish = Finish::default();
         assert!(command_for(Task::Finish(finish), &run).is_err());
+        assert!(command_for(Task::Clear, &run).is_err());
         assert_eq!(command_for(Task::Stop, &run), Ok(Some(Command::Discontinue)));
         run.keeping = true;
         assert_eq!(command_for(Task::Finish(finish), &run), Ok(Some(Command::Finish(finish))));
         assert_eq!(command_for(Task::Stop, &run), Ok(Some(Command::Discontinue)));
-        assert!(command_for(Task::Clean, &run).unwrap_err().contains("not dead"));
+        assert_eq!(command_for(Task::Clear, &run), Ok(Some(Command::Clear)));
+        for unfinished in [Unfinished::Keep, Unfinished::Drop, Unfinished::DropIncomplete] {
+            assert!(command_for(Task::Clean(unfinished), &run).unwrap_err().contains("not dead"));
+        }
     }
 }

@@ -13,6 +13,10 @@ pub enum Command {
     Finish(Finish),
     /// Discontinue what follows, and stop what is at work: what was copied stays, nothing of ours is left on the servers.
     Discontinue,
+    /// Remove what is left of databases that did not get to their end; what follows goes on following.
+    Clear,
+    /// Have databases go on that broke off and wait for this.
+    GoOn,
     /// End the engine and leave what follows as it is; nobody guards it then.
     Leave,
 }

@@ -74,6 +74,12 @@ pub enum Event {
     Made {
         object: ServerObject,
     },
+    /// The database that was just made on the target, by the number that the server gave it: another one of the same name
+    /// is not ours.
+    DatabaseNumbered {
+        database: String,
+        oid: u32,
+    },
     /// It had been made by somebody else before we could: not ours, never to be removed by us.
     NotOurs {
         object: ServerObject,
@@ -161,11 +167,30 @@ pub enum Event {
         table: TableName,
         failure: Failure,
     },
+    /// It was copied, and is not on the target any more as it was: it is emptied, and copied again.
+    TableForgotten {
+        database: String,
+        table: TableName,
+        rows: u64,
+        bytes: u64,
+    },
     /// An index, a constraint, a view: a statement that took noticeable time.
     StatementTimed {
         database: String,
         title: String,
         ms: u64,
+    },
+    /// The work on a database broke off for a reason that can pass. What it reads from on the source stays open until then, for
+    /// a word to go on.
+    Waiting {
+        database: String,
+        failure: Failure,
+        /// Unix milliseconds.
+        until_ms: u64,
+    },
+    /// It goes on with what was not done yet, and reads from the same snapshot.
+    GoesOn {
+        database: String,
     },
     DatabaseEnded {
         database: String,
@@ -193,6 +218,7 @@ impl Event {
                 | Event::PhaseEnded { .. }
                 | Event::Making { .. }
                 | Event::Made { .. }
+                | Event::DatabaseNumbered { .. }
                 | Event::NotOurs { .. }
                 | Event::Removed { .. }
                 | Event::IdentityChanging { .. }
@@ -200,6 +226,7 @@ impl Event {
                 | Event::Following { .. }
                 | Event::Resumed { .. }
                 | Event::Asked { .. }
+                | Event::Waiting { .. }
                 | Event::DatabaseEnded { .. }
                 | Event::Ended { .. }
         )

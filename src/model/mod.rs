@@ -9,6 +9,7 @@ pub mod event;
 pub mod failure;
 pub mod filter;
 pub mod gauges;
+pub mod half_made;
 pub mod names;
 pub mod passwords;
 pub mod phase;

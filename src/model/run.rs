@@ -70,11 +70,24 @@ pub struct DatabaseRun {
     pub followed: bool,
     pub message: String,
     pub method: Option<Method>,
+    /// It broke off, and waits to be told to go on.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
+    /// The number that the target gave the database when this migration made it.
+    #[serde(default)]
+    pub oid: Option<u32>,
     /// What the source's definitions were under the snapshot, as one value.
     pub schema: Option<String>,
     /// Tables whose replica identity on the source is not what it was, and what it was.
     #[serde(with = "pairs")]
     pub identities: BTreeMap<TableName, TableIdentity>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    pub because: Failure,
+    /// Unix milliseconds.
+    pub until_ms: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,6 +131,8 @@ impl Run {
                 self.outcome = None;
                 self.stopping = None;
                 self.refused = None;
+                // It died with the engine that held it open.
+                self.databases.values_mut().for_each(|d| d.waiting = None);
             }
             Event::Started { pid, id, .. } => {
                 self.id.clone_from(id);
@@ -194,16 +209,6 @@ impl Run {
             Event::IdentityRestored { database, table } => {
                 self.database(database).identities.remove(table);
             }
-            Event::SnapshotTaken { database, tables, .. } => self.database(database).tables = *tables,
-            // What is copied again at the end has been counted.
-            Event::TableCopied { database, .. } if self.database(database).phase == Some(Phase::Close) => {}
-            Event::TableCopied { database, rows, bytes, .. } => {
-                let database = self.database(database);
-                database.tables_copied += 1;
-                database.rows += rows;
-                database.bytes += bytes;
-            }
-            Event::TableFailed { database, .. } => self.database(database).tables_failed += 1,
             Event::PhaseEnded { phase, database: None, outcome } => {
                 if let PhaseOutcome::Failed { failure } = outcome {
                     let finding = Finding::lost("phase", format!("{phase}: {failure}"));
@@ -217,9 +222,39 @@ impl Run {
                 self.closing.remove(database);
                 let database = self.database(database);
                 database.outcome = Some(*outcome);
+                database.waiting = None;
                 database.message.clone_from(message);
                 database.ended_ms = Some(at_ms);
             }
+            _ => self.apply_to_copy(event),
+        }
+    }
+
+    /// What is news of what is made and copied of a database.
+    fn apply_to_copy(&mut self, event: &Event) {
+        match event {
+            Event::Waiting { database, failure, until_ms } => {
+                self.database(database).waiting =
+                    Some(Waiting { because: failure.clone(), until_ms: *until_ms });
+            }
+            Event::GoesOn { database } => self.database(database).waiting = None,
+            Event::DatabaseNumbered { database, oid } => self.database(database).oid = Some(*oid),
+            Event::SnapshotTaken { database, tables, .. } => self.database(database).tables = *tables,
+            // What is copied again at the end has been counted.
+            Event::TableCopied { database, .. } if self.database(database).phase == Some(Phase::Close) => {}
+            Event::TableCopied { database, rows, bytes, .. } => {
+                let database = self.database(database);
+                database.tables_copied += 1;
+                database.rows += rows;
+                database.bytes += bytes;
+            }
+            Event::TableForgotten { database, rows, bytes, .. } => {
+                let database = self.database(database);
+                database.tables_copied = database.tables_copied.saturating_sub(1);
+                database.rows = database.rows.saturating_sub(*rows);
+                database.bytes = database.bytes.saturating_sub(*bytes);
+            }
+            Event::TableFailed { database, .. } => self.database(database).tables_failed += 1,
             _ => {}
         }
     }
@@ -246,6 +281,11 @@ impl Run {
 
     fn ledger(&mut self, object: &ServerObject, state: LedgerState) {
         self.ledger.insert(ledger_key(object), LedgerLine { object: object.clone(), state });
+    }
+
+    /// Databases that broke off and wait to be told to go on.
+    pub fn waiting(&self) -> impl Iterator<Item = (&str, &Waiting)> {
+        self.databases.iter().filter_map(|(name, d)| Some((name.as_str(), d.waiting.as_ref()?)))
     }
 
     /// Every database was worked through, and some follow: these do so by themselves, whether an engine lives or not.

@@ -46,6 +46,18 @@ impl Default for Finish {
     }
 }
 
+/// What becomes of databases on the target that this migration made and did not bring to their end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unfinished {
+    /// They stay as they are.
+    Keep,
+    /// They are dropped, unless somebody is in them.
+    Drop,
+    /// So are those that were worked through and lack something: they are to be begun anew.
+    DropIncomplete,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
@@ -53,8 +65,11 @@ pub enum Task {
     Finish(Finish),
     /// Discontinue: what was copied stays.
     Stop,
-    /// Remove what a dead run has left.
-    Clean,
+    /// Remove what a run has left.
+    Clean(Unfinished),
+    /// Remove what is left of databases that did not get to their end, so that they can be begun anew. What follows goes on
+    /// following.
+    Clear,
     /// Guard what follows until told to end.
     Watch,
 }
@@ -65,7 +80,8 @@ impl Task {
         match self {
             Task::Finish(_) => "finish",
             Task::Stop => "stop",
-            Task::Clean => "clean",
+            Task::Clean(_) => "clean",
+            Task::Clear => "clear",
             Task::Watch => "watch",
         }
     }
@@ -79,4 +95,7 @@ pub enum Stay {
     UntilItFollows,
     /// As long as a database follows: the engine is its guard.
     AsLongAsItFollows,
+    /// So too; and a database that broke off for a reason that can pass waits for a while to be told to go on, for somebody is
+    /// there who may say so.
+    AndWaits,
 }

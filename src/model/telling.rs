@@ -2,7 +2,7 @@
 
 use super::check::{Finding, Severity};
 use super::command::StopReason;
-use super::event::{DatabaseOutcome, Entry, Event, RoleStatus, ServerSummary};
+use super::event::{DatabaseOutcome, Entry, Event, ObjectKind, RoleStatus, ServerSummary};
 use super::phase::Phase;
 use super::plan::Method;
 use super::run::Run;
@@ -55,6 +55,18 @@ pub fn text(run: &Run, entry: &Entry) -> Option<String> {
             human_bytes(*bytes),
             human_ms(*ms)
         ),
+        Event::Waiting { database, failure, .. } => format!(
+            "{}: broke off, and waits for a word to go on; its snapshot is held open on the source: {}",
+            readable(database),
+            failure.what
+        ),
+        Event::TableForgotten { database, table, .. } => {
+            format!("{}: {table} is not as it was copied any more, and is copied again", readable(database))
+        }
+        Event::GoesOn { database } => format!("{}: goes on where it broke off", readable(database)),
+        Event::Removed { object } if object.kind == ObjectKind::Database => {
+            format!("{}: the unfinished database is dropped on the {}", readable(&object.name), object.side)
+        }
         Event::StatementTimed { database, title, ms } if *ms >= NOTICEABLE_MS => {
             format!("{}: {} in {}", readable(database), printable(title), human_ms(*ms))
         }

@@ -84,7 +84,7 @@ impl Effect {
     /// Whether it may change something on a server.
     pub fn changes(&self) -> bool {
         match self {
-            Effect::Check | Effect::Start | Effect::Send(_) | Effect::Run(_) => true,
+            Effect::Check | Effect::Start | Effect::Again | Effect::Send(_) | Effect::Run(_) => true,
             Effect::Leave
             | Effect::Suspend
             | Effect::Redraw
@@ -124,6 +124,8 @@ pub enum Effect {
     Send(Command),
     /// A later command on the open migration, by the engine that lives or by a new one.
     Run(Task),
+    /// Begin a new migration of what the open one did not bring to its end, with the same choices.
+    Again,
     /// Ask both servers about the open migration.
     Status,
     /// Ask both servers about this one, for the list.

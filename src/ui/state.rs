@@ -217,6 +217,9 @@ pub enum About {
     CloseBehind,
     CleanUp,
     StartOver,
+    TryAgain,
+    /// Databases wait to go on where they broke off.
+    GoOn,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -14,7 +14,8 @@ use super::message::{Effect, Msg};
 use super::state::live::{Ending, Live, Wanted};
 use super::state::{About, Dialog, Engine, Focus, Overlay, Rights, Screen, State};
 use super::steps::{close, configure, migration, start, validation};
-use crate::model::event::DatabaseOutcome;
+use crate::model::event::{DatabaseOutcome, Event};
+use crate::model::task::Task;
 
 /// How often the list of migrations is read anew, and what follows without a guard is asked about.
 const LIST_MS: u64 = 5_000;
@@ -86,6 +87,13 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         (Msg::Entry(entry), Some(live)) => {
             live.apply(&entry);
+            if let (Event::Answered { verb, .. }, Some(Wanted::TryAgain { after_seq })) =
+                (&entry.event, live.wanted)
+                && verb == Task::Clear.verb()
+                && entry.seq > after_seq
+            {
+                return migration::update::go_on_trying(state);
+            }
             return settle(state);
         }
         (Msg::Gauges(gauges), Some(live)) => {
@@ -99,9 +107,10 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
             live.catch_up(now_ms);
             live.ended = Some(ending);
             live.engine = Engine::Gone;
-            let wanted = live.wanted.take();
-            if wanted == Some(Wanted::StartOver) && migration::leftovers(live).is_empty() {
-                return dialog::begin_anew(state);
+            match live.wanted {
+                Some(Wanted::TryAgain { .. }) => return migration::update::go_on_trying(state),
+                Some(Wanted::StartOver) => return dialog::go_on_starting_over(state),
+                _ => live.wanted = None,
             }
             return settle(state);
         }

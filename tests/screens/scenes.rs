@@ -94,6 +94,11 @@ pub(crate) fn all() -> Vec<Scene> {
         ("log", with_key(live(), 'l')),
         ("command", with_key(plan(), 'c')),
         ("failure", failure()),
+        ("try-again", with_code(failure(), Code::Enter)),
+        ("clean-up", clean_up()),
+        ("failure-guarded", failure_guarded()),
+        ("failure-waiting", failure_waiting()),
+        ("go-on", with_code(failure_waiting(), Code::Enter)),
         ("died", died()),
         ("close", close()),
         ("close-behind", close_behind()),
@@ -116,6 +121,11 @@ pub(crate) fn all() -> Vec<Scene> {
 
 fn with_key(mut state: State, letter: char) -> State {
     press(&mut state, Code::Char(letter));
+    state
+}
+
+fn with_code(mut state: State, code: Code) -> State {
+    press(&mut state, code);
     state
 }
 
@@ -477,6 +487,7 @@ fn failure() -> State {
     events.extend([
         making_slot("analytics"),
         database_made("analytics"),
+        database_numbered("analytics"),
         database_ended("shop", DatabaseOutcome::Done, "created and migrated database"),
         Event::Finding {
             finding: Finding::lost("table-copy", "copying events.page_views: No space left on device")
@@ -498,9 +509,51 @@ fn failure() -> State {
     state
 }
 
+fn clean_up() -> State {
+    let mut state = failure();
+    for code in [Code::Tab, Code::Tab, Code::Enter] {
+        press(&mut state, code);
+    }
+    state
+}
+
+/// One follows, and its engine with it; another failed.
+fn failure_guarded() -> State {
+    let mut events = copying_events();
+    events.extend([
+        making_slot("shop"),
+        Event::Following { database: "shop".into() },
+        database_made("analytics"),
+        database_numbered("analytics"),
+        database_ended("analytics", DatabaseOutcome::Failed, "the target closed the connection"),
+        database_ended("sessions", DatabaseOutcome::Done, "created and migrated database"),
+        phase_ended(Phase::Settings),
+        Event::Keeping,
+    ]);
+    let mut state = opened(APART, events);
+    press(&mut state, Code::Enter);
+    state
+}
+
+/// The target went away in the middle of a copy, and what is read from is held open.
+fn failure_waiting() -> State {
+    let mut events = copying_events();
+    let failure =
+        Failure::new(FailureKind::ConnectionLost, "copying public.orders: the target closed the connection");
+    events.extend([
+        making_slot("shop"),
+        database_made("shop"),
+        database_numbered("shop"),
+        Event::Waiting { database: "shop".into(), failure, until_ms: NOW_MS + 900_000 },
+    ]);
+    let mut state = opened(APART, events);
+    press(&mut state, Code::Enter);
+    state
+}
+
 fn died() -> State {
     let mut events = copying_events();
-    events.extend([making_slot("shop"), database_made("shop")]);
+    events.extend([making_slot("shop"), database_made("shop"), database_numbered("shop")]);
     opened(Engine::Gone, events)
 }
 

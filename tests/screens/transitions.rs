@@ -3,8 +3,9 @@
 use super::scenes::{self, NOW_MS, press, send, type_text};
 use super::styled::{drawn, rows};
 use pgpassage::model::command::Command;
+use pgpassage::model::event::{Entry, Event, ObjectKind, RunOutcome};
 use pgpassage::model::plan::IdentityPolicy;
-use pgpassage::model::task::{Loss, Task};
+use pgpassage::model::task::{Loss, Task, Unfinished};
 use pgpassage::ui::keys::{Code, Key};
 use pgpassage::ui::message::{Effect, Hit, Msg};
 use pgpassage::ui::state::form::{Field, Part};
@@ -194,16 +195,85 @@ fn passwords_are_wiped_when_done() {
     }
 }
 
+/// What is left goes first, and only when it is gone the rest is begun anew.
 #[test]
-fn trying_again_leaves_out_what_is_finished() {
-    let mut state = scene("failure");
-    assert_eq!(state.focus, Focus::Button(Button::TryAgain));
+fn trying_again_takes_back_what_is_left_and_begins_anew() {
+    let ended = || Msg::Ended(Ending::Ended(RunOutcome::Partly));
+    for kept in [None, Some(ObjectKind::Slot), Some(ObjectKind::Database)] {
+        let mut state = scene("failure");
+        assert_eq!(state.focus, Focus::Button(Button::TryAgain));
+        press(&mut state, Code::Enter);
+        assert!(
+            matches!(&state.overlay, Some(Overlay::Dialog(d)) if d.about == About::TryAgain && d.on == 0)
+        );
+        press(&mut state, Code::Tab);
+        assert_eq!(effects(&mut state, Code::Enter), [Effect::Run(Task::Clear)]);
+        // Once it was said it is not said again.
+        assert_eq!(effects(&mut state, Code::Enter), []);
+        assert!(state.overlay.is_none());
+        state.live.as_mut().unwrap().run.ledger.retain(|_, line| Some(line.object.kind) == kept);
+        let next = update(&mut state, ended());
+        assert_eq!(next, if kept.is_none() { vec![Effect::Again] } else { vec![] }, "{kept:?}");
+        assert_eq!(state.screen, Screen::Live);
+        assert_eq!(state.toast.as_ref().is_some_and(|t| t.text.contains("Not tried again")), kept.is_some());
+    }
+}
+
+/// The engine that guards the rest takes back what failed, and goes on guarding.
+#[test]
+fn trying_again_beside_what_follows() {
+    let mut state = scene("failure-guarded");
+    assert_eq!((state.screen, state.focus), (Screen::Live, Focus::Button(Button::TryAgain)));
+    for code in [Code::Enter, Code::Tab] {
+        press(&mut state, code);
+    }
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::Send(Command::Clear)]);
+    let live = state.live.as_mut().unwrap();
+    live.run.ledger.retain(|_, line| line.object.kind != ObjectKind::Database);
+    let answered = |seq| {
+        let event =
+            Event::Answered { verb: Task::Clear.verb().to_owned(), outcome: RunOutcome::Partly, face: None };
+        Msg::Entry(Entry { seq, at_ms: NOW_MS, event })
+    };
+    let seq = live.run.seq;
+    assert_eq!(update(&mut state, answered(seq)), [], "an answer to somebody before");
+    assert_eq!(update(&mut state, answered(seq + 1)), [Effect::Again]);
+    // And to the last step for those that follow.
+    let mut state = scene("failure-guarded");
+    press(&mut state, Code::BackTab);
+    press(&mut state, Code::BackTab);
+    assert_eq!(state.focus, Focus::Button(Button::Continue));
     press(&mut state, Code::Enter);
-    assert_eq!(state.screen, Screen::Live, "a slot is left: first it has to be cleaned up");
-    state.live.as_mut().unwrap().run.ledger.clear();
-    let effects = effects(&mut state, Code::Enter);
-    assert_eq!(effects, [Effect::LetGo, Effect::Check]);
-    assert_eq!(state.form.excluded(), ["shop"]);
+    assert_eq!(state.screen, Screen::Close);
+}
+
+/// What waits goes on by a word to its engine; what it holds open is not cleaned up under it.
+#[test]
+fn what_waits_goes_on() {
+    let mut state = scene("failure-waiting");
+    assert_eq!((state.screen, state.focus), (Screen::Live, Focus::Button(Button::TryAgain)));
+    for button in [Button::StartOver, Button::CleanUp] {
+        state.focus = Focus::Button(button);
+        assert_eq!(effects(&mut state, Code::Enter), []);
+        assert!(state.overlay.is_none(), "{button:?}");
+    }
+    state.focus = Focus::Button(Button::TryAgain);
+    press(&mut state, Code::Enter);
+    assert!(matches!(&state.overlay, Some(Overlay::Dialog(d)) if d.about == About::GoOn && d.on == 0));
+    press(&mut state, Code::Tab);
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::Send(Command::GoOn)]);
+    // An engine that dies takes the snapshot along: then it is begun anew.
+    let mut state = scene("failure-waiting");
+    state.live.as_mut().unwrap().engine = Engine::Gone;
+    press(&mut state, Code::Enter);
+    assert!(matches!(&state.overlay, Some(Overlay::Dialog(d)) if d.about == About::TryAgain));
+}
+
+#[test]
+fn a_refused_start_is_judged_again() {
+    let mut state = scene("failure");
+    state.live.as_mut().unwrap().run.databases.clear();
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::LetGo, Effect::Check]);
     assert_eq!((state.screen, state.form.name.value()), (Screen::Report, ""));
 }
 
@@ -213,9 +283,9 @@ fn starting_over_cleans_up_first() {
     press(&mut state, Code::Tab);
     press(&mut state, Code::Enter);
     press(&mut state, Code::Tab);
-    assert_eq!(effects(&mut state, Code::Enter), [Effect::Run(Task::Clean)]);
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::Run(Task::Clean(Unfinished::DropIncomplete))]);
     state.live.as_mut().unwrap().run.ledger.clear();
-    let ended = Msg::Ended(Ending::Ended(pgpassage::model::event::RunOutcome::Partly));
+    let ended = Msg::Ended(Ending::Ended(RunOutcome::Partly));
     assert_eq!(update(&mut state, ended), [Effect::LetGo]);
     assert_eq!(state.screen, Screen::Configure);
     assert_eq!(state.form.source.host.value(), "db1.example.net");
@@ -226,7 +296,7 @@ fn a_check_that_was_left_says_nothing_any_more() {
     let mut state = scene("checking");
     assert_eq!(effects(&mut state, Code::Esc), [Effect::LeaveCheck]);
     assert_eq!(state.screen, Screen::Form);
-    let ended = Msg::CheckEnded(Ending::Ended(pgpassage::model::event::RunOutcome::Checked));
+    let ended = Msg::CheckEnded(Ending::Ended(RunOutcome::Checked));
     send(&mut state, ended);
     assert!(state.check.is_none());
 }

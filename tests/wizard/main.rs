@@ -9,6 +9,7 @@ mod common;
 #[path = "../common/proxy.rs"]
 mod proxy;
 
+mod again;
 mod leaving;
 mod plain;
 mod terminal;

@@ -46,6 +46,8 @@ pub(in crate::cli) struct Rooms {
     rights: Rights,
     /// Where PostgreSQL's tools are looked for, where that is said.
     pub(in crate::cli) pgbin: Option<PathBuf>,
+    /// How long engines stay that are started here: a window can have them go on where they broke off.
+    pub(in crate::cli) stay: Stay,
     /// Folders of checks, which are nobody's migrations: they go with the next check, or with this.
     checks: Mutex<Vec<PathBuf>>,
     logs: Mutex<Vec<log::Guards>>,
@@ -60,7 +62,8 @@ impl Drop for Rooms {
 impl Rooms {
     pub(in crate::cli) fn new(env: Env, home: Home) -> Self {
         let rights = Rights::Command;
-        Self { env, home, rights, pgbin: None, checks: Mutex::default(), logs: Mutex::default() }
+        let (checks, logs) = (Mutex::default(), Mutex::default());
+        Self { env, home, rights, pgbin: None, stay: Stay::AsLongAsItFollows, checks, logs }
     }
 
     /// For a window that may do no more than this.
@@ -224,16 +227,17 @@ impl Host for Rooms {
     }
 
     fn start(&self, prepared: Prepared) -> BoxFuture<'static, Result<Opened, Failure>> {
-        let Prepared { plan, secrets, .. } = prepared;
+        let (Prepared { plan, secrets, .. }, stay) = (prepared, self.stay);
         if self.home == Home::Apart {
-            return async move { Ok(opened(&plan, start_detached(plan.clone(), secrets).await?)) }.boxed();
+            return async move { Ok(opened(&plan, start_detached(plan.clone(), secrets, stay).await?)) }
+                .boxed();
         }
         // In this process nobody else keeps the log.
         let path = Folder::at(&plan.home).log_path();
         if let Ok(guards) = log::start_in_files(&[&path], tracing_subscriber::filter::LevelFilter::INFO) {
             self.logs.lock().unwrap_or_else(PoisonError::into_inner).push(guards);
         }
-        let link = start_local(plan.clone(), secrets, Stay::AsLongAsItFollows);
+        let link = start_local(plan.clone(), secrets, stay);
         async move { Ok(opened(&plan, link?)) }.boxed()
     }
 
@@ -274,6 +278,18 @@ impl Host for Rooms {
             Ok(opened(&plan, link))
         }
         .boxed()
+    }
+
+    fn again(&self, id: String, typed: Typed) -> BoxFuture<'static, Result<Opened, Failure>> {
+        let begun = self.known_plan(&id, &typed).and_then(|(plan, secrets)| {
+            let found = self.found(&id)?;
+            let plan = plan::again(plan, &found.run, &self.env)?;
+            Ok(Prepared { plan, secrets, warnings: Vec::new() })
+        });
+        match begun {
+            Ok(prepared) => self.start(prepared),
+            Err(failure) => async move { Err(failure) }.boxed(),
+        }
     }
 
     fn status(&self, id: String, typed: Typed) -> BoxFuture<'static, Result<Vec<DatabaseStatus>, Failure>> {

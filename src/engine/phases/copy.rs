@@ -57,6 +57,7 @@ pub(super) fn settle(
 ) -> Result<(), Failure> {
     match result {
         Ok(stats) => {
+            db.progress.copied(table.oid, stats);
             db.cx.board.change(&db.name, |g| {
                 g.tables_done += 1;
                 g.rows_done += stats.rows_in;
@@ -74,6 +75,7 @@ pub(super) fn settle(
             Err(failure.while_doing(format!("copying {}", table.name)))
         }
         Err(failure) => {
+            db.progress.lose();
             db.finding(
                 Finding::lost("table", format!("the rows of {} could not be copied", table.name))
                     .because(failure.what.clone())

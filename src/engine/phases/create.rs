@@ -4,11 +4,11 @@ use crate::engine::context::execute;
 use crate::engine::database::Db;
 use crate::model::check::Finding;
 use crate::model::event::{Event, ObjectKind, ServerObject};
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, FailureKind};
 use crate::model::plan::Keep;
 use crate::model::units::{Side, readable};
 use crate::pg::connect::Session;
-use crate::pg::facts::databases::{DatabaseFacts, tablespaces};
+use crate::pg::facts::databases::{DatabaseFacts, standing, tablespaces};
 use crate::pg::statement::database;
 
 /// SQLSTATE duplicate_database.
@@ -64,6 +64,11 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
     }
     match made {
         Ok(()) => {
+            // Whatever is to be taken back later is told by this from another of the same name.
+            if let Some(there) = db.guarded(session.canceller(), standing(&session, &db.name)).await? {
+                let (database, oid) = (db.name.clone(), there.oid);
+                db.cx.emit.record(Event::DatabaseNumbered { database, oid });
+            }
             db.cx.emit.record(Event::Made { object });
             Ok(())
         }
@@ -72,7 +77,14 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
             Err(Failure::refused("somebody else has made this database on the target in the meantime")
                 .advise("start again; it then counts as an existing database"))
         }
-        Err(failure) => Err(failure.while_doing("creating the database on the target")),
+        Err(failure) => {
+            // The server has said no: who makes it by hand now makes his own. Where nothing was said, it may be there.
+            let unheard = [FailureKind::Connection, FailureKind::ConnectionLost, FailureKind::Interrupted];
+            if !unheard.contains(&failure.kind) {
+                db.cx.emit.record(Event::Removed { object });
+            }
+            Err(failure.while_doing("creating the database on the target"))
+        }
     }
 }
 

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Kinds whose time is always journalled.
 const TIMED: [&str; 3] = ["INDEX", "CONSTRAINT", "FK CONSTRAINT"];
+/// SQLSTATEs of what is there already: a relation, an object, a function, a second primary key.
+const THERE_ALREADY: [&str; 4] = ["42P07", "42710", "42723", "42P16"];
 /// Other statements are journalled with their time when they took at least this long.
 const NOTICEABLE: Duration = Duration::from_millis(100);
 
@@ -29,13 +31,15 @@ pub(crate) struct Script {
     /// Dump ids.
     tables: HashSet<i32>,
     settled: Mutex<BTreeSet<i32>>,
+    /// Those that broke off, so that it is not known whether they are done.
+    doubtful: Mutex<BTreeSet<i32>>,
 }
 
 impl Script {
     pub(crate) fn new(archive: Archive, tablespaces: Vec<String>) -> Self {
         let tables = archive.entries.iter().filter(|e| e.desc == "TABLE").map(|e| e.dump_id).collect();
         let tablespaces = tablespaces.into_iter().collect();
-        Self { archive, tablespaces, tables, settled: Mutex::default() }
+        Self { archive, tablespaces, tables, settled: Mutex::default(), doubtful: Mutex::default() }
     }
 
     /// String constants in it are to be read as everywhere.
@@ -56,6 +60,23 @@ impl Script {
     /// Notes that this entry has been dealt with. False if it had been before.
     pub(crate) fn settle(&self, entry: &Entry) -> bool {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.dump_id)
+    }
+
+    fn is_settled(&self, entry: &Entry) -> bool {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).contains(&entry.dump_id)
+    }
+
+    /// It broke off: it is to be executed again, and may be there already.
+    fn doubt(&self, entry: &Entry) {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).remove(&entry.dump_id);
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.dump_id);
+    }
+
+    /// The server says that it is there, and nobody can have made it but an attempt that broke off.
+    fn was_done_before(&self, entry: &Entry, failure: &Failure) -> bool {
+        let doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        doubtful.contains(&entry.dump_id)
+            && failure.sqlstate.as_deref().is_some_and(|code| THERE_ALREADY.contains(&code))
     }
 
     /// Every entry must have been dealt with by now; one that was forgotten is a loss, whoever's fault it is.
@@ -128,6 +149,14 @@ pub(crate) async fn execute_entry(
     if !script.settle(entry) {
         return Ok(());
     }
+    let result = execute_settled(db, session, script, entry).await;
+    if result.is_err() {
+        script.doubt(entry);
+    }
+    result
+}
+
+async fn execute_settled(db: &Db, session: &Session, script: &Script, entry: &Entry) -> Result<(), Failure> {
     if let Some(finding) = left_out(db, entry) {
         if let Some(finding) = finding {
             db.finding(finding);
@@ -144,7 +173,7 @@ pub(crate) async fn execute_entry(
             if matches!(entry.desc.as_str(), "ACL" | "DEFAULT ACL") {
                 return piece_by_piece(db, session, entry).await;
             }
-            if !is_there_anyway(entry, &failure) {
+            if !is_there_anyway(entry, &failure) && !script.was_done_before(entry, &failure) {
                 report(db, entry, &failure);
                 return Ok(());
             }
@@ -244,7 +273,8 @@ pub(crate) async fn execute_in_order(
     script: &Script,
     entries: &[&Entry],
 ) -> Result<(), Failure> {
-    let mut rest = entries;
+    let open: Vec<_> = entries.iter().filter(|entry| !script.is_settled(entry)).copied().collect();
+    let mut rest = open.as_slice();
     while !rest.is_empty() {
         let (mut bytes, mut count) = (0, 0);
         while count < rest.len().min(BATCH_ENTRIES) && bytes < BATCH_BYTES {
@@ -300,7 +330,10 @@ async fn together(db: &Db, session: &Session, script: &Script, batch: &[&Entry])
             });
             Ok(true)
         }
-        Err(failure) if crate::engine::retry::ends_the_database(&failure) => Err(failure),
+        Err(failure) if crate::engine::retry::ends_the_database(&failure) => {
+            members.iter().for_each(|entry| script.doubt(entry));
+            Err(failure)
+        }
         Err(_) => Ok(false),
     }
 }

@@ -19,6 +19,9 @@ const CHUNK_BYTES: i32 = 1 << 20;
 /// Small objects that travel together.
 const TOGETHER: usize = 16;
 
+const REMOVE: &str =
+    "SELECT pg_catalog.lo_unlink(m.oid) FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = ANY ($1)";
+
 /// The first chunk of an object.
 struct Head {
     oid: Oid,
@@ -50,6 +53,12 @@ pub(crate) async fn run(db: &Db, snapshot: &Snapshot, objects: &[LargeObjectFact
     db.put_target_back(target);
     drop(doing);
     Ok(())
+}
+
+/// Removes those of them that are on the target.
+pub(crate) async fn remove(db: &Db, target: &Session, objects: &[LargeObjectFacts]) -> Result<(), Failure> {
+    let oids: Vec<Oid> = objects.iter().filter_map(|o| Oid::try_from(o.oid).ok()).collect();
+    db.guarded(target.canceller(), target.execute(REMOVE, &[&oids])).await.map(drop)
 }
 
 /// Removes from the target what the source has no more, when they are copied again.
@@ -127,8 +136,7 @@ async fn write(db: &Db, source: &Session, target: &Session, heads: &[Head]) -> R
     if db.cx.plan.policies.target_not_empty == TargetPolicy::Truncate || db.copies_again() {
         // What truncating is to a table: those of the same number make room, others stay. In one transaction with what
         // takes their place, so that at no time one is missing.
-        let remove = "SELECT pg_catalog.lo_unlink(m.oid) FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = ANY ($1)";
-        db.guarded(target.canceller(), target.execute(remove, &[&oids])).await?;
+        db.guarded(target.canceller(), target.execute(REMOVE, &[&oids])).await?;
     }
     let bytes: Vec<&[u8]> = heads.iter().map(|h| h.bytes.as_slice()).collect();
     let create = "SELECT pg_catalog.lo_from_bytea(o, b) FROM ROWS FROM (pg_catalog.unnest($1::oid[]), \

@@ -1,9 +1,11 @@
 //! Rows, indexes, constraints and everything after them, as one graph: what is ready runs, whatever phase it is of.
 //! [`order`] says what waits for what.
 
+mod again;
 mod cost;
 mod entries;
 mod order;
+pub(crate) mod progress;
 
 use super::copy;
 use super::data::{self, SequenceValue};
@@ -45,6 +47,14 @@ enum Work {
     Analyze(Vec<usize>),
 }
 
+/// Whether anything was done before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Round {
+    First,
+    /// An earlier one broke off.
+    Another,
+}
+
 /// What the workers share.
 struct Shared {
     db: Arc<Db>,
@@ -53,16 +63,25 @@ struct Shared {
     sequences: Mutex<Vec<SequenceValue>>,
 }
 
-/// Runs the graph and returns the sequences' values.
+/// Runs the graph and returns the sequences' values. What an earlier round has done is not done again.
 pub(crate) async fn run(
     db: &Arc<Db>,
     snapshot: &Arc<Snapshot>,
     script: &Arc<Script>,
+    round: Round,
 ) -> Result<Vec<SequenceValue>, Failure> {
     for phase in [Phase::Copy, Phase::Indexes] {
         db.cx.emit.record(Event::PhaseBegan { phase, database: Some(db.name.clone()) });
     }
     db.cx.board.change(&db.name, |g| g.phase = Some(Phase::Copy));
+    let begun = match round {
+        Round::First => begin(db).await,
+        Round::Another => again::prepare(db, snapshot).await,
+    };
+    if let Err(failure) = begun {
+        end_phases(db, Some(&failure));
+        return Err(failure);
+    }
     let graph = order::build(db, snapshot, script);
     let shared = Arc::new(Shared {
         db: Arc::clone(db),
@@ -77,7 +96,6 @@ pub(crate) async fn run(
         Some(db.cx.board.queued((&db.name, what), hurdle, priority))
     };
     let ran = graph.run_telling(&db.cx.slots, &db.cancel, (tell, work)).await;
-    snapshot.release();
     let mut result = match ran {
         Ran::ToTheEnd(unready) => {
             report_unready(db, script, &unready);
@@ -89,9 +107,23 @@ pub(crate) async fn run(
         result = privileges(db, script).await;
     }
     end_phases(db, result.as_ref().err());
-    result?;
-    let sequences = shared.sequences.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(sequences)
+    result.map(|()| db.progress.sequences().unwrap_or_default())
+}
+
+/// Where it may have to go on later, it is noted what server this is.
+async fn begin(db: &Db) -> Result<(), Failure> {
+    if !db.cx.go_on.awaited {
+        return Ok(());
+    }
+    let session = db.target().await?;
+    match again::same_server(db, &session).await {
+        Err(failure) if crate::engine::retry::ends_the_database(&failure) => Err(failure),
+        // A server that does not tell is told apart from another by its rows alone.
+        _ => {
+            db.put_target_back(session);
+            Ok(())
+        }
+    }
 }
 
 /// What a piece of work is called and what it has to wait for, where somebody may want to know.
@@ -157,13 +189,21 @@ fn report_unready(db: &Db, script: &Script, unready: &[Work]) {
 async fn perform(shared: Arc<Shared>, work: Work, place: Arc<Place>) {
     let Shared { db, snapshot, script, .. } = &*shared;
     let result = match work {
+        Work::Table(at) if db.progress.has(snapshot.tables[at].oid) => Ok(()),
         Work::Table(at) => copy::run(db, snapshot, &snapshot.tables[at]).await,
         Work::SmallTables(all) => {
-            let tables: Vec<_> = all.iter().map(|at| &snapshot.tables[*at]).collect();
-            copy::run_together(db, snapshot, &tables).await
+            let tables = all.iter().map(|at| &snapshot.tables[*at]);
+            let open: Vec<_> = tables.filter(|table| !db.progress.has(table.oid)).collect();
+            if open.is_empty() { Ok(()) } else { copy::run_together(db, snapshot, &open).await }
         }
+        Work::Part(split, _) if db.progress.has(snapshot.tables[split.table].oid) => Ok(()),
         Work::Part(split, part) => split.run(db, snapshot, part).await,
-        Work::LargeObjects(range) => large_objects::run(db, snapshot, &snapshot.large_objects[range]).await,
+        Work::LargeObjects(range) if db.progress.has_large_objects(range.start) => Ok(()),
+        Work::LargeObjects(range) => {
+            let copied = large_objects::run(db, snapshot, &snapshot.large_objects[range.clone()]).await;
+            copied.map(|()| db.progress.note_large_objects(range.start))
+        }
+        Work::DataIsIn if db.progress.has_all_rows() => Ok(()),
         Work::DataIsIn => data_is_in(&shared).await,
         Work::Entry(at) => perform_entry(db, script, &script.archive.entries[at], &place).await,
         Work::Entries(all) => {
@@ -171,8 +211,9 @@ async fn perform(shared: Arc<Shared>, work: Work, place: Arc<Place>) {
             perform_entries(db, script, &entries).await
         }
         Work::Analyze(all) => {
-            let names: Vec<_> = all.iter().map(|at| &snapshot.tables[*at].name).collect();
-            data::analyze_early(db, &names).await
+            let names = all.iter().map(|at| &snapshot.tables[*at].name);
+            let open: Vec<_> = names.filter(|name| !db.is_analyzed(name)).collect();
+            if open.is_empty() { Ok(()) } else { data::analyze_early(db, &open).await }
         }
     };
     if let Err(failure) = result {
@@ -232,6 +273,8 @@ async fn data_is_in(shared: &Shared) -> Result<(), Failure> {
             Err(_) => one_by_one(shared, batch).await?,
         }
     }
+    let sequences = shared.sequences.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    db.progress.data_is_in(sequences);
     shared.snapshot.release();
     db.pools.clear_pairs();
     db.cx.board.change(&db.name, |g| g.phase = g.phase.max(Some(Phase::Indexes)));

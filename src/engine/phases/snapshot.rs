@@ -36,6 +36,7 @@ use crate::pg::facts::tables::{self, Belongs, IndexFacts, TableFacts};
 use crate::pg::statement::data::set_snapshot;
 use crate::pg::tools::LeaveOut;
 use crate::pg::wire::Connection;
+use futures_util::FutureExt;
 use locks::{LOCK_TIMEOUT_S, OUT_OF_MEMORY, compare, lock};
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,7 +73,7 @@ pub(crate) struct Snapshot {
     holder: std::sync::Mutex<Option<Arc<Session>>>,
     /// Absent while a table is read by it.
     pub(crate) spare: Spare,
-    watch: JoinHandle<()>,
+    watch: std::sync::Mutex<JoinHandle<()>>,
 }
 
 type Reading = AbortOnDropHandle<Result<Archive, Failure>>;
@@ -89,19 +90,36 @@ impl std::fmt::Debug for Spare {
 
 impl Drop for Snapshot {
     fn drop(&mut self) {
-        self.watch.abort();
+        self.unwatch();
     }
 }
 
 impl Snapshot {
     /// Ends the snapshot and lets go of the locks. To be called once everything has been read.
     pub(crate) fn release(&self) {
-        self.watch.abort();
+        self.unwatch();
         drop(self.holder.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
         // All rows are read or given up: nobody works with it.
         if let Ok(mut spare) = self.spare.0.try_lock() {
             drop(spare.take());
         }
+    }
+
+    fn unwatch(&self) {
+        self.watch.lock().unwrap_or_else(std::sync::PoisonError::into_inner).abort();
+    }
+
+    /// Its death is from here on told to another attempt at the same database.
+    pub(crate) fn watched_by(&self, db: &Arc<Db>) {
+        let Ok(holder) = self.holder() else { return };
+        let fresh = tokio::spawn(watch(Arc::clone(db), holder, self.spare.clone()));
+        let mut watch = self.watch.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        std::mem::replace(&mut *watch, fresh).abort();
+    }
+
+    /// Whether the session that holds it is there.
+    pub(crate) fn is_held(&self) -> bool {
+        self.holder().is_ok_and(|holder| holder.closed().now_or_never().is_none())
     }
 
     /// Takes in what is in it, and says how much that is.
@@ -284,6 +302,7 @@ async fn hold(db: &Arc<Db>, exported: Option<(&Link, &str)>, purpose: Purpose) -
     }
     let spare = Spare::default();
     let watch = tokio::spawn(watch(Arc::clone(db), Arc::clone(&holder), spare.clone()));
+    let watch = std::sync::Mutex::new(watch);
     let holder = std::sync::Mutex::new(Some(holder));
     Ok(Snapshot {
         id,

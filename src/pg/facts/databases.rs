@@ -60,6 +60,42 @@ pub async fn gather(session: &Session) -> Result<Vec<DatabaseFacts>, Error> {
     .await
 }
 
+/// A database that is to be dropped, and who is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Another one of the same name has another.
+    pub oid: u32,
+    pub owner: String,
+    pub sessions: Vec<Visitor>,
+}
+
+/// A session in a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visitor {
+    pub pid: i32,
+    pub user: String,
+    pub application: String,
+}
+
+/// The database of that name, if there is one. To be asked in another.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn standing(session: &Session, name: &str) -> Result<Option<Standing>, Error> {
+    let sql = include_str!("../../../assets/sql/database_users.sql");
+    let found = rows(session, sql, &[&name], |r| {
+        let pid: Option<i32> = get(r, "pid")?;
+        let (user, application) = (get(r, "user_name")?, get(r, "application")?);
+        let oid = u32::try_from(get::<i64>(r, "oid")?).unwrap_or_default();
+        let visitor = pid.map(|pid| Visitor { pid, user, application });
+        Ok((oid, get::<String>(r, "owner")?, visitor))
+    })
+    .await?;
+    let first = found.first().map(|(oid, owner, _)| (*oid, owner.clone()));
+    let sessions = found.into_iter().filter_map(|(.., visitor)| visitor).collect();
+    Ok(first.map(|(oid, owner)| Standing { oid, owner, sessions }))
+}
+
 /// What databases take on disk, by name, in bytes; without those that we may not connect to.
 ///
 /// # Errors

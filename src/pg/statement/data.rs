@@ -152,6 +152,15 @@ pub fn count_rows(table: NamedTable<'_>, condition: &str) -> String {
     format!("SELECT pg_catalog.count(*)::text || ' rows' FROM {table} {condition}")
 }
 
+/// The same as a number.
+pub fn rows_of(table: NamedTable<'_>) -> String {
+    format!("SELECT pg_catalog.count(*)::int8 FROM {table}")
+}
+
+/// Of the server's log: another one once a standby has taken over. As text.
+pub const TIMELINE: &str =
+    "SELECT pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)";
+
 /// The same with a sum over a hash of each row's text: the order of rows does not matter.
 pub fn checksum_rows(table: NamedTable<'_>, condition: &str) -> String {
     format!(

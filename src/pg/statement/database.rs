@@ -42,6 +42,15 @@ pub fn create(database: &DatabaseFacts, target: ServerVersion, owner: Option<&st
     sql
 }
 
+/// Without FORCE: whoever is in it is in the way of it, and that is as it should be.
+pub fn drop(database: &str) -> String {
+    format!("DROP DATABASE {}", Ident(database))
+}
+
+/// Ends a session, and no other: the pid may have become another's. `$1`: its pid as int4, `$2`: its application's name.
+pub const END_SESSION: &str = "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
+    WHERE a.pid = $1::int4 AND a.application_name = $2::text";
+
 /// `ALTER DATABASE … SET`, or `ALTER ROLE … IN DATABASE … SET`, from one `name=value`.
 pub fn alter_setting(database: &str, role: Option<&str>, setting: &str) -> Option<String> {
     let (name, value) = setting.split_once('=')?;
@@ -98,6 +107,7 @@ mod tests {
             tablespace: Some("pg_default".into()),
             size_bytes: None,
         };
+        assert_eq!(drop("a\"b"), "DROP DATABASE \"a\"\"b\"");
         let head = "CREATE DATABASE \"a\"\"b\" WITH TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'en_US.utf8'";
         assert_eq!(create(&database, ServerVersion(140000), None), head);
         assert_eq!(

@@ -75,6 +75,9 @@ pub trait Host: Send + Sync {
     /// A later command on a migration that exists.
     fn task(&self, id: String, typed: Typed, task: Task) -> BoxFuture<'static, Result<Opened, Failure>>;
 
+    /// Begins a new migration of what this one did not bring to its end, with the same choices.
+    fn again(&self, id: String, typed: Typed) -> BoxFuture<'static, Result<Opened, Failure>>;
+
     /// Asks both servers; changes nothing.
     fn status(&self, id: String, typed: Typed) -> BoxFuture<'static, Result<Vec<DatabaseStatus>, Failure>>;
 

@@ -50,6 +50,7 @@ impl Drive {
             Effect::Open { id } => self.open(id),
             Effect::Send(command) => self.send(command),
             Effect::Run(task) => self.task(task),
+            Effect::Again => self.again(),
             Effect::Status => self.status(),
             Effect::StatusOf { id } => self.status_of(id),
             Effect::LetGo => self.live = None,
@@ -155,6 +156,12 @@ impl Drive {
         let Some(id) = self.state.live.as_ref().map(|live| live.id.clone()) else { return };
         let opening = self.host.task(id, self.typed(), task);
         self.show(opening);
+    }
+
+    fn again(&mut self) {
+        let Some(id) = self.state.live.as_ref().map(|live| live.id.clone()) else { return };
+        let beginning = self.host.again(id, self.typed());
+        self.show(beginning);
     }
 
     fn status(&self) {

@@ -83,6 +83,11 @@ pub enum Wanted {
     Close,
     CleanUp,
     StartOver,
+    /// As a new migration, once everything is taken back that is in its way.
+    TryAgain {
+        /// The last entry before that was asked for.
+        after_seq: u64,
+    },
 }
 
 /// A table that is through.
@@ -174,6 +179,10 @@ impl Live {
                 ms: 0,
                 failed: Some(failure.what.clone()),
             }),
+            Event::TableForgotten { database, table, .. } => {
+                let name = table.to_string();
+                self.tables.retain(|table| table.database != *database || table.name != name);
+            }
             Event::Started { pid, .. } | Event::Resumed { pid, .. } => {
                 self.ended = None;
                 // The entries know better than whoever looked at the folder while it began.
@@ -182,7 +191,9 @@ impl Live {
                 }
             }
             // Whatever was asked of an engine that guards has been worked through.
-            Event::Answered { .. } => self.wanted = None,
+            Event::Answered { .. } => {
+                self.wanted.take_if(|wanted| !matches!(wanted, Wanted::TryAgain { .. }));
+            }
             _ => {}
         }
         if let Some(text) = telling::text(&self.run, entry) {

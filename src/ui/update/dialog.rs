@@ -2,12 +2,12 @@
 
 use super::commandable;
 use crate::model::command::Command;
-use crate::model::task::{Finish, Loss, Task};
+use crate::model::task::{Finish, Loss, Task, Unfinished};
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
 use crate::ui::state::live::{Live, Wanted};
 use crate::ui::state::{About, Dialog, Engine, Focus, Overlay, Screen, State};
-use crate::ui::steps::migration;
+use crate::ui::steps::migration::{self, Of};
 
 /// What a dialog's button does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Act {
     FinishAnyway,
     CleanUp,
     StartOver,
+    TryAgain,
+    GoOn,
 }
 
 /// How long closing waits for the target, in seconds, where the operator wants to wait for as long as it takes.
@@ -46,6 +48,8 @@ pub fn buttons(about: About, live: Option<&Live>) -> Vec<(&'static str, Act)> {
         ],
         About::CleanUp => vec![("Leave it", Act::Nothing), ("Clean up", Act::CleanUp)],
         About::StartOver => vec![("Leave it", Act::Nothing), ("Start over", Act::StartOver)],
+        About::TryAgain => vec![("Leave it", Act::Nothing), ("Try again", Act::TryAgain)],
+        About::GoOn => vec![("Leave it", Act::Nothing), ("Try again", Act::GoOn)],
     }
 }
 
@@ -91,8 +95,10 @@ fn perform(state: &mut State, act: Act) -> Vec<Effect> {
         }
         Act::Finish => finish(state, Loss::Refuse),
         Act::FinishAnyway => finish(state, Loss::Accept),
-        Act::CleanUp => later(state, (Wanted::CleanUp, Task::Clean)),
+        Act::CleanUp => later(state, (Wanted::CleanUp, Task::Clean(Unfinished::Drop))),
         Act::StartOver => start_over(state),
+        Act::TryAgain => try_again(state),
+        Act::GoOn => vec![Effect::Send(Command::GoOn)],
     }
 }
 
@@ -130,20 +136,46 @@ fn later(state: &mut State, (wanted, task): (Wanted, Task)) -> Vec<Effect> {
 /// Back to the first step with everything filled in; what was made is removed before.
 fn start_over(state: &mut State) -> Vec<Effect> {
     let Some(live) = &mut state.live else { return Vec::new() };
-    if !migration::leftovers(live).is_empty() {
+    let nothing = migration::leftovers(live, Of::All).is_empty()
+        && migration::dropped(live, Unfinished::DropIncomplete).is_empty();
+    if !nothing {
         live.wanted = Some(Wanted::StartOver);
-        return vec![Effect::Run(Task::Clean)];
+        return vec![Effect::Run(Task::Clean(Unfinished::DropIncomplete))];
     }
     begin_anew(state)
 }
 
-pub(super) fn begin_anew(state: &mut State) -> Vec<Effect> {
+/// Databases that somebody is in stay, and are said on the screen where they can be seen to.
+pub(super) fn go_on_starting_over(state: &mut State) -> Vec<Effect> {
+    let Some(live) = &mut state.live else { return Vec::new() };
+    live.wanted = None;
+    let kept = migration::dropped(live, Unfinished::DropIncomplete);
+    if migration::leftovers(live, Of::All).is_empty() && kept.is_empty() {
+        return begin_anew(state);
+    }
+    state.complain("Not everything could be taken back: see above what stays, and why.");
+    Vec::new()
+}
+
+/// What is left of unfinished databases goes first; what follows is not touched.
+fn try_again(state: &mut State) -> Vec<Effect> {
+    let Some(live) = &mut state.live else { return Vec::new() };
+    live.wanted = Some(Wanted::TryAgain { after_seq: live.run.seq });
+    let nothing = migration::leftovers(live, Of::Unfinished).is_empty()
+        && migration::dropped(live, Unfinished::DropIncomplete).is_empty();
+    if nothing {
+        return vec![Effect::Again];
+    }
+    if commandable(live) { vec![Effect::Send(Command::Clear)] } else { vec![Effect::Run(Task::Clear)] }
+}
+
+fn begin_anew(state: &mut State) -> Vec<Effect> {
     let Some(live) = state.live.take() else { return Vec::new() };
     migration::fill_from(&mut state.form, &live);
     state.form.name.set("");
     state.check = None;
     state.screen = Screen::Configure;
     state.focus = Focus::List;
-    state.say("Nothing of the last attempt is left on the source; the form is filled as it was");
+    state.say("Nothing unfinished of the last attempt is left; the form is filled as it was");
     vec![Effect::LetGo]
 }

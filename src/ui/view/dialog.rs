@@ -1,12 +1,16 @@
 //! Questions before something that matters, with what will happen on each side.
 
 use crate::model::event::DatabaseOutcome;
+use crate::model::run::DatabaseRun;
+use crate::model::task::Unfinished;
 use crate::model::units::{count_of, human_bytes, readable};
 use crate::ui::format::ago;
 use crate::ui::message::Hit;
 use crate::ui::state::live::Live;
 use crate::ui::state::{About, Dialog, Engine, Home, State};
-use crate::ui::steps::migration::{half_made, leftovers, leftovers_short};
+use crate::ui::steps::migration::{
+    Of, dropped, finished, leftovers, leftovers_short, unfinished, with_sizes,
+};
 use crate::ui::update::{Act, buttons};
 use crate::ui::widgets::form::window;
 use crate::ui::widgets::line::{Line, column};
@@ -119,6 +123,7 @@ fn title(about: About) -> &'static str {
         About::CloseBehind => "Close the connection while the target is behind?",
         About::CleanUp => "Clean up?",
         About::StartOver => "Start over?",
+        About::TryAgain | About::GoOn => "Try again?",
     }
 }
 
@@ -143,14 +148,10 @@ fn text(state: &State, about: About) -> Vec<String> {
                 .to_owned(),
         ],
         About::CloseBehind => behind(live, state.now_ms),
-        About::CleanUp => {
-            let mut all = vec!["Removes what this migration made for replication:".to_owned()];
-            all.extend(leftovers(live).iter().map(|what| format!("  {what}")));
-            all.push(String::new());
-            all.push("What was copied to the target stays as it is.".to_owned());
-            all
-        }
+        About::CleanUp => clean_up(live),
         About::StartOver => start_over(live),
+        About::TryAgain => try_again(live),
+        About::GoOn => go_on(live),
     }
 }
 
@@ -165,18 +166,21 @@ fn stop(live: &Live) -> Vec<String> {
         ));
         all.push(String::new());
     }
-    let made = leftovers(live);
+    let made = leftovers(live, Of::All);
     all.push(if made.is_empty() {
         "On the source: nothing of ours is there; nothing changes.".to_owned()
     } else {
-        format!("On both sides: removes {}.", leftovers_short(live))
+        format!("On both sides: removes {}.", leftovers_short(live, Of::All))
     });
-    let half = half_made(live);
+    let half = live.run.half_made();
     all.push(if half.is_empty() {
         "On the target: what was copied stays as it is.".to_owned()
     } else {
-        let names: Vec<_> = half.iter().map(|name| readable(name)).collect();
-        format!("On the target: half copied databases stay, to be dropped by you: {}.", names.join(", "))
+        let names: Vec<_> = half.iter().map(|half| readable(&half.name)).collect();
+        format!(
+            "On the target: half copied databases stay until they are cleaned up or begun anew: {}.",
+            names.join(", ")
+        )
     });
     let done = live.run.databases.values().filter(|d| d.outcome == Some(DatabaseOutcome::Done)).count();
     if done > 0 {
@@ -212,23 +216,97 @@ fn behind(live: &Live, now_ms: u64) -> Vec<String> {
     ]
 }
 
+/// The databases that go, where any do, and what keeps one of them.
+fn drops(live: &Live, which: Unfinished) -> Vec<String> {
+    let all = dropped(live, which);
+    if all.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        format!("Drops on the target: {}.", with_sizes(&all)),
+        "One that somebody else is connected to stays, and is named. Roles stay, too.".to_owned(),
+    ]
+}
+
+/// Taking everything back does not spare what follows.
+fn ends_following(live: &Live) -> Vec<String> {
+    let names: Vec<_> = live.following().map(|name| readable(name)).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    vec![format!("What follows does not follow any more then; what was copied stays: {}.", names.join(", "))]
+}
+
+fn clean_up(live: &Live) -> Vec<String> {
+    let mut all = ends_following(live);
+    let made = leftovers(live, Of::All);
+    if !made.is_empty() {
+        all.push("Removes what this migration made for replication:".to_owned());
+        all.extend(made.iter().map(|what| format!("  {what}")));
+        all.push(String::new());
+    }
+    all.extend(drops(live, Unfinished::Drop));
+    let mut stays: Vec<_> = finished(live).into_iter().map(readable).collect();
+    let incomplete =
+        live.run.databases.iter().filter(|(_, d)| d.outcome == Some(DatabaseOutcome::Incomplete));
+    stays.extend(incomplete.map(|(name, _)| format!("{} (not whole)", readable(name))));
+    if !stays.is_empty() {
+        all.push(format!("Stays as it is: {}.", stays.join(", ")));
+    }
+    all
+}
+
 fn start_over(live: &Live) -> Vec<String> {
-    let mut all = Vec::new();
-    let made = leftovers(live);
-    if made.is_empty() {
+    let mut all = ends_following(live);
+    if leftovers(live, Of::All).is_empty() {
         all.push("Nothing that serves replication is left on either server.".to_owned());
     } else {
-        all.push(format!("First removes {}.", leftovers_short(live)));
+        all.push(format!("First removes {}.", leftovers_short(live, Of::All)));
     }
-    let half = half_made(live);
-    if !half.is_empty() {
-        let names: Vec<_> = half.iter().map(|name| readable(name)).collect();
+    all.extend(drops(live, Unfinished::DropIncomplete));
+    all.push(String::new());
+    all.push("Then goes to step 1 with the form filled as it was.".to_owned());
+    all
+}
+
+fn go_on(live: &Live) -> Vec<String> {
+    let names: Vec<_> = live.run.waiting().map(|(name, _)| readable(name)).collect();
+    vec![
+        format!("Goes on where it broke off, and reads from the same snapshot: {}.", names.join(", ")),
+        "First counts the rows of every table that is there. Tables that are half copied, or that the target has lost, are \
+         emptied and copied again."
+            .to_owned(),
+    ]
+}
+
+fn try_again(live: &Live) -> Vec<String> {
+    let mut all = Vec::new();
+    if !leftovers(live, Of::Unfinished).is_empty() {
+        all.push(format!("First removes {}.", leftovers_short(live, Of::Unfinished)));
+    }
+    all.extend(drops(live, Unfinished::DropIncomplete));
+    if !all.is_empty() {
+        all.push(String::new());
+    }
+    let begun: Vec<_> = unfinished(live).into_iter().map(readable).collect();
+    all.push(format!(
+        "Then begins a new migration with the same choices, from the checks on: {}.",
+        begun.join(", ")
+    ));
+    let there: Vec<_> = finished(live).into_iter().map(readable).collect();
+    if !there.is_empty() {
+        all.push(format!("Is not touched: {}.", there.join(", ")));
+    }
+    let whole =
+        |d: &DatabaseRun| matches!(d.outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
+    let begun_in = |d: &DatabaseRun| d.followed || (d.existed && d.tables > 0);
+    let in_the_way = live.run.databases.iter().filter(|(_, d)| !whole(d) && begun_in(d));
+    let names: Vec<_> = in_the_way.map(|(name, _)| readable(name)).collect();
+    if !names.is_empty() {
         all.push(format!(
-            "Half copied databases on the target are yours to drop before the next start: {}.",
+            "Was there before, or has followed, so that it is not dropped: {}. What is in it may be in the way.",
             names.join(", ")
         ));
     }
-    all.push(String::new());
-    all.push("Then goes to step 1 with the form filled as it was.".to_owned());
     all
 }

@@ -82,6 +82,10 @@ pub(crate) fn database_made(database: &str) -> Event {
     made(ObjectKind::Database, Side::Target, database.into(), database)
 }
 
+pub(crate) fn database_numbered(database: &str) -> Event {
+    Event::DatabaseNumbered { database: database.into(), oid: 16_402 }
+}
+
 pub(crate) fn judged(check: &str, title: &str, database: Option<&str>, verdict: Verdict) -> Event {
     let judgement = Judgement {
         check: check.into(),

@@ -23,7 +23,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Large objects that one worker takes on at a time.
-const LARGE_OBJECT_BATCH: usize = 500;
+pub(super) const LARGE_OBJECT_BATCH: usize = 500;
 /// Small tables, and statements about them, that travel together.
 pub(super) const TOGETHER: usize = 50;
 /// With fewer small tables for each worker than this, each goes alone.

@@ -10,6 +10,7 @@ use crate::ui::format::ago;
 use crate::ui::state::live::{Live, Wanted};
 use crate::ui::state::{Engine, Focus, Rights, State};
 use crate::ui::steps::migration::view_parts::{button_line, rows};
+use crate::ui::steps::migration::{Of, leftovers};
 use crate::ui::theme::Theme;
 use crate::ui::widgets::chart::{chart, squeeze};
 use crate::ui::widgets::line::{Line, column, column_right};
@@ -246,7 +247,7 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         address.push("  (y copies it)", theme.dim);
     }
     p.line(inner, rest.saturating_sub(2), &address);
-    let left = crate::ui::steps::migration::leftovers(live);
+    let left = leftovers(live, Of::All);
     let last = if left.is_empty() {
         Line::new("Nothing that served replication is left on either server.", theme.dim)
     } else {

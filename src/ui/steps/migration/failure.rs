@@ -2,14 +2,16 @@
 
 use super::update::live_buttons;
 use super::view_parts::rows;
-use super::{finished, half_made, left_on, leftovers};
+use super::{Of, dropped, finished, left_on, leftovers, unfinished, why_kept};
 use crate::model::check::Severity;
 use crate::model::event::{DatabaseOutcome, RunOutcome};
+use crate::model::task::Unfinished;
 use crate::model::units::{Side, count_of, printable, readable};
-use crate::ui::format::clock;
+use crate::ui::format::{clock, minute};
 use crate::ui::message::Hit;
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::state::{Button, Focus, State};
+use crate::ui::update::commandable;
 use crate::ui::widgets::line::{Line, column};
 use crate::ui::widgets::list::first_shown;
 use crate::ui::widgets::paint::Paint;
@@ -31,7 +33,8 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     } else {
         Line::new(format!("✖ {} at {at}", headline(live)), theme.error)
     };
-    let inner = p.panel(top, &title, &Line::default());
+    let told = if live.wanted.is_some() { "↻ told to, working on it" } else { "" };
+    let inner = p.panel(top, &title, &Line::new(told, theme.warn));
     let width = usize::from(inner.width);
     let (cause, advice) = cause(live);
     let mut lines = Vec::new();
@@ -42,7 +45,7 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         lines.extend(wrap(sentence, width).into_iter().map(|l| Line::new(l, theme.info)));
     }
     lines.push(Line::default());
-    for (head, sentence) in sides(live) {
+    for (head, sentence) in sides(live, state.utc_offset_s) {
         for (number, piece) in wrap(&sentence, width.saturating_sub(9)).into_iter().enumerate() {
             let head = if number == 0 { head } else { "" };
             lines.push(Line::new(column(head, 9), theme.title).and(piece, theme.text));
@@ -69,6 +72,8 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
 
 fn headline(live: &Live) -> &'static str {
     match (&live.ended, live.run.outcome) {
+        (None, None) if live.run.waiting().next().is_some() => "Broke off, and waits to go on;",
+        (None, None) if live.run.keeping => "Not everything came across, the rest follows;",
         (Some(Ending::Broke(_)), _) | (_, None) => "The engine ended before its work was done, last heard of",
         (_, Some(RunOutcome::Refused)) => "Refused, nothing was changed,",
         (_, Some(RunOutcome::Partly)) => "Not everything came across; ended",
@@ -86,6 +91,10 @@ pub fn cause(live: &Live) -> (Vec<String>, Vec<String>) {
     if let Some(failure) = &live.run.refused {
         what.push(printable(&failure.what));
         advice.extend(failure.advice.as_deref().map(printable));
+    }
+    for (name, waiting) in live.run.waiting() {
+        what.push(format!("{}: {}", readable(name), printable(&waiting.because.what)));
+        advice.extend(waiting.because.advice.as_deref().map(printable));
     }
     for (name, database) in &live.run.databases {
         // A finding says it better where one does.
@@ -125,11 +134,16 @@ pub fn cause(live: &Live) -> (Vec<String>, Vec<String>) {
 }
 
 /// What each side looks like now, as the ledger knows it.
-fn sides(live: &Live) -> Vec<(&'static str, String)> {
+fn sides(live: &Live, utc_offset_s: i32) -> Vec<(&'static str, String)> {
+    if let Some((_, waiting)) = live.run.waiting().next() {
+        return waiting_sides(live, &minute(waiting.until_ms, utc_offset_s));
+    }
     let mut all = Vec::new();
-    let source = left_on(live, Side::Source);
+    let source = left_on(live, (Side::Source, Of::Unfinished));
     let identities = live.run.databases.values().map(|d| d.identities.len() as u64).sum::<u64>();
-    let mut sentence = if source.is_empty() {
+    let mut sentence = if source.is_empty() && live.is_following() {
+        "serves what follows; nothing else of ours is left".to_owned()
+    } else if source.is_empty() {
         "unchanged; nothing of ours is left".to_owned()
     } else {
         format!("still there, keeping log until Clean up: {}", source.join(", "))
@@ -146,16 +160,38 @@ fn sides(live: &Live) -> Vec<(&'static str, String)> {
     if !there.is_empty() {
         parts.push(format!("{} whole", names(&there)));
     }
-    let half = half_made(live);
-    if !half.is_empty() {
-        parts.push(format!("{} half copied, to be dropped before another start", names(&half)));
+    for half in live.run.half_made() {
+        let name = readable(&half.name);
+        parts.push(match (half.oid, half.outcome, why_kept(live, &half)) {
+            (None, ..) => format!("{name} perhaps begun"),
+            (_, _, Some(why)) => format!("{name} not whole, still there: {why}"),
+            (_, Some(DatabaseOutcome::Incomplete), _) => format!("{name} worked through, not whole"),
+            _ => format!("{name} half copied"),
+        });
     }
-    parts.extend(left_on(live, Side::Target).into_iter().map(|what| format!("{what} still there")));
+    let left = left_on(live, (Side::Target, Of::Unfinished));
+    parts.extend(left.into_iter().map(|what| format!("{what} still there")));
     if parts.is_empty() {
         parts.push("no database of this migration".to_owned());
     }
     all.push(("Target", parts.join("; ")));
     all
+}
+
+/// Where something is held open for it.
+fn waiting_sides(live: &Live, until: &str) -> Vec<(&'static str, String)> {
+    let source = format!(
+        "held open until {until}, for Try again: a snapshot, for which VACUUM clears nothing away that is deleted now, and \
+         locks against changes of tables"
+    );
+    let slots = left_on(live, (Side::Source, Of::Unfinished));
+    let slots =
+        if slots.is_empty() { String::new() } else { format!("; its log is kept for {}", slots.join(", ")) };
+    let waiting: Vec<_> = live.run.waiting().map(|(name, _)| name).collect();
+    let databases = live.run.waiting().filter_map(|(name, _)| live.run.databases.get(name));
+    let (done, all) = databases.fold((0, 0), |sum, d| (sum.0 + d.tables_copied, sum.1 + d.tables));
+    let target = format!("{} half copied: {done} of {} there", names(&waiting), count_of(all, "table"));
+    vec![("Source", format!("{source}{slots}")), ("Target", target)]
 }
 
 fn names(all: &[&str]) -> String {
@@ -172,24 +208,55 @@ fn choices(state: &State, live: &Live) -> Vec<(Button, String)> {
 
 /// What a button leads to, in a few words.
 fn consequence(live: &Live, button: Button) -> String {
-    let there = finished(live);
-    let left = leftovers(live).len() as u64;
+    let waits = live.run.waiting().next().is_some();
+    // What an engine guards is not taken from under it.
+    let guarded = live.run.keeping && commandable(live);
     match button {
-        Button::TryAgain if !there.is_empty() => {
-            format!("checks and copies the others; stays: {}", names(&there))
+        Button::TryAgain => again(live),
+        Button::StartOver | Button::CleanUp if waits => {
+            "not while it waits to go on: stop it first (s)".to_owned()
         }
-        Button::TryAgain => "runs the check again, with everything as it is filled in".to_owned(),
+        Button::StartOver | Button::CleanUp if guarded => {
+            "not while the rest follows: stop that first (s)".to_owned()
+        }
         Button::StartOver => "cleans up and returns to step 1 with the form filled".to_owned(),
-        Button::CleanUp if left > 0 => {
-            format!("removes {} of replication; rows stay", count_of(left, "object"))
-        }
-        Button::CleanUp => "nothing of ours is left to remove".to_owned(),
+        Button::CleanUp => clean_up(live),
         Button::SaveBundle => "log, report and versions, without secrets".to_owned(),
         Button::Continue => {
             let follow = live.following().count() as u64;
-            format!("to step 4: {} keep following", count_of(follow, "database"))
+            let keep = if follow == 1 { "keeps" } else { "keep" };
+            format!("to step 4: {} {keep} following", count_of(follow, "database"))
         }
         Button::CloseWindow => "changes nothing".to_owned(),
         _ => String::new(),
+    }
+}
+
+fn again(live: &Live) -> String {
+    let there = finished(live);
+    if live.run.waiting().next().is_some() {
+        "goes on where it broke off, under the same snapshot".to_owned()
+    } else if live.run.databases.is_empty() {
+        "runs the check again, with everything as it is filled in".to_owned()
+    } else if there.is_empty() {
+        "copies all of it anew, with the same choices".to_owned()
+    } else if unfinished(live).is_empty() {
+        "nothing to try: every database is there".to_owned()
+    } else {
+        format!("copies the others anew, the same way; stays: {}", names(&there))
+    }
+}
+
+fn clean_up(live: &Live) -> String {
+    let left = leftovers(live, Of::All).len() as u64;
+    let drops = dropped(live, Unfinished::Drop).len() as u64;
+    match (left, drops) {
+        (0, 0) => "nothing of ours is left to remove".to_owned(),
+        (0, drops) => format!("drops {} on the target", count_of(drops, "half copied database")),
+        (left, 0) => format!("removes {} of replication; rows stay", count_of(left, "object")),
+        (left, drops) => {
+            let (left, drops) = (count_of(left, "object"), count_of(drops, "database"));
+            format!("removes {left} of replication, drops {drops}")
+        }
     }
 }

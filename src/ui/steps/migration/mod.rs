@@ -7,14 +7,17 @@ pub mod tables;
 pub mod update;
 pub mod view_parts;
 
+use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, ObjectKind, RunOutcome};
-use crate::model::run::LedgerState;
-use crate::model::units::{Side, count_of};
+use crate::model::half_made::HalfMade;
+use crate::model::run::{LedgerLine, LedgerState};
+use crate::model::task::Unfinished;
+use crate::model::units::{Side, count_of, human_bytes, printable, readable};
 use crate::ui::state::form::{Form, as_word};
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::update::died;
 
-/// It is over, and not everything that was asked for is there.
+/// It is over but for what follows, and not everything that was asked for is there.
 pub fn failed(live: &Live) -> bool {
     let bad = |outcome| {
         matches!(outcome, RunOutcome::Failed | RunOutcome::Partly | RunOutcome::Refused | RunOutcome::Stopped)
@@ -24,22 +27,34 @@ pub fn failed(live: &Live) -> bool {
         (Some(Ending::Broke(_)), _) => true,
         (_, Some(outcome)) => bad(outcome),
         (Some(Ending::Ended(outcome)), None) => bad(*outcome),
+        (None, None) if live.run.waiting().next().is_some() => live.run.stopping.is_none(),
+        (None, None) if live.run.keeping && live.run.stopping.is_none() => !unfinished(live).is_empty(),
         (None, None) => died(live),
     }
 }
 
+/// Whose leftovers are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    All,
+    /// Of databases that do not follow: what is taken back before they are begun anew.
+    Unfinished,
+}
+
 /// What this migration made for replication and has not removed, as the ledger knows it.
-pub fn leftovers(live: &Live) -> Vec<String> {
+pub fn leftovers(live: &Live, of: Of) -> Vec<String> {
     [Side::Source, Side::Target]
         .into_iter()
-        .flat_map(|side| left_on(live, side).into_iter().map(move |what| format!("{what} on the {side}")))
+        .flat_map(|side| {
+            left_on(live, (side, of)).into_iter().map(move |what| format!("{what} on the {side}"))
+        })
         .collect()
 }
 
 /// The same in few words: by name where they are few.
-pub fn leftovers_short(live: &Live) -> String {
+pub fn leftovers_short(live: &Live, of: Of) -> String {
     const NAMED: usize = 2;
-    let all = leftovers(live);
+    let all = leftovers(live, of);
     if all.len() <= NAMED {
         return all.join(", ");
     }
@@ -49,32 +64,45 @@ pub fn leftovers_short(live: &Live) -> String {
 }
 
 /// The same for one side.
-pub fn left_on(live: &Live, side: Side) -> Vec<String> {
+pub fn left_on(live: &Live, (side, of): (Side, Of)) -> Vec<String> {
     let serves = |kind| matches!(kind, ObjectKind::Publication | ObjectKind::Slot | ObjectKind::Subscription);
     let ours = live.run.ledger.values().filter(|l| l.state != LedgerState::NotOurs && serves(l.object.kind));
-    ours.filter(|line| line.object.side == side)
+    let follows = |l: &LedgerLine| live.following().any(|name| l.object.database.as_ref() == Some(name));
+    ours.filter(|line| line.object.side == side && (of == Of::All || !follows(line)))
         .map(|line| {
             let kind = match line.object.kind {
                 ObjectKind::Publication => "publication",
                 ObjectKind::Slot => "slot",
                 _ => "subscription",
             };
-            let name = crate::model::units::readable(&line.object.name);
-            format!("{kind} {name}")
+            format!("{kind} {}", readable(&line.object.name))
         })
         .collect()
 }
 
-/// Databases that this migration made on the target and did not bring to an end.
-pub fn half_made(live: &Live) -> Vec<&str> {
-    let through = |name: &str| {
-        let outcome = live.run.databases.get(name).and_then(|d| d.outcome);
-        matches!(outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following))
-    };
-    let made = live.run.ledger.values().filter(|l| l.state != LedgerState::NotOurs);
-    made.filter(|l| l.object.kind == ObjectKind::Database && !through(&l.object.name))
-        .map(|l| l.object.name.as_str())
-        .collect()
+/// Databases on the target that are ours beyond doubt, not whole, and dropped by a clean-up of this kind.
+pub fn dropped(live: &Live, which: Unfinished) -> Vec<HalfMade> {
+    let mut all = live.run.half_made();
+    all.retain(|half| half.oid.is_some() && which.drops(half));
+    all
+}
+
+/// Their names, with what is in them.
+pub fn with_sizes(all: &[HalfMade]) -> String {
+    let one = |half: &HalfMade| format!("{} ({} copied)", readable(&half.name), human_bytes(half.bytes));
+    all.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Why one of them was not dropped when that was asked for.
+pub fn why_kept(live: &Live, half: &HalfMade) -> Option<String> {
+    let of_it = |f: &&Finding| f.id == "not-dropped" && f.database.as_deref() == Some(half.name.as_str());
+    live.run.findings.iter().rfind(of_it).map(|finding| printable(&finding.why))
+}
+
+/// Databases that are begun anew by Try again.
+pub fn unfinished(live: &Live) -> Vec<&str> {
+    let there = |o| matches!(o, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
+    live.run.databases.iter().filter(|(_, d)| !there(d.outcome)).map(|(name, _)| name.as_str()).collect()
 }
 
 /// Databases that are on the target with everything that was asked for.

@@ -1,10 +1,12 @@
 //! Keys on the third step.
 
-use super::{failed, fill_from, finished, leftovers};
+use super::{Of, dropped, failed, fill_from, leftovers, unfinished, why_kept};
+use crate::model::task::Unfinished;
+use crate::model::units::readable;
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
 use crate::ui::state::check::Check;
-use crate::ui::state::form::{Field, as_word};
+use crate::ui::state::form::Field;
 use crate::ui::state::live::{Listed, Sort};
 use crate::ui::state::{About, Button, Dialog, Filter, Focus, Overlay, Rights, Screen, State};
 use crate::ui::steps::{close, validation};
@@ -150,6 +152,19 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(live) = &state.live else { return Vec::new() };
+    let takes_back = matches!(button, Button::TryAgain | Button::StartOver | Button::CleanUp);
+    if takes_back && live.wanted.is_some() {
+        state.complain("It was told to, and is at it.");
+        return Vec::new();
+    }
+    if matches!(button, Button::StartOver | Button::CleanUp) && live.run.waiting().next().is_some() {
+        state.complain("It waits to go on, and holds things open for that: stop it first (s).");
+        return Vec::new();
+    }
+    if matches!(button, Button::StartOver | Button::CleanUp) && live.run.keeping && commandable(live) {
+        state.complain("The rest follows: Try again for what failed, or stop it all first (s).");
+        return Vec::new();
+    }
     let dialog = |about| Some(Overlay::Dialog(Dialog::new(about)));
     match button {
         Button::CloseWindow => return crate::ui::update::leave(state),
@@ -159,8 +174,10 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
         Button::StopMigration => state.complain("There is nothing left to stop."),
         Button::TryAgain => return try_again(state),
         Button::StartOver => state.overlay = dialog(About::StartOver),
-        Button::CleanUp if leftovers(live).is_empty() => {
-            state.say("Nothing that serves replication is left on either server");
+        Button::CleanUp
+            if leftovers(live, Of::All).is_empty() && dropped(live, Unfinished::Drop).is_empty() =>
+        {
+            state.say("Nothing that this migration would have to take back is left on either server");
         }
         Button::CleanUp => state.overlay = dialog(About::CleanUp),
         Button::SaveBundle => return vec![Effect::SaveBundle],
@@ -173,26 +190,46 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
     Vec::new()
 }
 
-/// A new migration of what is not there yet, judged anew. What is finished stays and is left out.
+/// Where nothing was begun, the form is judged anew; else a new migration of what is not there yet begins.
 fn try_again(state: &mut State) -> Vec<Effect> {
     let Some(live) = &state.live else { return Vec::new() };
-    let following: Vec<_> = live.following().cloned().collect();
-    if !leftovers(live).is_empty() && following.is_empty() {
-        state.complain("Clean up first: what the last attempt made for replication is still there.");
+    if live.run.waiting().next().is_some() && commandable(live) {
+        state.overlay = Some(Overlay::Dialog(Dialog::new(About::GoOn)));
         return Vec::new();
     }
-    fill_from(&mut state.form, live);
-    let mut names = state.form.excluded();
-    for name in finished(live) {
-        if !names.iter().any(|n| n == name) {
-            names.push(name.to_owned());
-        }
+    if live.run.databases.is_empty() {
+        fill_from(&mut state.form, live);
+        state.form.name.set("");
+        state.live = None;
+        let mut effects = vec![Effect::LetGo];
+        effects.extend(validation::update::run_check(state));
+        return effects;
     }
-    let text = names.iter().map(|name| as_word(name)).collect::<Vec<_>>().join(" ");
-    state.form.exclude.set(text);
-    state.form.name.set("");
-    state.live = None;
-    let mut effects = vec![Effect::LetGo];
-    effects.extend(validation::update::run_check(state));
-    effects
+    if unfinished(live).is_empty() {
+        state.complain("Every database is there: what is missing is named above, and is not copied again.");
+        return Vec::new();
+    }
+    state.overlay = Some(Overlay::Dialog(Dialog::new(About::TryAgain)));
+    Vec::new()
+}
+
+/// What is in the way of beginning them anew has been taken back, as far as it could be.
+pub fn go_on_trying(state: &mut State) -> Vec<Effect> {
+    let Some(live) = &mut state.live else { return Vec::new() };
+    let kept = dropped(live, Unfinished::DropIncomplete);
+    let why = match kept.first() {
+        Some(half) => {
+            let why = why_kept(live, half).unwrap_or_default();
+            Some(format!("{} could not be dropped on the target: {why}", readable(&half.name)))
+        }
+        None => leftovers(live, Of::Unfinished).first().map(|what| format!("{what} could not be removed")),
+    };
+    match why {
+        Some(why) => {
+            live.wanted = None;
+            state.complain(format!("Not tried again: {why}"));
+            Vec::new()
+        }
+        None => vec![Effect::Again],
+    }
 }
