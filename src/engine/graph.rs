@@ -162,12 +162,14 @@ impl<T: Send + 'static> Graph<T> {
             while let Some((id, item, priority)) = state.next() {
                 let cost = state.nodes[id].cost;
                 let told = state.told.remove(&id);
-                let (slots, work, cancel) = (slots.clone(), Arc::clone(&work), cancel.clone());
+                let (work, cancel) = (Arc::clone(&work), cancel.clone());
+                // Here, and not in the task: those do not begin in the order in which they are spawned.
+                let place = slots.acquire(priority, cost);
                 running.spawn(async move {
                     let place = tokio::select! {
                         biased;
                         () = cancel.cancelled() => return None,
-                        place = slots.acquire(priority, cost) => Arc::new(place),
+                        place = place => Arc::new(place),
                     };
                     drop(told);
                     work(item, Arc::clone(&place)).await;

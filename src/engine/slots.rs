@@ -92,29 +92,33 @@ impl Slots {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a slot. Dropping the future gives up the place in the queue.
-    pub(crate) async fn acquire(&self, priority: u64, cost: u64) -> Place {
+    /// Waits for a slot. Who asks first has his place first, also if others come to wait for theirs before. Dropping the
+    /// future gives up the place in the queue.
+    pub(crate) fn acquire(&self, priority: u64, cost: u64) -> impl Future<Output = Place> + use<> {
         let burden = Burden { slots: self.clone(), cost };
-        let waiting = {
+        let granted = {
             let mut inner = self.lock();
             inner.load = inner.load.saturating_add(cost);
             if inner.free > 0 {
                 inner.free -= 1;
-                None
+                Ok(self.slot())
             } else {
                 let (wake, woken) = oneshot::channel();
                 let ticket = inner.next_ticket;
                 inner.next_ticket += 1;
                 inner.waiting.push(Waiter { priority, ticket, wake });
-                Some(woken)
+                Err(woken)
             }
         };
-        let slot = match waiting {
-            None => self.slot(),
-            // The sender lives in the queue and is only ever dropped after sending.
-            Some(woken) => woken.await.unwrap_or_else(|_| self.slot()),
-        };
-        Place { burden, _slot: slot }
+        let slots = self.clone();
+        async move {
+            let slot = match granted {
+                Ok(slot) => slot,
+                // The sender lives in the queue and is only ever dropped after sending.
+                Err(woken) => woken.await.unwrap_or_else(|_| slots.slot()),
+            };
+            Place { burden, _slot: slot }
+        }
     }
 
     fn slot(&self) -> Slot {
