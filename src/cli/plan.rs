@@ -6,6 +6,7 @@ use crate::model::event::DatabaseOutcome;
 use crate::model::failure::Failure;
 use crate::model::filter::{TablePattern, TableScope, parse_list};
 use crate::model::passwords::Passwords;
+use crate::model::phase::Phase;
 use crate::model::plan::{
     ExtensionTables, FORMAT, Fallback, Keep, MethodPolicy, Plan, Policies, ReplicationPlan, Scope,
     TargetPolicy, ToolPlaces,
@@ -78,7 +79,8 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
 pub(super) fn again(mut plan: Plan, run: &Run, env: &Env) -> Result<Plan, Failure> {
     let there =
         |d: &DatabaseRun| matches!(d.outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
-    let twice = |d: &DatabaseRun| !there(d) && d.existed && d.tables_copied > 0;
+    // Of the last statement before a lost connection nobody knows whether it was committed.
+    let twice = |d: &DatabaseRun| !there(d) && d.existed && d.phase >= Some(Phase::Copy);
     if plan.policies.target_not_empty == TargetPolicy::Append
         && let Some((name, _)) = run.databases.iter().find(|(_, d)| twice(d))
     {

@@ -1,8 +1,8 @@
 //! Takes back what a migration has made on the target and did not bring to its end, so that it can be begun anew.
 //!
-//! A database is only dropped when the server still knows it by the number that it had when we made it, and nobody is in
-//! it: what was there before, what somebody else has made under the same name since, and what somebody works with stays, and
-//! is named.
+//! A database is only dropped when the server still knows it by the number that it had when we made it, it still says of
+//! itself that this migration made it, and nobody is in it: what was there before, what somebody else has made under the same
+//! name since, what another migration has used since, and what somebody works with stays, and is named.
 
 use super::context::Cx;
 use super::replicate::remove::{What, remove};
@@ -17,7 +17,7 @@ use crate::model::units::{Side, count_of, printable, readable};
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::databases::{Standing, Visitor, standing};
-use crate::pg::statement::database::{END_SESSION, drop as drop_database};
+use crate::pg::statement::database::{END_SESSION, drop as drop_database, unmark};
 use crate::pg::statement::roles;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -50,9 +50,17 @@ pub(super) async fn clear(cx: &Cx) {
 
 /// Drops the databases that are to go, one after the other; each that stays is a finding.
 pub(super) async fn drop_half_made(cx: &Cx, which: Unfinished) {
-    let mut all = cx.emit.with_run(|run| run.half_made());
-    all.retain(|half| which.drops(half));
+    let all = cx.emit.with_run(|run| run.half_made());
+    let (all, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|half| which.drops(half));
+    if which == Unfinished::Drop {
+        for half in &kept {
+            drop(timeout(TIME_LIMIT, leave(cx, half)).await);
+        }
+    }
     for half in all {
+        if cx.cancel.is_cancelled() {
+            return;
+        }
         let dropping = timeout(TIME_LIMIT, drop_one(cx, &half)).await;
         let too_slow =
             || Failure::local(format!("the target did not answer within {} s", TIME_LIMIT.as_secs()));
@@ -65,6 +73,16 @@ pub(super) async fn drop_half_made(cx: &Cx, which: Unfinished) {
             );
         }
     }
+}
+
+/// What lacks something and is kept is the operator's from here on.
+async fn leave(cx: &Cx, half: &HalfMade) -> Result<(), Failure> {
+    let session = elsewhere(cx, &half.name).await?;
+    let there = standing(&session, &half.name).await?;
+    if there.is_some_and(|there| there.made_by.as_deref() == Some(&cx.plan.id)) {
+        session.batch(&unmark(&half.name)).await?;
+    }
+    Ok(())
 }
 
 async fn drop_one(cx: &Cx, half: &HalfMade) -> Result<(), Failure> {
@@ -82,8 +100,9 @@ async fn drop_one(cx: &Cx, half: &HalfMade) -> Result<(), Failure> {
             not_sure(cx, &half.name);
             return Ok(());
         }
-        (Some(there), Some(oid)) if there.oid != oid => {
-            let title = "another database of this name was made on the target since: it is left alone";
+        (Some(there), Some(oid)) if there.oid != oid || there.made_by.as_deref() != Some(&cx.plan.id) => {
+            let title = "a database of this name is not ours any more: it was made anew, used by another migration, or came to \
+                         its end; it is left alone";
             cx.finding(Finding::warning("not-ours", title).in_database(&half.name));
             // Ours is gone; from here on the name stands for somebody else's.
             cx.emit.record(Event::NotOurs { object });
@@ -94,6 +113,9 @@ async fn drop_one(cx: &Cx, half: &HalfMade) -> Result<(), Failure> {
                 return Err(failure);
             }
             end_ours(&session, &there).await?;
+            if cx.cancel.is_cancelled() {
+                return Err(Failure::interrupted());
+            }
             drop_as_owner(cx, &session, (&half.name, &there.owner)).await?;
         }
     }
@@ -125,8 +147,13 @@ async fn elsewhere(cx: &Cx, database: &str) -> Result<Session, Error> {
 
 /// What a killed engine was at may go on for a while on the server; it says whose it is by its name.
 fn is_ours(cx: &Cx, visitor: &Visitor) -> bool {
+    visitor.user == cx.target_facts.user && is_named_ours(cx, visitor)
+}
+
+/// The user of a session is who logged in, which a role of ours that sets another one is not.
+fn is_named_ours(cx: &Cx, visitor: &Visitor) -> bool {
     let name = visitor.application.strip_prefix("pgpassage/").and_then(|rest| rest.split_once(' '));
-    visitor.user == cx.target_facts.user && name.is_some_and(|(_, id)| id == cx.plan.id)
+    name.is_some_and(|(_, id)| id == cx.plan.id)
 }
 
 fn in_use(cx: &Cx, there: &Standing) -> Option<Failure> {
@@ -159,7 +186,7 @@ pub(crate) async fn end_what_lingers(cx: &Cx, session: &Session, database: &str)
     loop {
         let there = standing(session, database).await?;
         let sessions = there.into_iter().flat_map(|there| there.sessions);
-        let ours: Vec<_> = sessions.filter(|visitor| is_ours(cx, visitor)).collect();
+        let ours: Vec<_> = sessions.filter(|visitor| is_named_ours(cx, visitor)).collect();
         if ours.is_empty() {
             return Ok(());
         }

@@ -303,6 +303,9 @@ pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
         None => pipeline(&mut db).await,
     };
     let result = result.and(db.cx.at_work.last_step(&db));
+    if result.is_ok() {
+        create::unmark(&db).await;
+    }
     db.pools.clear();
     if db.begun_by == Method::Replication && (result.is_err() || db.method() == Method::Dump) {
         // Nobody would read from the slot, and the source would keep its log for ever.

@@ -28,7 +28,14 @@ fn is_worth_it(db: &Db, snapshot: &Snapshot, failure: &Failure) -> bool {
         matches!(failure.kind, FailureKind::Connection | FailureKind::ConnectionLost | FailureKind::DiskFull);
     // Rows that were there before are not told from those that were copied.
     let tellable = !db.occupied && db.progress.can_be_told(snapshot);
-    db.cx.go_on.awaited && !db.cx.cancel.is_cancelled() && can_pass && tellable
+    // Sessions that linger in it are ended before it goes on, and those for other databases may be among them.
+    let alone = db.name != db.cx.target_home;
+    alone
+        && db.progress.knows_timeline()
+        && db.cx.go_on.awaited
+        && !db.cx.cancel.is_cancelled()
+        && can_pass
+        && tellable
 }
 
 /// Waits until somebody says that it goes on.

@@ -112,9 +112,33 @@ fn another_database_of_the_same_name_is_not_ours() {
         let cleaned = clean(&pair, &["--json"]);
         assert_eq!(cleaned.code, 0, "{}\n{}", cleaned.stderr, cleaned.stdout);
         let said = cleaned.findings("warning").join("\n");
-        assert!(said.contains("not-ours: another database of this name"), "{said}");
+        assert!(said.contains("not-ours: a database of this name is not ours any more"), "{said}");
         assert!(is_there(&pair, "held"));
     }
+}
+
+/// Another migration has brought to its end what the first one left half done: it is no longer the first one's.
+#[test]
+fn what_another_migration_has_used_since_is_not_ours() {
+    let pair = Pair::new();
+    killed(&pair);
+    eventually(&pair.target, "postgres", "SELECT count(*) FROM pg_stat_activity WHERE datname = 'held'", "0");
+    let comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'held'";
+    assert_eq!(ask(&pair.target, "postgres", comment), "pgpassage mine: not finished");
+    let more = ["--migration-id", "second", "--if-target-not-empty", "truncate"];
+    let second = pair.migrate(&[&["--database", "held"], &more[..]].concat());
+    assert_eq!((second.code, second.status("held")), (0, "done"), "{}\n{}", second.stderr, second.stdout);
+    assert_eq!(ask(&pair.target, "postgres", comment), "");
+    let cleaned = clean(&pair, &["--json"]);
+    assert!(
+        cleaned.findings("warning").join("\n").contains("not-ours: a database of this name"),
+        "{}",
+        cleaned.stdout
+    );
+    assert!(is_there(&pair, "held"));
+    // What came to its end says nothing of us.
+    let whole = comment.replace("held", "whole");
+    assert_eq!(ask(&pair.target, "postgres", &whole), "");
 }
 
 #[test]
@@ -171,6 +195,6 @@ fn a_plain_user_drops_what_it_gave_away() {
     assert!(version >= 160_000 || before == "0", "{before}");
     let cleaned = pair.program(&[&["clean", "mine", "--json"], servers.as_slice()].concat());
     assert_eq!(cleaned.code, 0, "{}\n{}", cleaned.stderr, cleaned.stdout);
-    assert!(!is_there(&pair, "held"));
+    assert!(!is_there(&pair, "held"), "{}\n{}", cleaned.stderr, cleaned.stdout);
     assert_eq!(ask(&pair.target, "postgres", member), before);
 }

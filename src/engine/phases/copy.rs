@@ -11,7 +11,8 @@ use crate::model::units::{Side, TableName, thousands};
 use crate::pg::facts::tables::{self, Belongs, TableFacts};
 use crate::pg::quote::Qualified;
 use crate::pg::statement::data::{
-    CopyFormat, Rows, Written, copy_in, copy_out, delete_only, lock_access_share, lock_now, truncate_only,
+    CopyFormat, DURABLY, Rows, Written, copy_in, copy_out, delete_only, lock_access_share, lock_now,
+    truncate_only,
 };
 use crate::pg::wire::{CopyStats, RelayError, relay};
 use std::time::Instant;
@@ -257,7 +258,8 @@ async fn relay_rows(db: &Db, pair: &mut Pair, haul: Haul<'_>, first: String) -> 
         }
         Belongs::User if written == Written::Frozen => format!("{}; ", truncate_only(&[&table.name])),
         Belongs::User => String::new(),
-        Belongs::Extension { .. } => format!("{}; ", make_room(db, table).await?),
+        // Rows of the user's among those of the extension's script: counting would not tell whether a crash took them.
+        Belongs::Extension { .. } => format!("{DURABLY}; {}; ", make_room(db, table).await?),
     };
     let into = format!("BEGIN; {}{room}{into}", around.before);
     let stats = cancellable(db, pair, async |pair| {

@@ -16,26 +16,8 @@ const DUPLICATE_DATABASE: &str = "42P04";
 
 pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
     if let Some(existing) = &db.on_target {
-        if existing.encoding != db.facts.encoding {
-            let text = format!(
-                "the target's database has encoding {}, the source's {}",
-                existing.encoding, db.facts.encoding
-            );
-            db.finding(
-                Finding::warning("encoding", text)
-                    .because("rows are converted on the way; one that cannot be converted fails its table"),
-            );
-        }
-        if (&existing.collate, &existing.ctype) != (&db.facts.collate, &db.facts.ctype) {
-            let text = format!(
-                "the target's database has locale {}/{}, the source's {}/{}",
-                existing.collate, existing.ctype, db.facts.collate, db.facts.ctype
-            );
-            db.finding(
-                Finding::warning("locale", text).because("text may sort in another order than it did"),
-            );
-        }
-        return Ok(());
+        tell_differences(db, existing);
+        return adopt(db).await;
     }
     let object = ServerObject {
         side: Side::Target,
@@ -65,10 +47,7 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
     match made {
         Ok(()) => {
             // Whatever is to be taken back later is told by this from another of the same name.
-            if let Some(there) = db.guarded(session.canceller(), standing(&session, &db.name)).await? {
-                let (database, oid) = (db.name.clone(), there.oid);
-                db.cx.emit.record(Event::DatabaseNumbered { database, oid });
-            }
+            number(db, &session).await?;
             db.cx.emit.record(Event::Made { object });
             Ok(())
         }
@@ -85,6 +64,75 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
             }
             Err(failure.while_doing("creating the database on the target"))
         }
+    }
+}
+
+/// Of a database that was there before.
+fn tell_differences(db: &Db, existing: &DatabaseFacts) {
+    if existing.encoding != db.facts.encoding {
+        let text = format!(
+            "the target's database has encoding {}, the source's {}",
+            existing.encoding, db.facts.encoding
+        );
+        db.finding(
+            Finding::warning("encoding", text)
+                .because("rows are converted on the way; one that cannot be converted fails its table"),
+        );
+    }
+    if (&existing.collate, &existing.ctype) != (&db.facts.collate, &db.facts.ctype) {
+        let text = format!(
+            "the target's database has locale {}/{}, the source's {}/{}",
+            existing.collate, existing.ctype, db.facts.collate, db.facts.ctype
+        );
+        db.finding(Finding::warning("locale", text).because("text may sort in another order than it did"));
+    }
+}
+
+/// Marks the database as ours and journals its number. Without the mark it is never taken back.
+async fn number(db: &Db, session: &Session) -> Result<(), Failure> {
+    match execute(&db.cancel, session, &database::mark(&db.name, &db.cx.plan.id)).await {
+        Err(failure) if failure.is_interruption() => return Err(failure),
+        Err(failure) => {
+            tracing::info!(database = db.name, "not marked as ours, it will not be taken back: {failure}");
+            return Ok(());
+        }
+        Ok(()) => {}
+    }
+    if let Some(there) = db.guarded(session.canceller(), standing(session, &db.name)).await? {
+        let (database, oid) = (db.name.clone(), there.oid);
+        db.cx.emit.record(Event::DatabaseNumbered { database, oid });
+    }
+    Ok(())
+}
+
+/// What an earlier migration made and left half done is ours from here on: that one must not take it back any more.
+async fn adopt(db: &Db) -> Result<(), Failure> {
+    let session = db.cx.target_session(&db.cx.target_home).await?;
+    let there = db.guarded(session.canceller(), standing(&session, &db.name)).await?;
+    if there.is_some_and(|there| there.made_by.is_some()) {
+        execute(&db.cancel, &session, &database::unmark(&db.name)).await?;
+    }
+    Ok(())
+}
+
+/// The database has come to its end: nobody is to take it back any more.
+pub(crate) async fn unmark(db: &Db) {
+    if db.on_target.is_some() || db.losses() > 0 {
+        return;
+    }
+    let sql = database::unmark(&db.name);
+    let done = async {
+        let session = db.cx.target_session(&db.cx.target_home).await?;
+        let there = db.guarded(session.canceller(), standing(&session, &db.name)).await?;
+        // The source's own comment has taken its place.
+        match there.is_some_and(|there| there.made_by.is_some()) {
+            true => execute(&db.cancel, &session, &sql).await,
+            false => Ok(()),
+        }
+    };
+    if let Err(failure) = done.await {
+        let title = "a comment of ours stays on the target's database";
+        db.finding(Finding::info("mark", title).because(failure.what).fix(format!("on the target: {sql};")));
     }
 }
 

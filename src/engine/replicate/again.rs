@@ -11,7 +11,7 @@ use crate::model::units::{TableName, readable};
 use crate::pg::connect::Session;
 use crate::pg::facts::relations::{Act, ActKind, Reference, acts_on_rows, references};
 use crate::pg::facts::tables::{Belongs, TableFacts};
-use crate::pg::statement::data::{AS_ORIGIN, AS_REPLICA, delete_only, switch_off, switch_on};
+use crate::pg::statement::data::{AS_ORIGIN, AS_REPLICA, AT_ONCE, delete_only, switch_off, switch_on};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What to do where rows cannot be replaced.
@@ -46,7 +46,8 @@ impl OnTarget {
             return Around::default();
         }
         Around {
-            before: format!("{}; ", switch_off(table, &acts)),
+            // Events of deferred keys that wait for the commit would be in the way of switching on again.
+            before: format!("{AT_ONCE}; {}; ", switch_off(table, &acts)),
             after: format!("{}; ", switch_on(table, &acts)),
         }
     }
@@ -293,7 +294,10 @@ mod tests {
         assert_eq!(why(act(ActKind::Trigger, false, true)), "");
         let there = OnTarget { acts: vec![act(ActKind::AlwaysTrigger, false, true)], references: Vec::new() };
         let around = there.around(&all[0].name);
-        assert_eq!(around.before, "ALTER TABLE ONLY \"s\".\"a\" DISABLE TRIGGER \"Odd one\"; ");
+        assert_eq!(
+            around.before,
+            "SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE ONLY \"s\".\"a\" DISABLE TRIGGER \"Odd one\"; "
+        );
         assert_eq!(around.after, "ALTER TABLE ONLY \"s\".\"a\" ENABLE ALWAYS TRIGGER \"Odd one\"; ");
         assert_eq!(there.around(&TableName::new("s", "b")), Around::default());
     }

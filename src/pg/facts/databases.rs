@@ -66,6 +66,8 @@ pub struct Standing {
     /// Another one of the same name has another.
     pub oid: u32,
     pub owner: String,
+    /// The migration that made it and has not brought it to its end, see [`crate::pg::statement::database::mark`].
+    pub made_by: Option<String>,
     pub sessions: Vec<Visitor>,
 }
 
@@ -88,12 +90,13 @@ pub async fn standing(session: &Session, name: &str) -> Result<Option<Standing>,
         let (user, application) = (get(r, "user_name")?, get(r, "application")?);
         let oid = u32::try_from(get::<i64>(r, "oid")?).unwrap_or_default();
         let visitor = pid.map(|pid| Visitor { pid, user, application });
-        Ok((oid, get::<String>(r, "owner")?, visitor))
+        let database = (oid, get::<String>(r, "owner")?, get::<Option<String>>(r, "made_by")?);
+        Ok((database, visitor))
     })
     .await?;
-    let first = found.first().map(|(oid, owner, _)| (*oid, owner.clone()));
-    let sessions = found.into_iter().filter_map(|(.., visitor)| visitor).collect();
-    Ok(first.map(|(oid, owner)| Standing { oid, owner, sessions }))
+    let first = found.first().map(|(database, _)| database.clone());
+    let sessions = found.into_iter().filter_map(|(_, visitor)| visitor).collect();
+    Ok(first.map(|(oid, owner, made_by)| Standing { oid, owner, made_by, sessions }))
 }
 
 /// What databases take on disk, by name, in bytes; without those that we may not connect to.

@@ -157,9 +157,16 @@ pub fn rows_of(table: NamedTable<'_>) -> String {
     format!("SELECT pg_catalog.count(*)::int8 FROM {table}")
 }
 
-/// Of the server's log: another one once a standby has taken over. As text.
-pub const TIMELINE: &str =
-    "SELECT pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)";
+/// Of the server and its log: another one once a standby has taken over. As text.
+pub const TIMELINE: &str = "SELECT c.system_identifier::text || ' ' || \
+     pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) \
+     FROM pg_catalog.pg_control_system() c";
+
+/// Deferred constraints are looked at with each statement, until the transaction ends.
+pub const AT_ONCE: &str = "SET CONSTRAINTS ALL IMMEDIATE";
+
+/// For a transaction of a session that does not wait for its commits.
+pub const DURABLY: &str = "SET LOCAL synchronous_commit = local";
 
 /// The same with a sum over a hash of each row's text: the order of rows does not matter.
 pub fn checksum_rows(table: NamedTable<'_>, condition: &str) -> String {

@@ -42,6 +42,19 @@ pub fn create(database: &DatabaseFacts, target: ServerVersion, owner: Option<&st
     sql
 }
 
+/// Says in the database itself that a migration has made it and may take it back. Gone as soon as it has come to its end,
+/// or another migration uses it: a number alone may be that of a database of a server made anew, or of one that somebody
+/// has filled since. A comment, because only a superuser may set a parameter that the server does not know.
+pub fn mark(database: &str, migration: &str) -> String {
+    let text = format!("pgpassage {migration}: not finished");
+    format!("COMMENT ON DATABASE {} IS {}", Ident(database), Literal(&text))
+}
+
+/// It is nobody's to take back any more.
+pub fn unmark(database: &str) -> String {
+    format!("COMMENT ON DATABASE {} IS NULL", Ident(database))
+}
+
 /// Without FORCE: whoever is in it is in the way of it, and that is as it should be.
 pub fn drop(database: &str) -> String {
     format!("DROP DATABASE {}", Ident(database))

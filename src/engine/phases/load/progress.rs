@@ -37,6 +37,11 @@ impl Progress {
         self.done().lost = true;
     }
 
+    /// Otherwise it could not be told whether the same server is back.
+    pub(crate) fn knows_timeline(&self) -> bool {
+        self.done().timeline.is_some()
+    }
+
     /// The rows of a table that is whole.
     pub(super) fn rows(&self, oid: i64) -> Option<u64> {
         self.done().tables.get(&oid).map(|stats| stats.rows_in)
