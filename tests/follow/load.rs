@@ -68,11 +68,13 @@ fn plain_replication_carries_all_of_it() {
     let other = Load::default().schema("other").seed(2).bulk(0, 0);
     Traffic::prepare(&pair.source, "postgres");
     other.prepare(&pair.source, "postgres");
+    follow(&pair, &pair.source.uri("postgres"));
+    // The servers' own copy does not bear a TRUNCATE of two tables of which one is not ready: its worker then asks for the one
+    // alone, which a foreign key of the other forbids, and never gets further.
+    in_sync(&pair);
     let first = Traffic::start(&pair.source, "postgres");
     let second = Load::default().seed(3).bulk(0, 0).start(&pair.source, "postgres");
     let third = other.start(&pair.source, "postgres");
-    first.until(|report| report.committed > 10);
-    follow(&pair, &pair.source.uri("postgres"));
     first.until(all_kinds);
     let (first, second, third) = (first.stop(), second.stop(), third.stop());
     assert_eq!(first.of_kind("bulk"), 1);
@@ -100,8 +102,9 @@ fn a_newer_version_takes_all_of_it() {
     let pair = Pair::of(source, start(target, "wal_retrieve_retry_interval", "200ms"));
     let load = Load::default().bulk(1_000_000, 20);
     load.prepare(&pair.source, "postgres");
-    let traffic = load.start(&pair.source, "postgres");
     follow(&pair, &pair.source.uri("postgres"));
+    in_sync(&pair);
+    let traffic = load.start(&pair.source, "postgres");
     traffic.until(all_kinds);
     traffic.stop();
     in_sync(&pair);

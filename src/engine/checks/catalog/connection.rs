@@ -75,7 +75,9 @@ pub(super) const CHECKS: [Check; 8] = [
         what: "statement_timeout, lock_timeout, idle_in_transaction_session_timeout and transaction_timeout as our sessions \
                get them, after they have set them to 0.",
         why: "a limit that cannot be lifted ends the copy of a large table",
-        fix: Fix::Same("as a superuser: ALTER ROLE … SET that setting to 0, for the migration's user"),
+        fix: Fix::Same(
+            "something sets it after each login, an event trigger (from 17 on) or a pooler: leave the migration's user out of it",
+        ),
         judge: Judge::Servers(timeouts),
         ..PLAIN
     },
