@@ -632,6 +632,8 @@ fn what_no_dump_can_bring_over_is_named() {
         .filter(|d| d.kind != "error" && !BEYOND.iter().any(|name| d.object.contains(name)))
         .map(ToString::to_string)
         .filter(|d| !d.contains("rows beyond.indexed_unqualified: source absent"))
+        // It says so itself.
+        .filter(|d| !(d.contains("pgpassage ") && d.contains(": not finished")))
         .collect();
     assert!(silent.is_empty(), "{silent:#?}");
 }
