@@ -5,6 +5,7 @@
 //! name since, what another migration has used since, and what somebody works with stays, and is named.
 
 use super::context::Cx;
+use super::mark::take_off_or_tell;
 use super::replicate::remove::{What, remove};
 use super::resume::end_unended;
 use super::sessions::settings;
@@ -17,7 +18,7 @@ use crate::model::units::{Side, count_of, printable, readable};
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::databases::{Standing, Visitor, standing};
-use crate::pg::statement::database::{END_SESSION, drop as drop_database, unmark};
+use crate::pg::statement::database::{END_SESSION, drop as drop_database};
 use crate::pg::statement::roles;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -53,8 +54,9 @@ pub(super) async fn drop_half_made(cx: &Cx, which: Unfinished) {
     let all = cx.emit.with_run(|run| run.half_made());
     let (all, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|half| which.drops(half));
     if which == Unfinished::Drop {
+        // What lacks something and is kept is the operator's from here on.
         for half in &kept {
-            drop(timeout(TIME_LIMIT, leave(cx, half)).await);
+            take_off_or_tell(cx, &half.name).await;
         }
     }
     for half in all {
@@ -73,16 +75,6 @@ pub(super) async fn drop_half_made(cx: &Cx, which: Unfinished) {
             );
         }
     }
-}
-
-/// What lacks something and is kept is the operator's from here on.
-async fn leave(cx: &Cx, half: &HalfMade) -> Result<(), Failure> {
-    let session = elsewhere(cx, &half.name).await?;
-    let there = standing(&session, &half.name).await?;
-    if there.is_some_and(|there| there.made_by.as_deref() == Some(&cx.plan.id)) {
-        session.batch(&unmark(&half.name)).await?;
-    }
-    Ok(())
 }
 
 async fn drop_one(cx: &Cx, half: &HalfMade) -> Result<(), Failure> {

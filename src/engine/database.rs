@@ -2,6 +2,7 @@
 
 use super::board::Doing;
 use super::context::{Cx, guarded};
+use super::mark::take_off_or_tell;
 use super::patience;
 use super::phases::data::SequenceValue;
 use super::phases::entries::Script;
@@ -303,9 +304,6 @@ pub(crate) async fn run(cx: Arc<Cx>, candidate: Candidate) {
         None => pipeline(&mut db).await,
     };
     let result = result.and(db.cx.at_work.last_step(&db));
-    if result.is_ok() {
-        create::unmark(&db).await;
-    }
     db.pools.clear();
     if db.begun_by == Method::Replication && (result.is_err() || db.method() == Method::Dump) {
         // Nobody would read from the slot, and the source would keep its log for ever.
@@ -352,6 +350,9 @@ async fn pipeline(db: &mut Arc<Db>) -> Result<(), Failure> {
     }
     db.phase(Phase::Data, data::run(db, &snapshot, &archive, &sequences)).await?;
     db.phase(Phase::Settings, settings::run(db, &archive)).await?;
+    if db.losses() == 0 {
+        take_off_or_tell(&db.cx, &db.name).await;
+    }
     match link.as_ref().filter(|_| db.method() == Method::Replication) {
         Some(link) => db.phase(Phase::Follow, subscribe::wait_until_it_follows(db, link)).await,
         None => Ok(()),

@@ -18,6 +18,7 @@ mod emit;
 mod graph;
 mod guard;
 mod keep;
+mod mark;
 mod patience;
 mod phases;
 mod replicate;

@@ -59,7 +59,13 @@ fn follow(pair: &Pair, databases: &[&str], further: &[&str]) {
     words.extend(further);
     let ran = pair.migrate(&words);
     assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, ran.stdout);
-    databases.iter().for_each(|database| assert_eq!(ran.status(database), "running", "{}", ran.stdout));
+    for database in databases {
+        assert_eq!(ran.status(database), "running", "{}", ran.stdout);
+        // It is nobody's to take back any more, and does not say that it were.
+        let comment =
+            "SELECT shobj_description(oid, 'pg_database') IS NULL FROM pg_database WHERE datname = ";
+        assert_eq!(pair.target.psql("postgres", &format!("{comment}'{database}'")).unwrap().trim(), "t");
+    }
 }
 
 /// Its closing has begun: nobody writes to it.

@@ -2,6 +2,7 @@
 
 use crate::engine::context::execute;
 use crate::engine::database::Db;
+use crate::engine::mark::{Whose, take_off};
 use crate::model::check::Finding;
 use crate::model::event::{Event, ObjectKind, ServerObject};
 use crate::model::failure::{Failure, FailureKind};
@@ -17,7 +18,8 @@ const DUPLICATE_DATABASE: &str = "42P04";
 pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
     if let Some(existing) = &db.on_target {
         tell_differences(db, existing);
-        return adopt(db).await;
+        // What an earlier migration made and left half done is ours from here on: that one must not take it back any more.
+        return take_off(&db.cx, &db.name, Whose::Anybodys).await;
     }
     let object = ServerObject {
         side: Side::Target,
@@ -103,37 +105,6 @@ async fn number(db: &Db, session: &Session) -> Result<(), Failure> {
         db.cx.emit.record(Event::DatabaseNumbered { database, oid });
     }
     Ok(())
-}
-
-/// What an earlier migration made and left half done is ours from here on: that one must not take it back any more.
-async fn adopt(db: &Db) -> Result<(), Failure> {
-    let session = db.cx.target_session(&db.cx.target_home).await?;
-    let there = db.guarded(session.canceller(), standing(&session, &db.name)).await?;
-    if there.is_some_and(|there| there.made_by.is_some()) {
-        execute(&db.cancel, &session, &database::unmark(&db.name)).await?;
-    }
-    Ok(())
-}
-
-/// The database has come to its end: nobody is to take it back any more.
-pub(crate) async fn unmark(db: &Db) {
-    if db.on_target.is_some() || db.losses() > 0 {
-        return;
-    }
-    let sql = database::unmark(&db.name);
-    let done = async {
-        let session = db.cx.target_session(&db.cx.target_home).await?;
-        let there = db.guarded(session.canceller(), standing(&session, &db.name)).await?;
-        // The source's own comment has taken its place.
-        match there.is_some_and(|there| there.made_by.is_some()) {
-            true => execute(&db.cancel, &session, &sql).await,
-            false => Ok(()),
-        }
-    };
-    if let Err(failure) = done.await {
-        let title = "a comment of ours stays on the target's database";
-        db.finding(Finding::info("mark", title).because(failure.what).fix(format!("on the target: {sql};")));
-    }
 }
 
 /// The facts as they can be on the target: with the default tablespace where it lacks the source's.
