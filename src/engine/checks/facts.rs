@@ -206,4 +206,6 @@ pub(crate) enum SlotProbe {
     Waited,
     Failed(Failure),
     NotTried(String),
+    /// It would leave something behind that our user may not keep out; what is missing for it.
+    WouldStay(String),
 }

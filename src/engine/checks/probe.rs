@@ -10,6 +10,7 @@ use crate::model::plan::Plan;
 use crate::model::units::Side;
 use crate::pg::facts::replication::progress::position;
 use crate::pg::facts::replication::server::{ReplicationFacts, gather};
+use crate::pg::statement::fixes;
 use crate::pg::wire::{SlotLife, SlotSnapshot};
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +20,7 @@ const SLOT_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the source's log is watched.
 const WATCHED: Duration = Duration::from_secs(1);
 
-/// What keeps a slot that was made out of the server's log.
+/// What keeps a slot that was made out of the server's log; the first does it alone.
 const QUIET: [(&str, &str); 2] = [("log_min_messages", "panic"), ("log_replication_commands", "off")];
 
 /// Tries a temporary slot. Where it is known beforehand that none can be made, the source's log is spared the error.
@@ -37,9 +38,11 @@ pub(super) async fn slot(plan: &Plan, source: &Reached, settable: &[String]) -> 
         Ok(_) if source.facts.in_recovery => return not("the source is a standby"),
         Ok(_) => {}
     }
-    let mut quiet = settings;
-    // That a slot was made would stand in the source's log: one message, of whoever may not keep it out.
     let may_set = |name: &str| source.facts.superuser || settable.iter().any(|s| s == name);
+    if !may_set(QUIET[0].0) {
+        return SlotProbe::WouldStay(would_stay(source));
+    }
+    let mut quiet = settings;
     quiet.extend(QUIET.into_iter().filter(|(name, _)| may_set(name)));
     let mut connection = match source.server.connect_replication(&source.home, &quiet).await {
         Ok(connection) => connection,
@@ -61,6 +64,14 @@ pub(super) async fn slot(plan: &Plan, source: &Reached, settable: &[String]) -> 
             SlotProbe::Waited
         }
     }
+}
+
+fn would_stay(source: &Reached) -> String {
+    let grant = match source.facts.version.at_least(15) {
+        true => format!(": {}", fixes::grant_set(QUIET[0].0, &source.facts.user)),
+        false => ", and before 15 only a superuser may keep it out".to_owned(),
+    };
+    format!("a slot that is tried leaves a message in the source's log{grant}")
 }
 
 fn could(facts: &ReplicationFacts) -> bool {

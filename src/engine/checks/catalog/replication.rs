@@ -64,8 +64,8 @@ pub(super) const CHECKS: [Check; 16] = [
         title: "A slot can be made",
         what: "A temporary replication slot is made on the source and gone with its connection: this proves wal_level, \
                REPLICATION, a free slot, pg_hba.conf for this database, and that no open transaction holds it up (it is given \
-               3 seconds). Of a user who is no superuser and, from 15 on, may not set log_min_messages, the source logs one message \
-               about it: that a consistent point was found. Nothing else that is checked stands in a log.",
+               3 seconds). The server logs that a slot was made: by a user who may not keep that out (superusers may, and from 15 on \
+               whoever may set log_min_messages) it is not tried.",
         why: "a migration begins with a slot for each database",
         fix: Fix::Same("what is wrong says what to do"),
         judge: Judge::Servers(slot),
@@ -249,6 +249,7 @@ fn slot(facts: &Facts, _: &Plan) -> Judged {
     match &facts.probes.slot {
         SlotProbe::Made => super::well(),
         SlotProbe::NotTried(why) => Err(Unjudged::Moot(why.clone())),
+        SlotProbe::WouldStay(missing) => Err(Unjudged::Unknown(missing.clone())),
         SlotProbe::Waited => {
             let title = "a replication slot could not be made within 3 seconds";
             let fix = "see the open transactions: a slot waits until each of them has ended";
