@@ -4,7 +4,7 @@ use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, warning};
 use crate::engine::checks::facts::Facts;
 use crate::engine::checks::provider::Provider;
 use crate::model::plan::Plan;
-use crate::model::units::{Side, human_bytes, thousands};
+use crate::model::units::{Side, human_bytes, readable, thousands};
 use crate::pg::statement::fixes;
 
 pub(super) const CHECKS: [Check; 4] = [
@@ -53,7 +53,17 @@ pub(super) const CHECKS: [Check; 4] = [
 
 fn total_size(facts: &Facts, plan: &Plan) -> Judged {
     let total = facts.total_bytes();
-    let Some(most) = plan.max_total_bytes.filter(|most| total > *most) else { return super::well() };
+    let Some(most) = plan.max_total_bytes else { return super::well() };
+    if total <= most {
+        // What is known fits; a size that is not may break the limit all the same.
+        let unknown = facts.to_move().find(|w| w.candidate.facts.size_bytes.is_none());
+        return match unknown {
+            Some(wanted) => {
+                Err(format!("the source does not tell the size of {}", readable(wanted.name())).into())
+            }
+            None => super::well(),
+        };
+    }
     let advice = format!(
         "they take {} ({total} bytes), and --dbs-max-total-size allows {} ({most} bytes)",
         human_bytes(total),
@@ -93,7 +103,7 @@ fn grow(provider: Provider) -> String {
 
 fn sizes_known(facts: &Facts, _: &Plan) -> Judged {
     let unknown = facts.databases.iter().filter(|w| w.candidate.facts.size_bytes.is_none());
-    let names: Vec<_> = unknown.map(|w| crate::model::units::readable(w.name())).collect();
+    let names: Vec<_> = unknown.map(|w| readable(w.name())).collect();
     Ok(if names.is_empty() {
         Vec::new()
     } else {

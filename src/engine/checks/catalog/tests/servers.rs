@@ -227,6 +227,16 @@ fn membership(facts: &mut Facts) {
     facts.source.memberships = Ok(vec![membership]);
 }
 
+#[test]
+fn a_limit_is_not_kept_by_what_is_not_known() {
+    let check = super::all().find(|c| c.id == "total-size").unwrap();
+    let (mut facts, mut plan) = (super::calm(), super::plan());
+    plan.max_total_bytes = Some(u64::MAX);
+    assert_eq!(super::judge(check, &facts, &plan), Ok(Vec::new()));
+    facts.databases[0].candidate.facts.size_bytes = None;
+    assert!(matches!(super::judge(check, &facts, &plan), Err(super::super::Unjudged::Unknown(_))));
+}
+
 /// Not a case by itself: it keeps the helper honest.
 #[test]
 fn roles_that_are_there_are_not_made() {
