@@ -4,12 +4,8 @@ use super::common::eventually;
 use super::tty::Tty;
 use super::{pair, uris};
 
-#[test]
-fn the_whole_way_in_lines() {
-    let pair = pair("replica");
-    let (source, target) = uris(&pair);
-    let mut tty = Tty::spawn(&pair, (100, 60), &[], &[("TERM", "dumb")]);
-    tty.wait("Step 1 of 4, Configure");
+/// The questions of the first two steps, up to the report.
+fn answer(tty: &mut Tty, (source, target): (&str, &str)) {
     tty.wait("Hostname, or a postgres:// URI:");
     tty.send(&format!("{target}\r"));
     tty.wait("Password, not shown");
@@ -26,6 +22,15 @@ fn the_whole_way_in_lines() {
     tty.send("\r");
     tty.wait("go on to the migration");
     tty.send("s\r");
+}
+
+#[test]
+fn the_whole_way_in_lines() {
+    let pair = pair("replica");
+    let (source, target) = uris(&pair);
+    let mut tty = Tty::spawn(&pair, (100, 60), &[], &[("TERM", "dumb")]);
+    tty.wait("Step 1 of 4, Configure");
+    answer(&mut tty, (&source, &target));
     tty.wait_for("what comes next", |s| {
         s.contains("one-time snapshot (dump method), yes or no") || s.contains("Step 3 of 4")
     });
@@ -56,22 +61,7 @@ fn what_cannot_be_moved_is_asked_about_in_lines() {
     pair.source.psql("postgres", shut).unwrap();
     let (source, target) = uris(&pair);
     let mut tty = Tty::spawn(&pair, (100, 60), &[], &[("TERM", "dumb")]);
-    tty.wait("Hostname, or a postgres:// URI:");
-    tty.send(&format!("{target}\r"));
-    tty.wait("Password, not shown");
-    tty.send("\r");
-    tty.wait("Name of this migration");
-    tty.send("mine\r");
-    tty.wait("Step 2 of 4, Validation");
-    tty.send(&format!("{source}\r"));
-    tty.wait_for("the second password", |s| s.matches("Password, not shown").count() == 2);
-    tty.send("\r");
-    tty.wait("Exclude databases");
-    tty.send("\r");
-    tty.wait("Leave out the rows");
-    tty.send("\r");
-    tty.wait("go on to the migration");
-    tty.send("s\r");
+    answer(&mut tty, (&source, &target));
     tty.wait("one-time snapshot (dump method), yes or no");
     tty.send("yes\r");
     tty.wait("shut cannot be moved at all: the source's database does not accept connections");
