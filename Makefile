@@ -35,6 +35,7 @@ test-all: test ## the same with the tests that take minutes
 
 bench: setup ## how long a migration takes, side by side with other tools (an hour)
 	cargo bench
+	cargo bench --bench migration -- follow many wide mixed
 
 clean: ## remove what was built
 	cargo clean
