@@ -56,7 +56,9 @@ WITH member AS (
        AND f.proname IN ('array_append', 'array_cat', 'array_prepend', 'array_remove', 'array_replace', 'array_position',
                          'array_positions', 'width_bucket')
 )
-SELECT f.kind, coalesce(f.schema, '') AS schema, f.name, NULL::text AS part, NULL::text AS detail
+SELECT f.kind, coalesce(f.schema, '') AS schema, f.name, NULL::text AS part,
+       -- Its library.
+       CASE f.kind WHEN 'C function' THEN (SELECT p.probin FROM pg_catalog.pg_proc p WHERE p.oid = f.oid) END::text AS detail
   FROM found f
  WHERE coalesce(f.schema, '') NOT IN ('pg_catalog', 'information_schema')
    AND NOT EXISTS (SELECT FROM member m WHERE m.classid = f.class AND m.objid = f.oid)

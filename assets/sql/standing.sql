@@ -10,6 +10,7 @@ SELECT r.rolbypassrls AS bypass_rls,
        (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::int8 AS clock_ms,
        pg_catalog.pg_backend_pid() AS pid,
        pg_catalog.inet_server_addr()::text AS address,
+       coalesce((SELECT s.enumvals FROM pg_catalog.pg_settings s WHERE s.name = 'default_toast_compression'), '{}') AS compressions,
        coalesce((SELECT pg_catalog.array_agg(g.rolname::text ORDER BY g.rolname) FROM pg_catalog.pg_roles g
                   WHERE g.rolname IN ('rdsadmin', 'rds_superuser', 'cloudsqlsuperuser', 'cloudsqladmin', 'alloydbsuperuser',
                                       'alloydbadmin', 'azure_pg_admin', 'azuresu', 'avnadmin', 'supabase_admin',

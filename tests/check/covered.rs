@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Files, tests in them, and the checks that speak there.
-const SPEAKS: [(&str, &str, &[&str]); 39] = [
+const SPEAKS: [(&str, &str, &[&str]); 42] = [
     (
         "databases",
         "what_a_database_holds_is_told_and_every_fix_works",
@@ -135,6 +135,9 @@ const SPEAKS: [(&str, &str, &[&str]); 39] = [
     ("states", "a_collation_that_the_target_lacks_is_told", &["collations"]),
     ("grants", "triggers_that_would_fire_refuse_a_database_and_the_grant_lets_it_in", &["hold-triggers"]),
     ("grants", "privileges_on_parameters_are_told_where_they_cannot_be_given", &["parameter-privileges"]),
+    ("builds", "functions_in_c_name_their_libraries", &["libraries"]),
+    ("builds", "columns_compressed_with_lz4_stop_where_the_target_lacks_it", &["compression"]),
+    ("builds", "a_childs_generated_column_stops_from_16_on", &["generated-inheritance"]),
     ("grants", "who_granted_a_membership_is_told_where_it_does_not_come_along", &["membership-grantors"]),
 ];
 

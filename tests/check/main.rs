@@ -11,6 +11,7 @@
 mod common;
 
 mod asking;
+mod builds;
 mod covered;
 mod databases;
 mod face;

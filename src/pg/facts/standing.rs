@@ -21,6 +21,8 @@ pub struct Standing {
     pub pid: i32,
     /// Absent over a socket.
     pub address: Option<String>,
+    /// Ways to compress values that it was built with; before 14 it does not say.
+    pub compressions: Vec<String>,
     /// Roles that only servers of certain providers have.
     pub provider_roles: Vec<String>,
     /// Predefined and providers' roles whose rights are ours.
@@ -41,6 +43,7 @@ pub async fn standing(session: &Session) -> Result<Standing, Error> {
             clock_ms: get(r, "clock_ms")?,
             pid: get(r, "pid")?,
             address: get(r, "address")?,
+            compressions: get(r, "compressions")?,
             provider_roles: get(r, "provider_roles")?,
             member_of: get(r, "member_of")?,
         })

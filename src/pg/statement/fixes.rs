@@ -90,6 +90,21 @@ pub fn set_not_null(table: &TableName, column: &str) -> String {
     format!("ALTER TABLE {} ALTER COLUMN {} SET NOT NULL;", Qualified(table), Ident(column))
 }
 
+/// From 13 on. Values that are there stay. `parents` have the column too, and would keep it as it is.
+pub fn drop_expression(child: &TableName, column: &str, parents: &[TableName]) -> String {
+    let child = Qualified(child);
+    let each = |what: &str| -> String {
+        parents.iter().map(|parent| format!("ALTER TABLE {child} {what} {}; ", Qualified(parent))).collect()
+    };
+    let drop = format!("ALTER TABLE {child} ALTER COLUMN {} DROP EXPRESSION; ", Ident(column));
+    [each("NO INHERIT"), drop, each("INHERIT")].concat().trim_end().to_owned()
+}
+
+/// From 14 on. Values that are there stay as they are.
+pub fn compress_with_pglz(table: &TableName, column: &str) -> String {
+    format!("ALTER TABLE ONLY {} ALTER COLUMN {} SET COMPRESSION pglz;", Qualified(table), Ident(column))
+}
+
 /// `to`: a type's name of ours; never from a server.
 pub fn change_type(table: &TableName, column: &str, to: &'static str) -> String {
     let column = Ident(column);

@@ -1,14 +1,15 @@
 //! Checks of definitions that may not come across as they are, or act where nobody expects them to.
 
-use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, listed, warning};
+use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, listed, statements, warning};
 use crate::engine::checks::facts::{Facts, Wanted};
 use crate::model::check::Severity;
 use crate::model::plan::{Keep, Plan};
-use crate::model::units::{count_of, printable, readable};
+use crate::model::units::{Side, count_of, printable, readable};
 use crate::pg::facts::remarks::{Question, Remark};
 use crate::pg::statement::fixes;
+use std::collections::BTreeSet;
 
-pub(super) const CHECKS: [Check; 10] = [
+pub(super) const CHECKS: [Check; 12] = [
     Check {
         id: "superuser-objects",
         title: "Objects that only a superuser makes",
@@ -20,6 +21,26 @@ pub(super) const CHECKS: [Check; 10] = [
             "remove them, turn them into an extension, or let them be lost with --skip-check superuser-objects",
         ),
         judge: Judge::Database(superuser_objects),
+        ..PLAIN
+    },
+    Check {
+        id: "libraries",
+        title: "Functions in C",
+        what: "Functions in C that belong to no extension, and the libraries that they are in.",
+        why: "a function cannot be made where its library is missing or lacks it, and what is built on it neither",
+        fix: Fix::Same("put the libraries on the target's machine before the start"),
+        judge: Judge::Database(libraries),
+        ..PLAIN
+    },
+    Check {
+        id: "compression",
+        title: "Compression",
+        weight: Weight::Stops,
+        what: "Columns that are to be compressed with lz4, where the target was built without it.",
+        why: "the target cannot make the table",
+        fix: Fix::Same("let the source compress new values of the column with pglz"),
+        judge: Judge::Database(compression),
+        since: 14,
         ..PLAIN
     },
     Check {
@@ -105,6 +126,34 @@ pub(super) const CHECKS: [Check; 10] = [
         ..PLAIN
     },
 ];
+
+fn libraries(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+    let found = wanted.remarks(Question::Programs, &["C function"])?;
+    let in_libraries: Vec<_> = found.iter().filter_map(|function| function.detail.as_deref()).collect();
+    if in_libraries.is_empty() {
+        return super::well();
+    }
+    let libraries: BTreeSet<_> = in_libraries.iter().copied().collect();
+    let functions = count_of(in_libraries.len() as u64, "function");
+    let title = match libraries.len() {
+        1 => format!("{functions} in C, from a library that the target has to have"),
+        n => format!("{functions} in C, from {n} libraries that the target has to have"),
+    };
+    Ok(vec![warning(title).objects(libraries.into_iter().map(printable))])
+}
+
+fn compression(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+    let target = facts.target.standing.as_ref().map_err(Clone::clone)?;
+    let found = wanted.remarks(Question::Columns, &["compressed with lz4"])?;
+    if target.compressions.is_empty() || target.compressions.iter().any(|way| way == "lz4") {
+        return super::well();
+    }
+    let told = listed(Severity::Blocker, &found, "column", |n| {
+        format!("{n} to be compressed with lz4, which the target was built without")
+    });
+    let each = |r: &&Remark| fixes::compress_with_pglz(&r.table(), r.part.as_deref().unwrap_or_default());
+    Ok(super::fixed(told, || statements(Side::Source, &found, each)))
+}
 
 fn superuser_objects(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     const KINDS: [&str; 8] = [

@@ -4,13 +4,13 @@ use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, listed, sta
 use crate::engine::checks::facts::{Facts, Wanted};
 use crate::model::check::{Finding, Severity};
 use crate::model::plan::Plan;
-use crate::model::units::{Side, count_of};
+use crate::model::units::{Side, TableName, count_of};
 use crate::pg::facts::remarks::{Question, Remark};
 use crate::pg::statement::fixes;
 
 const STOPS: Check = Check { weight: Weight::Stops, ..PLAIN };
 
-pub(super) const CHECKS: [Check; 10] = [
+pub(super) const CHECKS: [Check; 11] = [
     Check {
         id: "removed-types",
         title: "Types that are gone",
@@ -64,6 +64,16 @@ pub(super) const CHECKS: [Check; 10] = [
         why: "the child cannot be made on a target from 18 on",
         fix: Fix::Same("set the children's columns NOT NULL too"),
         judge: Judge::Database(not_null),
+        ..STOPS
+    },
+    Check {
+        id: "generated-inheritance",
+        title: "Generated columns of children",
+        what: "Generated columns of child tables that are ordinary ones in the parent; from 16 on that is refused.",
+        why: "the child cannot be made on a target from 16 on",
+        fix: Fix::Same("make the child's column an ordinary one, or the child a table of its own"),
+        judge: Judge::Database(generated_in_children),
+        since: 12,
         ..STOPS
     },
     Check {
@@ -186,6 +196,27 @@ fn not_null(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
         format!("{n} of children that may be NULL where the parent's may not")
     });
     let each = |r: &&Remark| fixes::set_not_null(&r.table(), r.part.as_deref().unwrap_or_default());
+    Ok(super::fixed(told, || statements(Side::Source, &found, each)))
+}
+
+fn generated_in_children(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+    if !crosses(facts, 16) {
+        return super::well();
+    }
+    let found = wanted.remarks(Question::Columns, &["generated in the child only"])?;
+    let told = listed(Severity::Blocker, &found, "generated column", |n| {
+        format!("{n} of children whose parent's is an ordinary one")
+    });
+    if !facts.from().at_least(13) {
+        return Ok(told);
+    }
+    let each = |r: &&Remark| {
+        let parents: Vec<(String, String)> =
+            r.detail.as_deref().and_then(|pairs| serde_json::from_str(pairs).ok()).unwrap_or_default();
+        let parents: Vec<_> =
+            parents.into_iter().map(|(schema, name)| TableName::new(schema, name)).collect();
+        fixes::drop_expression(&r.table(), r.part.as_deref().unwrap_or_default(), &parents)
+    };
     Ok(super::fixed(told, || statements(Side::Source, &found, each)))
 }
 

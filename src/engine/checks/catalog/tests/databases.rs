@@ -70,7 +70,7 @@ fn objects() -> InDatabase {
     InDatabase { objects: Some(Ok(vec![theirs])), ..InDatabase::default() }
 }
 
-pub(super) const CASES: [Case; 77] = [
+pub(super) const CASES: [Case; 80] = [
     ("source-databases", Blocker, |f, _| f.databases[0].source = Err(Failure::refused("closed"))),
     ("readable", Blocker, |f, _| {
         plain_users(f);
@@ -194,6 +194,19 @@ pub(super) const CASES: [Case; 77] = [
     ("superuser-objects", Blocker, |f, _| {
         plain_users(f);
         says(f, Question::Programs, "C function");
+    }),
+    ("libraries", Warning, |f, _| {
+        says(f, Question::Programs, "C function");
+        let (_, said) = super::database(f).remarks.last_mut().unwrap();
+        said.as_mut().unwrap()[0].detail = Some("$libdir/mine".into());
+    }),
+    ("compression", Blocker, |f, _| {
+        f.target.standing.as_mut().unwrap().compressions = vec!["pglz".into()];
+        says(f, Question::Columns, "compressed with lz4");
+    }),
+    ("generated-inheritance", Blocker, |f, _| {
+        versions(f, 15, 16);
+        says(f, Question::Columns, "generated in the child only");
     }),
     ("owners", Warning, |f, _| {
         plain_users(f);
