@@ -22,6 +22,7 @@ use std::time::Instant;
 
 /// SQLSTATE object_not_in_prerequisite_state: among others, a materialized view that was never refreshed is read.
 const NOT_YET: &str = "55000";
+const UNDEFINED_TABLE: &str = "42P01";
 /// Statements that travel together.
 const BATCH: usize = 200;
 
@@ -309,6 +310,8 @@ async fn analyze_one(db: &Db, session: &Session, name: &TableName) -> Result<(),
     match patiently(db, session, &analyze(&[name])).await {
         Ok(()) => Ok(()),
         Err(failure) if ends_the_database(&failure) => Err(failure),
+        // A table that could not be made has been named as lost.
+        Err(failure) if failure.sqlstate.as_deref() == Some(UNDEFINED_TABLE) => Ok(()),
         Err(failure) => {
             // Autovacuum will come by; nothing is missing, it may only be slow until then.
             let finding = Finding::warning("statistics", format!("{name} could not be analyzed"));

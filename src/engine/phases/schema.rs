@@ -31,7 +31,8 @@ const SESSION_OPTIONS: &str = "-c lc_monetary=C -c jit=off";
 const SESSION_OPTIONS_BEFORE_11: &str = "-c lc_monetary=C";
 
 fn tool_failure(error: ToolError) -> Failure {
-    Failure::local(error.to_string())
+    // What pg_dump says of one error may take several lines.
+    Failure::local(error.to_string().replace('\n', "; "))
 }
 
 /// Takes the snapshot and dumps the source's schema under it.

@@ -275,7 +275,7 @@ pub(crate) fn help(table: &PublishCandidate) -> String {
         None if table.full_is_possible() => {
             format!("{};", replica_identity(&table.name, ReplicaIdentity::Full))
         }
-        None => format!("add a primary key to {}", table.name),
+        None => format!("(add a primary key to {})", table.name),
     }
 }
 

@@ -3,13 +3,13 @@
 use super::{Check, Fix, Judge, Judged, Only, PLAIN, blocker, info, listed, statements, warning};
 use crate::engine::checks::facts::{Facts, Wanted, of};
 use crate::engine::checks::provider::Provider;
+use crate::engine::replicate::survey::help;
 use crate::model::check::Severity;
 use crate::model::plan::{IdentityPolicy, MethodPolicy, Plan};
 use crate::model::units::{Side, TableName, count_of, human_bytes, readable, thousands};
 use crate::pg::facts::remarks::Question;
 use crate::pg::facts::replication::tables::{CandidateKind, IdentitySetting, PublishCandidate};
 use crate::pg::statement::fixes;
-use crate::pg::statement::replication::{ReplicaIdentity, replica_identity};
 use std::collections::BTreeSet;
 
 const CONTINUOUS: Check = Check { only: Only::Continuous, ..PLAIN };
@@ -211,7 +211,7 @@ fn replica_identities(facts: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
         "nothing tells the rows of {} apart: published, their UPDATE and DELETE would fail on the source",
         count_of(open.len() as u64, "table")
     );
-    let fix = statements(Side::Source, &open, |t| identity_fix(t));
+    let fix = statements(Side::Source, &open, |t| help(t));
     let fix = format!("{fix} — or choose --replica-identity index, full, inserts or skip");
     Ok(vec![blocker(title).because(seen).objects(open.iter().map(|t| t.name.to_string())).fix(fix)])
 }
@@ -223,15 +223,6 @@ fn is_open(wanted: &Wanted, plan: &Plan, table: &PublishCandidate) -> bool {
         IdentityPolicy::Index => table.candidate_index.is_none(),
         IdentityPolicy::Full => table.candidate_index.is_none() && !table.full_is_possible(),
         IdentityPolicy::Inserts | IdentityPolicy::Skip => false,
-    }
-}
-
-fn identity_fix(table: &PublishCandidate) -> String {
-    let set = |identity| format!("{};", replica_identity(&table.name, identity));
-    match &table.candidate_index {
-        Some(index) => set(ReplicaIdentity::Index(index)),
-        None if table.full_is_possible() => set(ReplicaIdentity::Full),
-        None => format!("(add a primary key to {})", table.name),
     }
 }
 
@@ -255,7 +246,7 @@ fn identity_full(_: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
     Ok(vec![if indexed.is_empty() {
         finding
     } else {
-        finding.fix(statements(Side::Source, &indexed, |t| identity_fix(t)))
+        finding.fix(statements(Side::Source, &indexed, |t| help(t)))
     }])
 }
 
