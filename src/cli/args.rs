@@ -25,6 +25,9 @@ pub struct Cli {
     /// Keep the migration in this process: it ends with the window
     #[arg(long)]
     pub foreground: bool,
+    /// How long a copy that broke off is held open on the source for Try again; 0: not at all [default: 900]
+    #[arg(long, value_name = "SECONDS")]
+    pub keep_snapshot: Option<u64>,
     #[command(subcommand)]
     pub verb: Option<Verb>,
 }

@@ -10,6 +10,7 @@ mod common;
 mod proxy;
 
 mod again;
+mod broken_off;
 mod leaving;
 mod plain;
 mod terminal;
