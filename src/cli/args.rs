@@ -298,6 +298,9 @@ pub struct CleanArgs {
     /// Do not drop databases on the target that the migration made and did not bring to their end
     #[arg(long)]
     pub keep_databases: bool,
+    /// Do not ask, on a terminal, before anything is removed; elsewhere nobody is asked
+    #[arg(short, long)]
+    pub yes: bool,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -4,6 +4,7 @@ pub mod args;
 mod attach;
 mod check;
 mod clean;
+mod confirm;
 pub mod connection;
 mod dead;
 mod demo;

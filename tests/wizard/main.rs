@@ -11,6 +11,7 @@ mod proxy;
 
 mod again;
 mod broken_off;
+mod cleaning;
 mod leaving;
 mod plain;
 mod terminal;
