@@ -370,3 +370,38 @@ fn not_over_somebodys_head() {
     tty.send("\x03");
     assert_eq!(tty.exit(), 0);
 }
+
+/// What lacks something is ours to take back, whatever the source's own comment says.
+#[test]
+fn what_is_not_whole_and_has_a_comment_is_made_anew() {
+    let pair = pair("replica");
+    let barred = "CREATE FUNCTION barred(i int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN \
+        RETURN (pg_catalog.pg_stat_file('shut', true)).size IS NULL; END $$; \
+        CREATE TABLE barred (i int PRIMARY KEY CHECK (public.barred(i))); INSERT INTO barred VALUES (1); \
+        COMMENT ON DATABASE shop IS 'the shop''s own\nin two lines'";
+    pair.source.psql("shop", barred).unwrap();
+    let shut = pair.target.data_dir().join("shut");
+    std::fs::write(&shut, "").unwrap();
+    let (source, target) = uris(&pair);
+    let mut tty = wizard(&pair);
+    to_report(&mut tty, (&source, &target));
+    tty.tab_to("▌ [ ] Start the migration using a one-time snapshot (dump method)");
+    tty.send(" ");
+    start(&mut tty);
+    tty.wait("✖ Not everything came across");
+    let comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'shop'";
+    let said = pair.target.psql("postgres", comment).unwrap();
+    assert_eq!(said, "pgpassage mine: not finished\nthe shop's own\nin two lines");
+    std::fs::remove_file(shut).unwrap();
+    tty.tab_to("▐ Try again ▌");
+    tty.send("\r");
+    tty.wait("Drops on the target: shop");
+    tty.send("\t");
+    tty.wait("▐ Try again ▌");
+    tty.send("\r");
+    tty.wait("✔ Ready: everything that was asked for is on the target");
+    assert_eq!(pair.target.psql("postgres", comment).unwrap(), "the shop's own\nin two lines");
+    assert_eq!(pair.target.psql("shop", "SELECT count(*) FROM barred").unwrap(), "1");
+    tty.send("\x03");
+    assert_eq!(tty.exit(), 0);
+}
