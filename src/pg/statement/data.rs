@@ -3,7 +3,7 @@
 use crate::model::units::TableName;
 use crate::pg::facts::grants::Grant;
 use crate::pg::facts::objects::LargeObjectFacts;
-use crate::pg::facts::relations::{Act, ActKind, ForeignKey};
+use crate::pg::facts::relations::{Act, ActKind, Fires, ForeignKey};
 use crate::pg::facts::tables::{Belongs, TableFacts};
 use crate::pg::quote::{Ident, Literal, Qualified, column_list};
 use crate::pg::statement::replication::NamedTable;
@@ -218,17 +218,28 @@ pub fn checksum_rows(lot: Lot<'_>, condition: &str) -> String {
 pub const AS_REPLICA: &str = "SET session_replication_role = replica";
 pub const AS_ORIGIN: &str = "SET session_replication_role = DEFAULT";
 
-/// For the transaction that replaces the table's rows: none of these triggers acts on them.
-pub fn switch_off(table: &TableName, triggers: &[&Act]) -> String {
-    let each = triggers.iter().map(|t| format!("DISABLE TRIGGER {}", Ident(&t.name)));
+fn kind(act: &Act) -> &'static str {
+    match act.kind {
+        ActKind::Trigger => "TRIGGER",
+        ActKind::Rule => "RULE",
+    }
+}
+
+/// For the transaction that replaces the table's rows: none of these acts on them.
+pub fn switch_off(table: &TableName, acts: &[&Act]) -> String {
+    let each = acts.iter().map(|act| format!("DISABLE {} {}", kind(act), Ident(&act.name)));
     format!("ALTER TABLE ONLY {} {}", Qualified(table), each.collect::<Vec<_>>().join(", "))
 }
 
 /// As they were before [`switch_off`].
-pub fn switch_on(table: &TableName, triggers: &[&Act]) -> String {
-    let each = triggers.iter().map(|t| {
-        let always = if t.kind == ActKind::AlwaysTrigger { "ALWAYS " } else { "" };
-        format!("ENABLE {always}TRIGGER {}", Ident(&t.name))
+pub fn switch_on(table: &TableName, acts: &[&Act]) -> String {
+    let each = acts.iter().map(|act| {
+        let when = match act.fires {
+            Fires::Origin => "",
+            Fires::Always => "ALWAYS ",
+            Fires::Replica => "REPLICA ",
+        };
+        format!("ENABLE {when}{} {}", kind(act), Ident(&act.name))
     });
     format!("ALTER TABLE ONLY {} {}", Qualified(table), each.collect::<Vec<_>>().join(", "))
 }
