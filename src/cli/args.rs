@@ -25,6 +25,9 @@ pub struct Cli {
     /// Keep the migration in this process: it ends with the window
     #[arg(long)]
     pub foreground: bool,
+    /// How long a copy that broke off is held open on the source for Try again; 0: not at all [default: 900]
+    #[arg(long, value_name = "SECONDS")]
+    pub keep_snapshot: Option<u64>,
     #[command(subcommand)]
     pub verb: Option<Verb>,
 }
@@ -295,6 +298,9 @@ pub struct CleanArgs {
     /// Do not drop databases on the target that the migration made and did not bring to their end
     #[arg(long)]
     pub keep_databases: bool,
+    /// Do not ask, on a terminal, before anything is removed; elsewhere nobody is asked
+    #[arg(short, long)]
+    pub yes: bool,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -1,6 +1,7 @@
 //! `pgpassage clean`: removes what a migration has left on the servers, after showing what it found.
 
 use super::args::{CleanArgs, ResumeArgs};
+use super::confirm::confirm;
 use super::connection::Env;
 use super::discovered::{Places, look, places};
 use super::exit::Exit;
@@ -17,6 +18,9 @@ use crate::model::task::Unfinished;
 use crate::model::units::{human_bytes, printable, readable};
 use crate::store::{Folder, read_journal};
 use serde_json::json;
+
+/// Databases that the question names.
+const MOST_NAMED: usize = 5;
 
 pub(super) async fn run(args: CleanArgs) -> Exit {
     let env = Env::from_process();
@@ -45,8 +49,9 @@ async fn known(args: &CleanArgs, (id, unfinished): (&str, Unfinished), env: &Env
     let on_servers = ours.filter(|line| {
         matches!(line.object.kind, ObjectKind::Publication | ObjectKind::Slot | ObjectKind::Subscription)
     });
+    let on_servers: Vec<_> = on_servers.collect();
     if !args.output.quiet && !args.output.json {
-        for line in on_servers {
+        for line in &on_servers {
             let doubt = if line.state == LedgerState::Making { "may be there: " } else { "" };
             out::print(&format!("  {doubt}{}", object(&line.object)));
         }
@@ -54,7 +59,32 @@ async fn known(args: &CleanArgs, (id, unfinished): (&str, Unfinished), env: &Env
             out::print(&printable(&half_made(&half, unfinished)));
         }
     }
+    let goes = |half: &HalfMade| half.oid.is_some() && unfinished.drops(half);
+    let dropped: Vec<_> = run.half_made().into_iter().filter(goes).map(|half| readable(&half.name)).collect();
+    if let Err(exit) = confirmed(args, question(&dropped, on_servers.len())).await {
+        return exit;
+    }
     resume::clean(&of_known(args, id), unfinished).await
+}
+
+/// What goes, as a question; none where nothing does.
+fn question(dropped: &[String], objects: usize) -> Option<String> {
+    let named = dropped.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let more = dropped.len().saturating_sub(MOST_NAMED);
+    let named = if more > 0 { format!("{named} and {more} more") } else { named };
+    match (dropped, objects) {
+        ([], 0) => None,
+        ([], _) => Some("Remove them?".to_owned()),
+        (_, 0) => Some(printable(&format!("Drop {named} on the target?"))),
+        _ => Some(printable(&format!("Drop {named} on the target, and remove the rest?"))),
+    }
+}
+
+async fn confirmed(args: &CleanArgs, question: Option<String>) -> Result<(), Exit> {
+    match question {
+        Some(question) if !args.yes && !args.output.json => confirm(&question).await,
+        _ => Ok(()),
+    }
 }
 
 fn half_made(half: &HalfMade, unfinished: Unfinished) -> String {
@@ -116,6 +146,9 @@ async fn named(args: &CleanArgs, places: &Places, id: &str) -> Exit {
         }
         out::complain(&sentence);
         return Exit::Blocked;
+    }
+    if let Err(exit) = confirmed(args, question(&[], migration.objects.len())).await {
+        return exit;
     }
     let left = remove_discovered(&places.source, &places.target, migration).await;
     if args.output.json {

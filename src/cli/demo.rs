@@ -138,6 +138,7 @@ fn prepare(args: &DemoArgs, stage: &Stage) -> Result<(Plan, Secrets)> {
         skipped_checks: Vec::new(),
         selected_checks: Vec::new(),
         target_disk_bytes: None,
+        keep_snapshot_s: None,
     };
     let secrets = Secrets {
         source: source.passwords,

@@ -4,6 +4,7 @@ pub mod args;
 mod attach;
 mod check;
 mod clean;
+mod confirm;
 pub mod connection;
 mod dead;
 mod demo;
@@ -62,7 +63,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
         match cli.verb {
             None => {
                 let home = if cli.foreground { Home::Here } else { Home::Apart };
-                wizard::run(&cli.window, home).await
+                wizard::run(&cli.window, home, cli.keep_snapshot).await
             }
             Some(Verb::Migrate(args)) => migrate::run(*args).await,
             Some(Verb::Check(args)) => check::run(*args).await,

@@ -65,6 +65,7 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
         skipped_checks: skipped(&args.skip_check)?,
         selected_checks: Vec::new(),
         target_disk_bytes: args.target_disk,
+        keep_snapshot_s: None,
     };
     let placeholder_key = PlaceholderKey(random()?);
     let secrets =

@@ -73,7 +73,8 @@ pub(super) fn has_screen(args: &WindowArgs) -> bool {
     Setting::of(&Env::from_process()).full_screen(args)
 }
 
-pub(super) async fn run(args: &WindowArgs, home: Home) -> Exit {
+/// `keep_snapshot_s`: see [`crate::model::plan::Plan::keep_snapshot_s`].
+pub(super) async fn run(args: &WindowArgs, home: Home, keep_snapshot_s: Option<u64>) -> Exit {
     let env = Env::from_process();
     if let Err(error) = state_dir(&env) {
         out::complain(&format!("{error:#}"));
@@ -82,7 +83,9 @@ pub(super) async fn run(args: &WindowArgs, home: Home) -> Exit {
     if !has_screen(args) {
         return super::dialogue::run(Rooms::new(env, home)).await;
     }
-    window(args, Rooms::new(env, home), (Form::default(), At::Start)).await
+    let mut rooms = Rooms::new(env, home);
+    rooms.keep_snapshot_s = keep_snapshot_s;
+    window(args, rooms, (Form::default(), At::Start)).await
 }
 
 /// Joins one migration in the full screen.

@@ -2,13 +2,15 @@
 //! [`crate::pg::statement::database::mark`].
 //!
 //! It is taken off before the journal says that the database is whole or follows, so that a crash in between leaves one that
-//! nobody takes back, and never one that is in use and says that it is not finished.
+//! nobody takes back, and never one that is in use and says that it is not finished. The source's own comment takes its place
+//! last of all; where the database is not whole, it comes behind it.
 
 use super::context::{Cx, execute, guarded};
 use crate::model::check::Finding;
 use crate::model::failure::Failure;
+use crate::pg::connect::Session;
 use crate::pg::facts::databases::standing;
-use crate::pg::statement::database::unmark;
+use crate::pg::statement::database::{comment, mark};
 
 /// Who may have put it on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,25 +21,40 @@ pub(crate) enum Whose {
     Anybodys,
 }
 
-/// Takes the mark off, if it is there: the source's own comment may have taken its place.
+/// Takes the mark off, if it is there, and leaves what the source's own comment says.
 ///
 /// # Errors
 /// When the target does not answer or refuses.
 pub(crate) async fn take_off(cx: &Cx, database: &str, whose: Whose) -> Result<(), Failure> {
     let session = cx.target_session(&cx.target_home).await?;
     let there = guarded(&cx.cancel, session.canceller(), standing(&session, database)).await?;
-    let made_by = there.and_then(|there| there.made_by);
-    if made_by.is_some_and(|id| whose == Whose::Anybodys || id == cx.plan.id) {
-        execute(&cx.cancel, &session, &unmark(database)).await?;
+    let marked = |by: &str| whose == Whose::Anybodys || by == cx.plan.id;
+    if let Some(there) = there.filter(|there| there.made_by.as_deref().is_some_and(marked)) {
+        execute(&cx.cancel, &session, &comment(database, there.comment.as_deref())).await?;
     }
     Ok(())
+}
+
+/// Keeps the mark on a database that is not whole, with the source's comment behind it. Without a mark it is that alone.
+///
+/// # Errors
+/// When the target does not answer or refuses.
+pub(crate) async fn keep_beside(
+    cx: &Cx,
+    session: &Session,
+    (database, own): (&str, &str),
+) -> Result<(), Failure> {
+    let there = guarded(&cx.cancel, session.canceller(), standing(session, database)).await?;
+    let ours = there.is_some_and(|there| there.made_by.as_deref() == Some(&cx.plan.id));
+    let sql = if ours { mark(database, &cx.plan.id, Some(own)) } else { comment(database, Some(own)) };
+    execute(&cx.cancel, session, &sql).await
 }
 
 /// The same for a database that stays; that the mark stays too is said.
 pub(crate) async fn take_off_or_tell(cx: &Cx, database: &str) {
     if let Err(failure) = take_off(cx, database, Whose::Ours).await {
         let finding = Finding::info("mark", "the target's database may still say that it is not finished");
-        let fix = format!("on the target: {};", unmark(database));
+        let fix = "give it the source's comment on the target, or none: COMMENT ON DATABASE … IS NULL;";
         cx.finding(finding.in_database(database).because(failure.what).fix(fix));
     }
 }

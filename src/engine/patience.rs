@@ -8,12 +8,18 @@ use super::emit::now_ms;
 use super::phases::snapshot::Snapshot;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
+use crate::model::plan::Plan;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
 /// How long a database waits, each time that it breaks off.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(15 * 60);
+fn patience(plan: &Plan) -> Duration {
+    Duration::from_secs(plan.keep_snapshot_s.unwrap_or(Plan::KEEP_SNAPSHOT_S).min(LONGEST_S))
+}
+
+/// A clock counts no further than it can; a month is as good as for ever.
+const LONGEST_S: u64 = 31 * 24 * 3600;
 
 /// How a word to go on is heard, and whether anybody is there to say it.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +39,7 @@ fn is_worth_it(db: &Db, snapshot: &Snapshot, failure: &Failure) -> bool {
     alone
         && db.progress.knows_timeline()
         && db.cx.go_on.awaited
+        && !patience(&db.cx.plan).is_zero()
         && !db.cx.cancel.is_cancelled()
         && can_pass
         && tellable
@@ -57,7 +64,8 @@ pub(crate) async fn wait(db: &Arc<Db>, snapshot: &Snapshot, failure: Failure) ->
     if !db.progress.has_all_rows() && !snapshot.is_held() {
         return Err(failure);
     }
-    let patience_ms = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
+    let patience = patience(&db.cx.plan);
+    let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
     db.cx.emit.record(Event::Waiting {
         database: db.name.clone(),
         failure: failure.clone(),
@@ -71,7 +79,7 @@ pub(crate) async fn wait(db: &Arc<Db>, snapshot: &Snapshot, failure: Failure) ->
             db.cx.emit.record(Event::GoesOn { database: db.name.clone() });
             Ok(())
         }
-        () = tokio::time::sleep(PATIENCE) => {
+        () = tokio::time::sleep(patience) => {
             let what = format!("{}; nobody said in time that it goes on", failure.what);
             Err(Failure { what, ..failure })
         }

@@ -48,6 +48,15 @@ pub struct Plan {
     /// Free space on the target's disk, in bytes, as the operator says: most servers cannot tell.
     #[serde(default)]
     pub target_disk_bytes: Option<u64>,
+    /// How long what a database is read from is held open after it broke off, for a word to go on, in seconds; 0 is not at
+    /// all. Where it is not said, as long as [`Plan::KEEP_SNAPSHOT_S`].
+    #[serde(default)]
+    pub keep_snapshot_s: Option<u64>,
+}
+
+impl Plan {
+    /// A quarter of an hour: time to make room on a disk, and not enough for the source to suffer much.
+    pub const KEEP_SNAPSHOT_S: u64 = 15 * 60;
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

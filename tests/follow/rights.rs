@@ -155,6 +155,90 @@ fn a_plain_user_replaces_rows_of_its_own_tables() {
     assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
 }
 
+/// Triggers and rules that act even where rows are said to be copies, with a table in which they tell of it.
+const ACTING: &str = "CREATE TABLE noted (n serial PRIMARY KEY, what text);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN INSERT INTO public.noted (what) VALUES (TG_NAME || TG_OP); RETURN coalesce(NEW, OLD); END $$;
+    CREATE UNLOGGED TABLE fleeting (a int PRIMARY KEY, b text); INSERT INTO fleeting VALUES (1, 'x'), (2, 'y');
+    CREATE UNLOGGED TABLE ruled (a int PRIMARY KEY); INSERT INTO ruled VALUES (1), (2);
+    CREATE TABLE tree (a int) PARTITION BY RANGE (a);
+    CREATE UNLOGGED TABLE tree1 PARTITION OF tree FOR VALUES FROM (0) TO (100);
+    CREATE UNLOGGED TABLE tree2 PARTITION OF tree FOR VALUES FROM (100) TO (200); INSERT INTO tree VALUES (1), (101);
+    CREATE TRIGGER always AFTER INSERT OR DELETE ON fleeting FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE TRIGGER replica BEFORE INSERT ON fleeting FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE TRIGGER usual AFTER INSERT ON fleeting FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE TRIGGER off AFTER INSERT ON fleeting FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE TRIGGER tree AFTER INSERT OR DELETE ON tree FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE RULE stay AS ON DELETE TO ruled DO INSTEAD NOTHING;
+    ALTER TABLE fleeting ENABLE ALWAYS TRIGGER always, ENABLE REPLICA TRIGGER replica, DISABLE TRIGGER off;
+    ALTER TABLE tree1 ENABLE ALWAYS TRIGGER tree; ALTER TABLE tree2 ENABLE REPLICA TRIGGER tree;
+    ALTER TABLE ruled ENABLE ALWAYS RULE stay";
+
+/// Who may hold off triggers switches off those that act all the same, and leaves them as they were.
+#[test]
+fn what_acts_on_copies_too_does_not_act_on_rows_copied_again() {
+    let pair = shops();
+    pair.source.psql("shop", ACTING).unwrap();
+    let ran = migrate(
+        &pair,
+        ("postgres", "postgres"),
+        &["--force-method", "replication", "--replica-identity", "skip"],
+    );
+    assert_eq!((ran.code, ran.status("shop")), (0, "running"), "{}\n{}", ran.stderr, ran.stdout);
+    assert!(!ran.stdout.contains("cannot close the connection"), "{}", ran.stdout);
+    let writes = "DELETE FROM fleeting WHERE a = 2; INSERT INTO fleeting VALUES (3, 'z'), (4, 'w'); UPDATE fleeting SET b = 'X' WHERE a = 1;
+                  INSERT INTO tree VALUES (2), (102); DELETE FROM tree WHERE a = 101; INSERT INTO ruled VALUES (3)";
+    pair.source.psql("shop", writes).unwrap();
+    let done = pair.program(&["finish", "follow", "--json", "--verify", "checksums"]);
+    assert_eq!((done.code, done.status("shop")), (0, "done"), "{}\n{}", done.stderr, done.stdout);
+    for question in [
+        "SELECT string_agg(a::text || b, ' ' ORDER BY a) FROM fleeting",
+        "SELECT string_agg(a::text, ' ' ORDER BY a) FROM tree",
+        "SELECT string_agg(a::text, ' ' ORDER BY a) FROM ruled",
+        "SELECT string_agg(what, ' ' ORDER BY n) FROM noted",
+        "SELECT string_agg(tgrelid::regclass::text || tgname || tgenabled::text, ' ' ORDER BY tgrelid::regclass::text, tgname)
+           FROM pg_trigger WHERE tgfoid = 'note'::regproc",
+        "SELECT string_agg(ev_enabled::text, ' ') FROM pg_rewrite WHERE rulename = 'stay'",
+    ] {
+        let answer = pair.source.psql("shop", question).unwrap();
+        assert_eq!(pair.target.psql("shop", question).unwrap(), answer, "{question}");
+    }
+    assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
+}
+
+/// Who may set the role and does not own the table cannot switch off what acts all the same: it is said on the first day.
+#[test]
+fn what_acts_on_copies_too_and_cannot_be_switched_off_is_named() {
+    let pair = shops();
+    if pair.target.psql("postgres", "GRANT SET ON PARAMETER session_replication_role TO mover").is_err() {
+        println!("skipped: before 15 only superusers set session_replication_role");
+        return;
+    }
+    extras::install(&pair.target, "shop", &["mover"]);
+    pair.source.psql("shop", ACTING).unwrap();
+    let users = ("postgres", "mover");
+    let words = ["--force-method", "replication", "--replica-identity", "skip"];
+    let ran = migrate(&pair, users, &words);
+    assert_eq!((ran.code, ran.status("shop")), (0, "running"), "{}\n{}", ran.stderr, ran.stdout);
+    // Of its own tables nothing needs to be said.
+    assert!(!ran.stdout.contains("cannot close the connection"), "{}", ran.stdout);
+    pair.target.psql("shop", "ALTER TABLE fleeting OWNER TO postgres").unwrap();
+    pair.target.psql("shop", "GRANT ALL ON fleeting TO mover").unwrap();
+    pair.source.psql("shop", "INSERT INTO fleeting VALUES (3, 'z')").unwrap();
+    let refused = pair.program(&["finish", "follow", "--json"]);
+    assert_eq!((refused.code, refused.status("shop")), (3, "running"), "{}", refused.stdout);
+    let said = refused.findings("lost").join("\n");
+    let why = "trigger always on public.fleeting acts when rows are replaced, and only the table's owner may switch it off";
+    assert!(
+        said.contains("the rows of public.fleeting cannot be copied again") && said.contains(why),
+        "{said}"
+    );
+    assert_eq!(pair.target.psql("shop", "SELECT count(*) FROM fleeting").unwrap(), "2");
+    pair.target.psql("postgres", "ALTER ROLE mover SUPERUSER").unwrap();
+    let done = pair.program(&["finish", "follow", "--json", "--verify", "checksums"]);
+    assert_eq!((done.code, done.status("shop")), (0, "done"), "{}\n{}", done.stderr, done.stdout);
+}
+
 /// What the day of the switch would show is said on the first day, and nothing is lost by trying.
 #[test]
 fn a_user_that_cannot_copy_again_is_told_so_before() {

@@ -141,6 +141,25 @@ fn what_another_migration_has_used_since_is_not_ours() {
     assert_eq!(ask(&pair.target, "postgres", &whole), "");
 }
 
+/// What lacks something and is kept is the operator's, with the source's comment and without ours.
+#[test]
+fn what_is_kept_keeps_the_sources_comment() {
+    let pair = Pair::new();
+    pair.source.psql("postgres", "CREATE ROLE mover LOGIN; CREATE DATABASE held").unwrap();
+    let sql = "COMMENT ON DATABASE held IS 'kept for the judge'; SELECT lo_from_bytea(4711, 'secret')";
+    pair.source.psql("held", sql).unwrap();
+    let (source, target) = (pair.source.uri_for("mover", None, "postgres"), pair.target.uri("postgres"));
+    let servers = ["-s", source.as_str(), "-t", target.as_str()];
+    let more = ["--database", "held", "--migration-id", "mine", "--json", "--skip-check", "readable"];
+    let ran = pair.program(&[&["migrate"], servers.as_slice(), more.as_slice()].concat());
+    assert_eq!(ran.code, 3, "{}\n{}", ran.stderr, ran.stdout);
+    let comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'held'";
+    assert_eq!(ask(&pair.target, "postgres", comment), "pgpassage mine: not finished\nkept for the judge");
+    let cleaned = pair.program(&[&["clean", "mine"], servers.as_slice()].concat());
+    assert_eq!(cleaned.code, 0, "{}\n{}", cleaned.stderr, cleaned.stdout);
+    assert_eq!(ask(&pair.target, "postgres", comment), "kept for the judge");
+}
+
 #[test]
 fn what_was_there_before_is_never_dropped() {
     let pair = Pair::new();

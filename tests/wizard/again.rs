@@ -42,27 +42,15 @@ const SLOW: &str = "CREATE FUNCTION shut(i int) RETURNS bool LANGUAGE plpgsql IM
     CREATE TABLE part2 PARTITION OF parts FOR VALUES FROM (500) TO (1000); \
     INSERT INTO parts SELECT generate_series(1, 900); SELECT lo_from_bytea(4711, 'large'); CREATE SEQUENCE seven; \
     SELECT setval('seven', 7)";
-const SLOW_ROWS: &str = "CREATE TABLE slow (i int PRIMARY KEY CHECK (public.shut(i)), filler text); \
+pub(super) const SLOW_ROWS: &str = "CREATE TABLE slow (i int PRIMARY KEY CHECK (public.shut(i)), filler text); \
     ALTER TABLE slow ALTER filler SET STORAGE EXTERNAL; \
     INSERT INTO slow SELECT i, repeat('x', 20000) FROM generate_series(1, 1000) i;";
 const SLOW_INDEX: &str = "CREATE TABLE slow (i int PRIMARY KEY, filler text); \
     INSERT INTO slow SELECT i, repeat('x', 2000) FROM generate_series(1, 1000) i; CREATE INDEX late ON slow (public.shut(i));";
 
 /// The window over a migration whose target has just died in the middle of that.
-fn broken_off(pair: &Pair, (sql, statement): (&str, &str)) -> Tty {
-    pair.source.psql("shop", &format!("{SLOW}; {sql}")).unwrap();
-    std::fs::write(pair.target.data_dir().join("shut"), "").unwrap();
-    let (source, target) = uris(pair);
-    let mut tty = wizard(pair);
-    to_report(&mut tty, (&source, &target));
-    start(&mut tty);
-    let waits = format!(
-        "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE '%{statement}%' AND wait_event = 'PgSleep'"
-    );
-    eventually(&pair.target, "postgres", &waits, "t");
-    for table in ["quick", "part1", "part2", "fleeting", "orders", "items"] {
-        eventually_copied(pair, table);
-    }
+pub(super) fn broken_off(pair: &Pair, what: (&str, &str)) -> Tty {
+    let tty = under_way(pair, what, &[]);
     // What is committed is flushed by then.
     pair.target.psql("postgres", "SELECT pg_switch_wal(); CHECKPOINT").unwrap();
     pair.target.kill_immediately().unwrap();
@@ -71,8 +59,37 @@ fn broken_off(pair: &Pair, (sql, statement): (&str, &str)) -> Tty {
     tty
 }
 
+/// The window over a migration that has copied everything else, and is in the middle of that.
+pub(super) fn under_way(pair: &Pair, (sql, statement): (&str, &str), args: &[&str]) -> Tty {
+    let mut tty = reported(pair, sql, args);
+    begun(&mut tty, pair, statement);
+    tty
+}
+
+/// The window over the report on a database with that in it.
+pub(super) fn reported(pair: &Pair, sql: &str, args: &[&str]) -> Tty {
+    pair.source.psql("shop", &format!("{SLOW}; {sql}")).unwrap();
+    std::fs::write(pair.target.data_dir().join("shut"), "").unwrap();
+    let (source, target) = uris(pair);
+    let mut tty = Tty::spawn(pair, (100, 30), args, &[]);
+    to_report(&mut tty, (&source, &target));
+    tty
+}
+
+/// From there to where only that statement goes on.
+pub(super) fn begun(tty: &mut Tty, pair: &Pair, statement: &str) {
+    start(tty);
+    let waits = format!(
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE '%{statement}%' AND wait_event = 'PgSleep'"
+    );
+    eventually(&pair.target, "postgres", &waits, "t");
+    for table in ["quick", "part1", "part2", "fleeting", "orders", "items"] {
+        eventually_copied(pair, table);
+    }
+}
+
 #[track_caller]
-fn eventually_copied(pair: &Pair, table: &str) {
+pub(super) fn eventually_copied(pair: &Pair, table: &str) {
     let began = std::time::Instant::now();
     let copied = |pair: &Pair| {
         journals(pair)
@@ -88,7 +105,7 @@ fn eventually_copied(pair: &Pair, table: &str) {
 
 /// Broken off so many times by now.
 #[track_caller]
-fn eventually_waiting(pair: &Pair, times: usize) {
+pub(super) fn eventually_waiting(pair: &Pair, times: usize) {
     let began = std::time::Instant::now();
     let waits = || journals(pair).iter().flatten().filter(|e| matches!(e, Event::Waiting { .. })).count();
     while waits() < times {
@@ -97,7 +114,7 @@ fn eventually_waiting(pair: &Pair, times: usize) {
     }
 }
 
-fn go_on(tty: &mut Tty) {
+pub(super) fn go_on(tty: &mut Tty) {
     tty.tab_to("▐ Try again ▌");
     tty.send("\r");
     tty.wait("Goes on where it broke off");
@@ -108,7 +125,7 @@ fn go_on(tty: &mut Tty) {
 }
 
 /// How often each table was copied to its end, and forgotten again, by one migration under one snapshot.
-fn copies(pair: &Pair) -> std::collections::BTreeMap<String, (u32, u32)> {
+pub(super) fn copies(pair: &Pair) -> std::collections::BTreeMap<String, (u32, u32)> {
     let all = journals(pair);
     assert_eq!(all.len(), 1);
     let of_shop = |name: &str| name == "shop";
@@ -128,7 +145,7 @@ fn copies(pair: &Pair) -> std::collections::BTreeMap<String, (u32, u32)> {
     copies
 }
 
-fn assert_all_there(pair: &Pair) {
+pub(super) fn assert_all_there(pair: &Pair) {
     let sql = "SELECT (SELECT count(*) FROM quick), (SELECT count(*) FROM fleeting), (SELECT count(*) FROM part1), \
                (SELECT count(*) FROM part2), (SELECT sum(i) FROM slow), (SELECT count(*) FROM orders), \
                (SELECT nextval('seven')), (SELECT lo_get(4711))";
@@ -242,7 +259,7 @@ fn rows(cluster: &Cluster) -> [String; 2] {
 }
 
 /// What each migration of this machine was to move, the first first.
-fn journals(pair: &Pair) -> Vec<Vec<Event>> {
+pub(super) fn journals(pair: &Pair) -> Vec<Vec<Event>> {
     let folders = std::fs::read_dir(pair.state.path().join("pgpassage")).unwrap();
     let mut all: Vec<_> = folders
         .filter_map(|folder| read_journal(&folder.unwrap().path().join("journal")).ok())
@@ -350,6 +367,41 @@ fn not_over_somebodys_head() {
     try_again(&mut tty);
     tty.wait("✔ Ready: everything that was asked for is on the target");
     assert_eq!(rows(&pair.target), ["5000", "20000"]);
+    tty.send("\x03");
+    assert_eq!(tty.exit(), 0);
+}
+
+/// What lacks something is ours to take back, whatever the source's own comment says.
+#[test]
+fn what_is_not_whole_and_has_a_comment_is_made_anew() {
+    let pair = pair("replica");
+    let barred = "CREATE FUNCTION barred(i int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN \
+        RETURN (pg_catalog.pg_stat_file('shut', true)).size IS NULL; END $$; \
+        CREATE TABLE barred (i int PRIMARY KEY CHECK (public.barred(i))); INSERT INTO barred VALUES (1); \
+        COMMENT ON DATABASE shop IS 'the shop''s own\nin two lines'";
+    pair.source.psql("shop", barred).unwrap();
+    let shut = pair.target.data_dir().join("shut");
+    std::fs::write(&shut, "").unwrap();
+    let (source, target) = uris(&pair);
+    let mut tty = wizard(&pair);
+    to_report(&mut tty, (&source, &target));
+    tty.tab_to("▌ [ ] Start the migration using a one-time snapshot (dump method)");
+    tty.send(" ");
+    start(&mut tty);
+    tty.wait("✖ Not everything came across");
+    let comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'shop'";
+    let said = pair.target.psql("postgres", comment).unwrap();
+    assert_eq!(said, "pgpassage mine: not finished\nthe shop's own\nin two lines");
+    std::fs::remove_file(shut).unwrap();
+    tty.tab_to("▐ Try again ▌");
+    tty.send("\r");
+    tty.wait("Drops on the target: shop");
+    tty.send("\t");
+    tty.wait("▐ Try again ▌");
+    tty.send("\r");
+    tty.wait("✔ Ready: everything that was asked for is on the target");
+    assert_eq!(pair.target.psql("postgres", comment).unwrap(), "the shop's own\nin two lines");
+    assert_eq!(pair.target.psql("shop", "SELECT count(*) FROM barred").unwrap(), "1");
     tty.send("\x03");
     assert_eq!(tty.exit(), 0);
 }

@@ -10,6 +10,8 @@ mod common;
 mod proxy;
 
 mod again;
+mod broken_off;
+mod cleaning;
 mod leaving;
 mod plain;
 mod terminal;

@@ -48,6 +48,7 @@ pub(in crate::cli) struct Rooms {
     pub(in crate::cli) pgbin: Option<PathBuf>,
     /// How long engines stay that are started here: a window can have them go on where they broke off.
     pub(in crate::cli) stay: Stay,
+    pub(in crate::cli) keep_snapshot_s: Option<u64>,
     /// Folders of checks, which are nobody's migrations: they go with the next check, or with this.
     checks: Mutex<Vec<PathBuf>>,
     logs: Mutex<Vec<log::Guards>>,
@@ -63,7 +64,8 @@ impl Rooms {
     pub(in crate::cli) fn new(env: Env, home: Home) -> Self {
         let rights = Rights::Command;
         let (checks, logs) = (Mutex::default(), Mutex::default());
-        Self { env, home, rights, pgbin: None, stay: Stay::AsLongAsItFollows, checks, logs }
+        let (pgbin, stay, keep_snapshot_s) = (None, Stay::AsLongAsItFollows, None);
+        Self { env, home, rights, pgbin, stay, keep_snapshot_s, checks, logs }
     }
 
     /// For a window that may do no more than this.
@@ -227,7 +229,8 @@ impl Host for Rooms {
     }
 
     fn start(&self, prepared: Prepared) -> BoxFuture<'static, Result<Opened, Failure>> {
-        let (Prepared { plan, secrets, .. }, stay) = (prepared, self.stay);
+        let (Prepared { mut plan, secrets, .. }, stay) = (prepared, self.stay);
+        plan.keep_snapshot_s = self.keep_snapshot_s;
         if self.home == Home::Apart {
             return async move { Ok(opened(&plan, start_detached(plan.clone(), secrets, stay).await?)) }
                 .boxed();

@@ -92,7 +92,7 @@ fn tell_differences(db: &Db, existing: &DatabaseFacts) {
 
 /// Marks the database as ours and journals its number. Without the mark it is never taken back.
 async fn number(db: &Db, session: &Session) -> Result<(), Failure> {
-    match execute(&db.cancel, session, &database::mark(&db.name, &db.cx.plan.id)).await {
+    match execute(&db.cancel, session, &database::mark(&db.name, &db.cx.plan.id, None)).await {
         Err(failure) if failure.is_interruption() => return Err(failure),
         Err(failure) => {
             tracing::info!(database = db.name, "not marked as ours, it will not be taken back: {failure}");

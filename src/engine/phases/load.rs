@@ -199,10 +199,7 @@ async fn perform(shared: Arc<Shared>, work: Work, place: Arc<Place>) {
         Work::Part(split, _) if db.progress.has(snapshot.tables[split.table].oid) => Ok(()),
         Work::Part(split, part) => split.run(db, snapshot, part).await,
         Work::LargeObjects(range) if db.progress.has_large_objects(range.start) => Ok(()),
-        Work::LargeObjects(range) => {
-            let copied = large_objects::run(db, snapshot, &snapshot.large_objects[range.clone()]).await;
-            copied.map(|()| db.progress.note_large_objects(range.start))
-        }
+        Work::LargeObjects(range) => large_objects(db, snapshot, range).await,
         Work::DataIsIn if db.progress.has_all_rows() => Ok(()),
         Work::DataIsIn => data_is_in(&shared).await,
         Work::Entry(at) => perform_entry(db, script, &script.archive.entries[at], &place).await,
@@ -221,6 +218,15 @@ async fn perform(shared: Arc<Shared>, work: Work, place: Arc<Place>) {
     }
 }
 
+async fn large_objects(db: &Db, snapshot: &Snapshot, range: std::ops::Range<usize>) -> Result<(), Failure> {
+    large_objects::run(db, snapshot, &snapshot.large_objects[range.clone()]).await?;
+    let session = db.target().await?;
+    again::note(db, &session).await?;
+    db.put_target_back(session);
+    db.progress.note_large_objects(range.start);
+    Ok(())
+}
+
 /// An index is built by as many processes as its share of the target's processors allows: with other work waiting, those
 /// would only take each other's time.
 async fn perform_entry(db: &Db, script: &Script, entry: &Entry, place: &Place) -> Result<(), Failure> {
@@ -236,8 +242,11 @@ async fn perform_entry(db: &Db, script: &Script, entry: &Entry, place: &Place) -
         };
         db.cx.allow_helpers(&session, helpers).await?;
     }
-    let result = execute_entry(db, &session, script, entry).await;
+    let mut result = execute_entry(db, &session, script, entry).await;
     drop(doing);
+    if result.is_ok() {
+        result = again::note(db, &session).await;
+    }
     if result.is_ok() {
         db.put_target_back(session);
         db.cx.board.change(&db.name, |g| g.steps_done += 1);
@@ -250,8 +259,11 @@ async fn perform_entries(db: &Db, script: &Script, entries: &[&Entry]) -> Result
     let Some(first) = entries.first() else { return Ok(()) };
     let doing = db.cx.board.doing(&db.name, titled(first.title(), entries.len()), None);
     db.works(&doing, Side::Target, &session).await?;
-    let result = execute_in_order(db, &session, script, entries).await;
+    let mut result = execute_in_order(db, &session, script, entries).await;
     drop(doing);
+    if result.is_ok() {
+        result = again::note(db, &session).await;
+    }
     if result.is_ok() {
         db.put_target_back(session);
         db.cx.board.change(&db.name, |g| g.steps_done += entries.len() as u64);

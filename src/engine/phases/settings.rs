@@ -4,6 +4,7 @@
 use super::entries::{Script, execute_entry, statements};
 use crate::engine::context::execute;
 use crate::engine::database::Db;
+use crate::engine::mark::keep_beside;
 use crate::engine::retry::ends_the_database;
 use crate::model::check::{Finding, Severity};
 use crate::model::failure::Failure;
@@ -12,7 +13,7 @@ use crate::model::units::{printable, readable};
 use crate::pg::archive::{Entry, Handling, Pass};
 use crate::pg::connect::Session;
 use crate::pg::facts::databases::extras;
-use crate::pg::statement::database::{alter_setting, properties};
+use crate::pg::statement::database::{self as statement, alter_setting, properties};
 use crate::pg::tools::redact;
 
 pub(crate) async fn run(db: &Db, script: &Script) -> Result<(), Failure> {
@@ -42,13 +43,28 @@ pub(crate) async fn run(db: &Db, script: &Script) -> Result<(), Failure> {
         }
     }
     durable(db, &session).await?;
-    database(db, &session, script).await?;
+    let own = database(db, &session, script).await?;
     script.report_forgotten(db);
-    Ok(())
+    match own {
+        Some(own) => comment(db, &session, &own).await,
+        None => Ok(()),
+    }
+}
+
+/// Last of all, for it takes the place of the mark by which an unfinished database is ours.
+async fn comment(db: &Db, session: &Session, own: &str) -> Result<(), Failure> {
+    let set = async {
+        match db.losses() {
+            0 => execute(&db.cancel, session, &statement::comment(&db.name, Some(own))).await,
+            _ => keep_beside(&db.cx, session, (&db.name, own)).await,
+        }
+    };
+    told(db, ("comment", Severity::Lost, "its comment"), set.await)
 }
 
 /// What belongs to the database as a whole, statement by statement, so that one that fails does not take others along.
-async fn database(db: &Db, session: &Session, script: &Script) -> Result<(), Failure> {
+/// Returns the source's comment, which is not set yet.
+async fn database(db: &Db, session: &Session, script: &Script) -> Result<Option<String>, Failure> {
     let source = db.cx.source_session(&db.name).await?;
     let facts = db.guarded(source.canceller(), extras(&source)).await?;
     drop(source);
@@ -73,11 +89,6 @@ async fn database(db: &Db, session: &Session, script: &Script) -> Result<(), Fai
         let with_title = |sql: String| ("privileges", Severity::Warning, printable(&sql), sql);
         statements.extend(all.into_iter().map(with_title));
     }
-    if !archive_has_comment(script)
-        && let Some(sql) = facts.comment_statement(&db.name)
-    {
-        statements.push(("comment", Severity::Lost, "its comment".to_owned(), sql));
-    }
     // The limit and the template flag last of all.
     for sql in properties(&db.name, &facts) {
         statements.push(("setting", Severity::Lost, printable(&sql), sql));
@@ -85,18 +96,14 @@ async fn database(db: &Db, session: &Session, script: &Script) -> Result<(), Fai
     for (id, severity, title, sql) in statements {
         set(db, session, (id, severity, &title), &sql).await?;
     }
-    Ok(())
+    Ok(facts.comment)
 }
 
 fn archive_has_privileges(script: &Script) -> bool {
     script.archive.entries.iter().any(|e| e.desc == "ACL" && e.handling() == Handling::Database)
 }
 
-fn archive_has_comment(script: &Script) -> bool {
-    script.archive.entries.iter().any(|e| e.desc == "COMMENT" && e.handling() == Handling::Database)
-}
-
-/// Comment, privileges and labels of the database, where the archive has them.
+/// Privileges and labels of the database, where the archive has them.
 async fn about_database(db: &Db, session: &Session, entry: &Entry) -> Result<(), Failure> {
     match entry.desc.as_str() {
         "ACL" if db.cx.plan.policies.privileges == Keep::Yes => {
@@ -105,7 +112,6 @@ async fn about_database(db: &Db, session: &Session, entry: &Entry) -> Result<(),
             }
             Ok(())
         }
-        "COMMENT" => set(db, session, ("comment", Severity::Lost, "its comment"), &entry.definition).await,
         "SECURITY LABEL" => {
             set(db, session, ("label", Severity::Lost, "its security label"), &entry.definition).await
         }
@@ -113,13 +119,16 @@ async fn about_database(db: &Db, session: &Session, entry: &Entry) -> Result<(),
     }
 }
 
-async fn set(
+async fn set(db: &Db, session: &Session, what: (&str, Severity, &str), sql: &str) -> Result<(), Failure> {
+    told(db, what, execute(&db.cancel, session, sql).await)
+}
+
+fn told(
     db: &Db,
-    session: &Session,
     (id, severity, title): (&str, Severity, &str),
-    sql: &str,
+    result: Result<(), Failure>,
 ) -> Result<(), Failure> {
-    match execute(&db.cancel, session, sql).await {
+    match result {
         Ok(()) => Ok(()),
         Err(failure) if ends_the_database(&failure) => Err(failure),
         Err(failure) => {

@@ -1,6 +1,7 @@
 //! Tables whose rows are copied again when the connection is closed: the old ones make room, and no trigger and no foreign
-//! key may act on either. Who may set session_replication_role holds off all of them. Else the owner of a table switches
-//! its triggers off, and foreign keys see rows go and come in an order in which nothing is amiss.
+//! key may act on either. Who may set session_replication_role holds off most of them, and switches off those that act all the
+//! same (ENABLE ALWAYS, ENABLE REPLICA). Else the owner of a table switches its triggers off, and foreign keys see rows go and
+//! come in an order in which nothing is amiss.
 
 use crate::engine::context::execute;
 use crate::engine::database::Db;
@@ -9,10 +10,10 @@ use crate::model::check::Finding;
 use crate::model::failure::Failure;
 use crate::model::units::{TableName, readable};
 use crate::pg::connect::Session;
-use crate::pg::facts::relations::{Act, ActKind, Reference, acts_on_rows, references};
+use crate::pg::facts::relations::{Act, ActKind, Fires, Reference, acts_on_rows, references};
 use crate::pg::facts::tables::{Belongs, TableFacts};
 use crate::pg::statement::data::{AS_ORIGIN, AS_REPLICA, AT_ONCE, delete_only, switch_off, switch_on};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What to do where rows cannot be replaced.
 pub(crate) const HELP: &str = "finish with a superuser on the target, or from 15 on GRANT SET ON PARAMETER session_replication_role there";
@@ -27,37 +28,96 @@ pub(crate) struct Around {
 
 /// What on the target would act on rows.
 #[derive(Debug)]
-pub(crate) struct OnTarget {
+struct OnTarget {
     acts: Vec<Act>,
     references: Vec<Reference>,
 }
 
 impl OnTarget {
-    pub(crate) async fn ask(db: &Db, target: &Session) -> Result<OnTarget, Failure> {
+    /// Without what does not act anyway: by default, or where session_replication_role is `replica`.
+    async fn ask(db: &Db, target: &Session, idle: Fires) -> Result<OnTarget, Failure> {
         let asking = async {
-            Ok(OnTarget { acts: acts_on_rows(target).await?, references: references(target).await? })
+            let acts = acts_on_rows(target).await?.into_iter().filter(|act| act.fires != idle).collect();
+            Ok(OnTarget { acts, references: references(target).await? })
         };
         db.guarded(target.canceller(), asking).await
     }
 
-    fn around(&self, table: &TableName) -> Around {
-        let acts: Vec<_> = self.acts.iter().filter(|act| act.table == *table).collect();
-        if acts.is_empty() {
-            return Around::default();
+    /// `tables`: all that the rows can come into.
+    fn around(&self, tables: &BTreeSet<TableName>) -> Around {
+        let mut around = Around::default();
+        for table in tables {
+            let acts: Vec<_> = self.acts.iter().filter(|act| act.table == *table).collect();
+            if !acts.is_empty() {
+                around.before.push_str(&format!("{}; ", switch_off(table, &acts)));
+                around.after.push_str(&format!("{}; ", switch_on(table, &acts)));
+            }
         }
-        Around {
+        if !around.before.is_empty() {
             // Events of deferred keys that wait for the commit would be in the way of switching on again.
-            before: format!("{AT_ONCE}; {}; ", switch_off(table, &acts)),
-            after: format!("{}; ", switch_on(table, &acts)),
+            around.before.insert_str(0, &format!("{AT_ONCE}; "));
         }
+        around
     }
+
+    /// Why our user cannot keep all that acts from acting on these.
+    fn fixed(&self, tables: &BTreeSet<TableName>) -> Option<String> {
+        let of_it = self.acts.iter().filter(|act| tables.contains(&act.table));
+        of_it.filter(|act| act.is_fixed || !act.table_is_ours).map(why_it_acts).next()
+    }
+}
+
+fn alone(table: &TableFacts) -> BTreeSet<TableName> {
+    BTreeSet::from([table.name.clone()])
+}
+
+/// The table, and where it is a partition all of its tree, by way of which its rows may go.
+fn tree(table: &TableFacts, all: &[TableFacts]) -> BTreeSet<TableName> {
+    let of_it = |other: &&TableFacts| {
+        other.oid == table.oid
+            || !table.ancestors.is_empty() && other.ancestors.last() == table.ancestors.last()
+    };
+    all.iter().filter(of_it).flat_map(TableFacts::names).chain([table.name.clone()]).collect()
+}
+
+/// Of the tables that are to be copied again, those whose rows our user cannot replace, and why. `all` are those of the
+/// database that are moved.
+///
+/// # Errors
+/// When the target cannot be asked.
+pub(crate) async fn impossible(
+    db: &Db,
+    target: &Session,
+    again: &[&TableFacts],
+    all: &[TableFacts],
+) -> Result<BTreeMap<TableName, String>, Failure> {
+    if again.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    if !may_hold_off(db, target).await? {
+        return Ok(obstacles(again, all, &OnTarget::ask(db, target, Fires::Replica).await?));
+    }
+    Ok(in_spite_of_the_role(db, again, all, &OnTarget::ask(db, target, Fires::Origin).await?))
+}
+
+/// A superuser switches off what he likes.
+fn in_spite_of_the_role(
+    db: &Db,
+    again: &[&TableFacts],
+    all: &[TableFacts],
+    there: &OnTarget,
+) -> BTreeMap<TableName, String> {
+    if db.cx.target_facts.superuser {
+        return BTreeMap::new();
+    }
+    again.iter().filter_map(|table| Some((table.name.clone(), there.fixed(&tree(table, all))?))).collect()
 }
 
 /// Whether our user may hold off everything that would act on rows.
 ///
 /// # Errors
 /// When the target cannot be asked.
-pub(crate) async fn may_hold_off(db: &Db, target: &Session) -> Result<bool, Failure> {
+async fn may_hold_off(db: &Db, target: &Session) -> Result<bool, Failure> {
     match execute(&db.cancel, target, &format!("BEGIN; {AS_REPLICA}; ROLLBACK")).await {
         Ok(()) => Ok(true),
         Err(failure) if ends_the_database(&failure) => Err(failure),
@@ -81,16 +141,9 @@ pub(crate) async fn make_room<'a>(
         return Ok(again);
     }
     if may_hold_off(db, target).await? {
-        db.hold_triggers_off();
-        // Rows of a partition may have come into another one. Those of other tables make room when theirs come.
-        let partitions = again.iter().filter(|t| !t.ancestors.is_empty()).map(|t| delete_only(&t.name));
-        let mut sql = vec![AS_REPLICA.to_owned()];
-        sql.extend(partitions);
-        sql.push(AS_ORIGIN.to_owned());
-        execute(&db.cancel, target, &sql.join("; ")).await?;
-        return Ok(again);
+        return make_room_as_replica(db, target, again, all).await;
     }
-    let there = OnTarget::ask(db, target).await?;
+    let there = OnTarget::ask(db, target, Fires::Replica).await?;
     let mut failed: HashSet<TableName> = HashSet::new();
     for (table, why) in obstacles(&again, all, &there) {
         give_up(db, &table, why);
@@ -100,7 +153,7 @@ pub(crate) async fn make_room<'a>(
     let ordered = referenced_first(possible, &there.references);
     // Whoever refers to others goes before them.
     for table in ordered.iter().rev() {
-        let around = there.around(&table.name);
+        let around = there.around(&alone(table));
         db.surround(&table.name, around.clone());
         if table.belongs != Belongs::User {
             continue;
@@ -118,23 +171,42 @@ pub(crate) async fn make_room<'a>(
     Ok(ordered.into_iter().filter(|t| !failed.contains(&t.name)).collect())
 }
 
+async fn make_room_as_replica<'a>(
+    db: &Db,
+    target: &Session,
+    mut again: Vec<&'a TableFacts>,
+    all: &[TableFacts],
+) -> Result<Vec<&'a TableFacts>, Failure> {
+    db.hold_triggers_off();
+    let there = OnTarget::ask(db, target, Fires::Origin).await?;
+    let failed = in_spite_of_the_role(db, &again, all, &there);
+    again.retain(|table| !failed.contains_key(&table.name));
+    for (table, why) in failed {
+        give_up(db, &table, why);
+    }
+    let mut sql = vec![AS_REPLICA.to_owned()];
+    for table in &again {
+        let around = there.around(&tree(table, all));
+        // Rows of a partition may have come into another one. Those of other tables make room when theirs come.
+        if !table.ancestors.is_empty() {
+            sql.push(format!("{}{}; {}", around.before, delete_only(&table.name), around.after));
+        }
+        db.surround(&table.name, around);
+    }
+    sql.push(AS_ORIGIN.to_owned());
+    execute(&db.cancel, target, &sql.join(";\n")).await?;
+    Ok(again)
+}
+
 fn give_up(db: &Db, table: &TableName, why: String) {
     let title = format!("the rows of {table} cannot be copied again by the target's user");
     db.finding(Finding::lost("table", title).because(why).fix(HELP).object(table.to_string()));
 }
 
 /// Why our user cannot replace the rows of which tables; `all` are those of the database that are moved.
-pub(crate) fn obstacles(
-    again: &[&TableFacts],
-    all: &[TableFacts],
-    there: &OnTarget,
-) -> BTreeMap<TableName, String> {
-    let fixed = |table: &TableFacts| {
-        let of_it = there.acts.iter().filter(|act| act.table == table.name);
-        of_it.filter(|act| act.is_fixed || !act.table_is_ours).map(why_it_acts).next()
-    };
-    let mut found: BTreeMap<TableName, String> =
-        again.iter().filter_map(|table| Some((table.name.clone(), fixed(table)?))).collect();
+fn obstacles(again: &[&TableFacts], all: &[TableFacts], there: &OnTarget) -> BTreeMap<TableName, String> {
+    let fixed = |table: &TableFacts| Some((table.name.clone(), there.fixed(&alone(table))?));
+    let mut found: BTreeMap<TableName, String> = again.iter().filter_map(|table| fixed(table)).collect();
     let wanted: HashSet<i64> = again.iter().map(|table| table.oid).collect();
     loop {
         let (possible, others): (Vec<_>, Vec<_>) =
@@ -169,7 +241,10 @@ pub(crate) fn obstacles(
 fn why_it_acts(act: &Act) -> String {
     let name = readable(&act.name);
     if act.kind == ActKind::Rule {
-        return format!("rule {name} on it acts when rows are deleted");
+        return format!(
+            "rule {name} on {} acts when rows are deleted, and only the table's owner may switch it off",
+            act.table
+        );
     }
     let who = match act.is_fixed {
         true => {
@@ -177,7 +252,7 @@ fn why_it_acts(act: &Act) -> String {
         }
         false => "only the table's owner may switch it off",
     };
-    format!("trigger {name} on it acts when rows are replaced, and {who}")
+    format!("trigger {name} on {} acts when rows are replaced, and {who}", act.table)
 }
 
 /// Tables before those that refer to them; where they refer to each other in a circle, in any order.
@@ -280,6 +355,7 @@ mod tests {
             table: TableName::new("s", "a"),
             name: "Odd one".to_owned(),
             kind,
+            fires: Fires::Always,
             is_fixed,
             table_is_ours,
         };
@@ -288,17 +364,31 @@ mod tests {
             let there = OnTarget { acts: vec![act], references: Vec::new() };
             obstacles(&[&all[0]], &all, &there).into_values().next().unwrap_or_default()
         };
-        assert!(why(act(ActKind::Rule, true, true)).starts_with("rule "));
+        assert!(why(act(ActKind::Rule, false, false)).starts_with("rule "));
         assert!(why(act(ActKind::Trigger, true, true)).contains("partitioned table above"));
         assert!(why(act(ActKind::Trigger, false, false)).contains("owner"));
         assert_eq!(why(act(ActKind::Trigger, false, true)), "");
-        let there = OnTarget { acts: vec![act(ActKind::AlwaysTrigger, false, true)], references: Vec::new() };
-        let around = there.around(&all[0].name);
+        let mut acts = vec![act(ActKind::Trigger, false, true), act(ActKind::Rule, false, true)];
+        acts[1].fires = Fires::Replica;
+        let there = OnTarget { acts, references: Vec::new() };
+        let around = there.around(&alone(&all[0]));
         assert_eq!(
             around.before,
-            "SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE ONLY \"s\".\"a\" DISABLE TRIGGER \"Odd one\"; "
+            "SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE ONLY \"s\".\"a\" DISABLE TRIGGER \"Odd one\", DISABLE RULE \"Odd one\"; "
         );
-        assert_eq!(around.after, "ALTER TABLE ONLY \"s\".\"a\" ENABLE ALWAYS TRIGGER \"Odd one\"; ");
-        assert_eq!(there.around(&TableName::new("s", "b")), Around::default());
+        let after = "ALTER TABLE ONLY \"s\".\"a\" ENABLE ALWAYS TRIGGER \"Odd one\", ENABLE REPLICA RULE \"Odd one\"; ";
+        assert_eq!(around.after, after);
+        assert_eq!(there.around(&alone(&table(2, "b", &[]))), Around::default());
+    }
+
+    #[test]
+    fn rows_of_a_partition_may_go_into_all_of_its_tree() {
+        let all =
+            [table(1, "p1", &["p"]), table(2, "p2", &["q", "p"]), table(3, "a", &[]), table(4, "b", &[])];
+        let names = |at: usize| tree(&all[at], &all).into_iter().map(|t| t.name).collect::<Vec<_>>();
+        assert_eq!(
+            (names(0), names(1), names(2)),
+            (vec!["p".into(), "p1".into(), "p2".into(), "q".into()], names(0), vec!["a".to_owned()])
+        );
     }
 }

@@ -150,14 +150,13 @@ async fn warn_of_the_end(db: &Db, link: &Link, target: &Session) -> Result<(), F
         .collect();
     again.extend(link.survey.inserts.iter().map(|t| t.name.clone()));
     again.extend(link.survey.skipped.iter().cloned());
-    if again.is_empty() || again::may_hold_off(db, target).await? {
+    if again.is_empty() {
         return Ok(());
     }
     let mut all = db.guarded(source.canceller(), gather(&source)).await?;
     all.retain(|table| db.cx.plan.scope.tables.selects(&db.name, &table.names()));
     let again: Vec<_> = all.iter().filter(|t| t.names().iter().any(|name| again.contains(name))).collect();
-    let there = again::OnTarget::ask(db, target).await?;
-    let found = again::obstacles(&again, &all, &there);
+    let found = again::impossible(db, target, &again, &all).await?;
     if found.is_empty() {
         return Ok(());
     }

@@ -10,8 +10,8 @@ use crate::model::plan::ExtensionTables;
 use crate::model::task::Verify;
 use crate::model::units::{ServerVersion, TableName};
 use crate::pg::connect::Session;
-use crate::pg::facts::tables::{Belongs, TableFacts, gather};
-use crate::pg::statement::data::{ROUNDED_FLOATS, checksum_rows, count_rows};
+use crate::pg::facts::tables::{Belongs, TableFacts, gather, partly_foreign};
+use crate::pg::statement::data::{Lot, ROUNDED_FLOATS, checksum_rows, count_rows};
 use crate::pg::statement::replication::TableForm;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,13 +23,27 @@ struct Compared {
     /// What each server's own extension says of a configuration table's rows; empty for all rows.
     on_source: String,
     on_target: String,
+    /// Where a tree has rows of other servers too: its own partitions, on each side.
+    parts: Option<(Vec<TableName>, Vec<TableName>)>,
 }
 
 impl Compared {
     fn whole(name: TableName, form: TableForm) -> Self {
         let (on_source, on_target) = Default::default();
-        Self { table: Published { name, form }, on_source, on_target }
+        Self { table: Published { name, form }, on_source, on_target, parts: None }
     }
+
+    fn lots(&self) -> (Lot<'_>, Lot<'_>) {
+        match &self.parts {
+            Some((here, there)) => (Lot::Partitions(here), Lot::Partitions(there)),
+            None => (Lot::Table(self.table.named()), Lot::Table(self.table.named())),
+        }
+    }
+}
+
+/// The partitions of a tree that hold rows of this server.
+fn parts_of(top: &TableName, all: &[TableFacts]) -> Vec<TableName> {
+    all.iter().filter(|t| t.ancestors.last() == Some(top)).map(|t| t.name.clone()).collect()
 }
 
 pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
@@ -37,6 +51,8 @@ pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
     let tables = db.guarded(source.canceller(), gather(&source)).await?;
     let target = db.cx.target_session(&db.name).await?;
     let theirs = db.guarded(target.canceller(), gather(&target)).await?;
+    let mut foreign = db.guarded(source.canceller(), partly_foreign(&source)).await?;
+    foreign.extend(db.guarded(target.canceller(), partly_foreign(&target)).await?);
     let plan = &db.cx.plan.scope;
     let wanted = |table: &TableFacts| match &table.belongs {
         Belongs::User => plan.tables.selects(&db.name, &table.names()),
@@ -46,12 +62,16 @@ pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
     };
     let mut graph = Graph::new();
     let mut seen = HashSet::new();
-    for table in tables.into_iter().filter(wanted) {
+    for table in tables.iter().filter(|table| wanted(table)).cloned() {
         let rows = table.rows_estimate.max(1);
         // A tree as a whole: on the target a row may belong into another partition.
         match (table.ancestors.last(), table.belongs) {
             (Some(top), _) if seen.insert(top.clone()) => {
-                graph.add(Compared::whole(top.clone(), TableForm::Partitioned), rows, vec![]);
+                let mut whole = Compared::whole(top.clone(), TableForm::Partitioned);
+                if foreign.contains(top) {
+                    whole.parts = Some((parts_of(top, &tables), parts_of(top, &theirs)));
+                }
+                graph.add(whole, rows, vec![]);
             }
             (Some(_), _) => {}
             (None, Belongs::User) => {
@@ -66,7 +86,7 @@ pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
                 };
                 let on_source = condition.unwrap_or_default();
                 let table = Published { name: table.name, form: TableForm::Plain };
-                graph.add(Compared { table, on_source, on_target }, rows, vec![]);
+                graph.add(Compared { table, on_source, on_target, parts: None }, rows, vec![]);
             }
         }
     }
@@ -86,13 +106,14 @@ pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
 }
 
 async fn compare(db: &Db, compared: &Compared, how: Verify) -> Result<(), Failure> {
-    let (name, named) = (&compared.table.name, compared.table.named());
+    let name = &compared.table.name;
     let doing = db.cx.board.doing(&db.name, format!("comparing {name}"), None);
-    let sql = |condition: &str| match how {
-        Verify::Checksums => checksum_rows(named, condition),
-        Verify::Counts | Verify::Nothing => count_rows(named, condition),
+    let sql = |lot: Lot<'_>, condition: &str| match how {
+        Verify::Checksums => checksum_rows(lot, condition),
+        Verify::Counts | Verify::Nothing => count_rows(lot, condition),
     };
-    let (on_source, on_target) = (sql(&compared.on_source), sql(&compared.on_target));
+    let (here, there) = compared.lots();
+    let (on_source, on_target) = (sql(here, &compared.on_source), sql(there, &compared.on_target));
     let (source, target) = tokio::try_join!(db.cx.source_session(&db.name), db.cx.target_session(&db.name))?;
     let writes_otherwise = |version: ServerVersion| !version.at_least(12);
     if writes_otherwise(db.cx.source_facts.version) != writes_otherwise(db.cx.target_facts.version) {

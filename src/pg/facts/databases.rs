@@ -68,6 +68,8 @@ pub struct Standing {
     pub owner: String,
     /// The migration that made it and has not brought it to its end, see [`crate::pg::statement::database::mark`].
     pub made_by: Option<String>,
+    /// Without what says that.
+    pub comment: Option<String>,
     pub sessions: Vec<Visitor>,
 }
 
@@ -90,13 +92,14 @@ pub async fn standing(session: &Session, name: &str) -> Result<Option<Standing>,
         let (user, application) = (get(r, "user_name")?, get(r, "application")?);
         let oid = u32::try_from(get::<i64>(r, "oid")?).unwrap_or_default();
         let visitor = pid.map(|pid| Visitor { pid, user, application });
-        let database = (oid, get::<String>(r, "owner")?, get::<Option<String>>(r, "made_by")?);
+        let said = (get::<Option<String>>(r, "made_by")?, get::<Option<String>>(r, "comment")?);
+        let database = (oid, get::<String>(r, "owner")?, said);
         Ok((database, visitor))
     })
     .await?;
     let first = found.first().map(|(database, _)| database.clone());
     let sessions = found.into_iter().filter_map(|(_, visitor)| visitor).collect();
-    Ok(first.map(|(oid, owner, made_by)| Standing { oid, owner, made_by, sessions }))
+    Ok(first.map(|(oid, owner, (made_by, comment))| Standing { oid, owner, made_by, comment, sessions }))
 }
 
 /// What databases take on disk, by name, in bytes; without those that we may not connect to.

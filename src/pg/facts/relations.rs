@@ -65,9 +65,17 @@ pub async fn active_triggers(session: &Session) -> Result<Vec<ActiveTrigger>, Er
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActKind {
     Trigger,
-    /// A trigger that is ENABLE ALWAYS.
-    AlwaysTrigger,
     Rule,
+}
+
+/// When it acts, as ALTER TABLE … ENABLE says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fires {
+    /// Unless session_replication_role is `replica`.
+    Origin,
+    Always,
+    /// Only where it is.
+    Replica,
 }
 
 /// A trigger or a rule that acts when rows of a table are deleted or come.
@@ -76,6 +84,7 @@ pub struct Act {
     pub table: TableName,
     pub name: String,
     pub kind: ActKind,
+    pub fires: Fires,
     /// Not even the table's owner can switch it off.
     pub is_fixed: bool,
     /// Our user is the table's owner, or a member of that role.
@@ -89,10 +98,11 @@ pub async fn acts_on_rows(session: &Session) -> Result<Vec<Act>, Error> {
         Ok(Act {
             table: name(r)?,
             name: get(r, "act_name")?,
-            kind: match (get(r, "is_rule")?, get(r, "always")?) {
-                (true, _) => ActKind::Rule,
-                (false, true) => ActKind::AlwaysTrigger,
-                (false, false) => ActKind::Trigger,
+            kind: if get(r, "is_rule")? { ActKind::Rule } else { ActKind::Trigger },
+            fires: match get::<String>(r, "fires")?.as_str() {
+                "A" => Fires::Always,
+                "R" => Fires::Replica,
+                _ => Fires::Origin,
             },
             is_fixed: get(r, "fixed")?,
             table_is_ours: get(r, "owned")?,

@@ -4,7 +4,7 @@ use super::{get, rows};
 use crate::model::units::TableName;
 use crate::pg::connect::Session;
 use crate::pg::error::Error;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableFacts {
@@ -116,6 +116,17 @@ pub async fn gather(session: &Session) -> Result<Vec<TableFacts>, Error> {
         })
     })
     .await
+}
+
+/// The tops of partition trees that have rows of other servers too.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn partly_foreign(session: &Session) -> Result<BTreeSet<TableName>, Error> {
+    let sql = include_str!("../../../assets/sql/foreign_partitions.sql");
+    let name =
+        |r: &tokio_postgres::Row| Ok(TableName::new(get::<String>(r, "schema")?, get::<String>(r, "name")?));
+    Ok(rows(session, sql, &[], name).await?.into_iter().collect())
 }
 
 /// How each of the given tables is stored and defined, as the session's transaction sees it.

@@ -3,7 +3,7 @@
 use crate::model::units::TableName;
 use crate::pg::facts::grants::Grant;
 use crate::pg::facts::objects::LargeObjectFacts;
-use crate::pg::facts::relations::{Act, ActKind, ForeignKey};
+use crate::pg::facts::relations::{Act, ActKind, Fires, ForeignKey};
 use crate::pg::facts::tables::{Belongs, TableFacts};
 use crate::pg::quote::{Ident, Literal, Qualified, column_list};
 use crate::pg::statement::replication::NamedTable;
@@ -145,21 +145,58 @@ pub fn refresh(view: &TableName) -> String {
 /// digits they look the same.
 pub const ROUNDED_FLOATS: &str = "SET extra_float_digits = 0";
 
+/// Rows that are looked at as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lot<'a> {
+    Table(NamedTable<'a>),
+    /// Of a partition tree that has rows of other servers too: by its own partitions, for the whole would ask for those.
+    Partitions(&'a [TableName]),
+}
+
+/// Partitions in one list; lists of lists, for a server's stack takes only so many.
+const UNITED: usize = 100;
+
+/// In a FROM, as `t`; of partitions it is the text of each row.
+impl std::fmt::Display for Lot<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = match self {
+            Lot::Table(table) => return write!(f, "{table} t"),
+            Lot::Partitions(names) => names,
+        };
+        let of = |name: &TableName| format!("SELECT r::text AS t FROM ONLY {} r", Qualified(name));
+        let united = |names: &[TableName]| names.iter().map(of).collect::<Vec<_>>().join(" UNION ALL ");
+        let lists: Vec<_> = names.chunks(UNITED).map(|some| format!("({})", united(some))).collect();
+        write!(f, "({}) t", lists.join(" UNION ALL "))
+    }
+}
+
 /// How many rows a table itself has, as text.
 ///
 /// `condition`: the server's own for a configuration table of an extension, with its WHERE; empty for all rows.
-pub fn count_rows(table: NamedTable<'_>, condition: &str) -> String {
-    format!("SELECT pg_catalog.count(*)::text || ' rows' FROM {table} {condition}")
+pub fn count_rows(lot: Lot<'_>, condition: &str) -> String {
+    format!("SELECT pg_catalog.count(*)::text || ' rows' FROM {lot} {condition}")
 }
 
 /// The same as a number.
-pub fn rows_of(table: NamedTable<'_>) -> String {
-    format!("SELECT pg_catalog.count(*)::int8 FROM {table}")
+pub fn rows_of(lot: Lot<'_>) -> String {
+    format!("SELECT pg_catalog.count(*)::int8 FROM {lot}")
 }
 
-/// Of the server and its log: another one once a standby has taken over. As text.
+/// What the rows of these tables take on disk, without what is stored apart from them, as a number.
+pub fn bytes_of(tables: &[&TableName]) -> String {
+    let names: Vec<_> = tables.iter().map(|name| Literal(&Qualified(name).to_string()).to_string()).collect();
+    format!(
+        "SELECT coalesce(pg_catalog.sum(pg_catalog.pg_relation_size(n::pg_catalog.regclass)), 0)::int8 \
+         FROM pg_catalog.unnest(ARRAY[{}]::text[]) n",
+        names.join(", ")
+    )
+}
+
+/// Of the server and its log: another one once a standby has taken over. As text. And up to where the log is on its disk:
+/// what it once has there it has for ever, unless somebody puts an older copy of its disk in its place.
 pub const TIMELINE: &str = "SELECT c.system_identifier::text || ' ' || \
-     pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) \
+     pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8), \
+     pg_catalog.pg_current_wal_flush_lsn()::text \
      FROM pg_catalog.pg_control_system() c";
 
 /// Deferred constraints are looked at with each statement, until the transaction ends.
@@ -169,11 +206,11 @@ pub const AT_ONCE: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 pub const DURABLY: &str = "SET LOCAL synchronous_commit = local";
 
 /// The same with a sum over a hash of each row's text: the order of rows does not matter.
-pub fn checksum_rows(table: NamedTable<'_>, condition: &str) -> String {
+pub fn checksum_rows(lot: Lot<'_>, condition: &str) -> String {
     format!(
         "SELECT pg_catalog.count(*)::text || ' rows, checksum ' || \
          coalesce(pg_catalog.sum(('x' || pg_catalog.substr(pg_catalog.md5(t::text), 1, 15))::bit(60)::int8), 0)::text \
-         FROM {table} t {condition}"
+         FROM {lot} {condition}"
     )
 }
 
@@ -181,17 +218,28 @@ pub fn checksum_rows(table: NamedTable<'_>, condition: &str) -> String {
 pub const AS_REPLICA: &str = "SET session_replication_role = replica";
 pub const AS_ORIGIN: &str = "SET session_replication_role = DEFAULT";
 
-/// For the transaction that replaces the table's rows: none of these triggers acts on them.
-pub fn switch_off(table: &TableName, triggers: &[&Act]) -> String {
-    let each = triggers.iter().map(|t| format!("DISABLE TRIGGER {}", Ident(&t.name)));
+fn kind(act: &Act) -> &'static str {
+    match act.kind {
+        ActKind::Trigger => "TRIGGER",
+        ActKind::Rule => "RULE",
+    }
+}
+
+/// For the transaction that replaces the table's rows: none of these acts on them.
+pub fn switch_off(table: &TableName, acts: &[&Act]) -> String {
+    let each = acts.iter().map(|act| format!("DISABLE {} {}", kind(act), Ident(&act.name)));
     format!("ALTER TABLE ONLY {} {}", Qualified(table), each.collect::<Vec<_>>().join(", "))
 }
 
 /// As they were before [`switch_off`].
-pub fn switch_on(table: &TableName, triggers: &[&Act]) -> String {
-    let each = triggers.iter().map(|t| {
-        let always = if t.kind == ActKind::AlwaysTrigger { "ALWAYS " } else { "" };
-        format!("ENABLE {always}TRIGGER {}", Ident(&t.name))
+pub fn switch_on(table: &TableName, acts: &[&Act]) -> String {
+    let each = acts.iter().map(|act| {
+        let when = match act.fires {
+            Fires::Origin => "",
+            Fires::Always => "ALWAYS ",
+            Fires::Replica => "REPLICA ",
+        };
+        format!("ENABLE {when}{} {}", kind(act), Ident(&act.name))
     });
     format!("ALTER TABLE ONLY {} {}", Qualified(table), each.collect::<Vec<_>>().join(", "))
 }
@@ -305,6 +353,16 @@ mod tests {
             copy_out(&config, Rows::All, CopyFormat::Binary),
             "COPY (SELECT \"a\" FROM ONLY \"S\".\"t\" WHERE NOT standard) TO STDOUT (FORMAT binary)"
         );
+    }
+
+    #[test]
+    fn partitions_are_counted_by_themselves() {
+        let names: Vec<_> = (0..UNITED + 1).map(|n| TableName::new("s", format!("p{n}"))).collect();
+        let sql = rows_of(Lot::Partitions(&names[..2]));
+        let both = "SELECT r::text AS t FROM ONLY \"s\".\"p0\" r UNION ALL SELECT r::text AS t FROM ONLY \"s\".\"p1\" r";
+        assert_eq!(sql, format!("SELECT pg_catalog.count(*)::int8 FROM (({both})) t"));
+        let sql = count_rows(Lot::Partitions(&names), "");
+        assert_eq!((sql.matches(") UNION ALL (").count(), sql.matches(" UNION ALL ").count()), (1, UNITED));
     }
 
     #[test]

@@ -45,14 +45,23 @@ pub fn create(database: &DatabaseFacts, target: ServerVersion, owner: Option<&st
 /// Says in the database itself that a migration has made it and may take it back. Gone as soon as it has come to its end,
 /// or another migration uses it: a number alone may be that of a database of a server made anew, or of one that somebody
 /// has filled since. A comment, because only a superuser may set a parameter that the server does not know.
-pub fn mark(database: &str, migration: &str) -> String {
-    let text = format!("pgpassage {migration}: not finished");
-    format!("COMMENT ON DATABASE {} IS {}", Ident(database), Literal(&text))
+///
+/// `own`: the source's comment, on the lines after it, where the database got so far and is not whole.
+pub fn mark(database: &str, migration: &str, own: Option<&str>) -> String {
+    let mut text = format!("pgpassage {migration}: not finished");
+    if let Some(own) = own {
+        text.push('\n');
+        text.push_str(own);
+    }
+    comment(database, Some(&text))
 }
 
-/// It is nobody's to take back any more.
-pub fn unmark(database: &str) -> String {
-    format!("COMMENT ON DATABASE {} IS NULL", Ident(database))
+/// The database's own comment, or none. One that had our mark is nobody's to take back any more.
+pub fn comment(database: &str, own: Option<&str>) -> String {
+    match own {
+        Some(own) => format!("COMMENT ON DATABASE {} IS {}", Ident(database), Literal(own)),
+        None => format!("COMMENT ON DATABASE {} IS NULL", Ident(database)),
+    }
 }
 
 /// Without FORCE: whoever is in it is in the way of it, and that is as it should be.
@@ -88,11 +97,6 @@ pub fn properties(database: &str, extras: &DatabaseExtras) -> Vec<String> {
 }
 
 impl DatabaseExtras {
-    pub fn comment_statement(&self, database: &str) -> Option<String> {
-        let comment = self.comment.as_ref()?;
-        Some(format!("COMMENT ON DATABASE {} IS {}", Ident(database), Literal(comment)))
-    }
-
     pub fn privilege_statements(&self, database: &str) -> Vec<String> {
         let Some(privileges) = &self.privileges else { return Vec::new() };
         super::data::grants(&format!("DATABASE {}", Ident(database)), &self.owner, privileges)

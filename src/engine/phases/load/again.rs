@@ -8,28 +8,36 @@
 use super::super::large_objects;
 use super::super::snapshot::Snapshot;
 use super::order::LARGE_OBJECT_BATCH;
+use super::progress::Where;
 use crate::engine::clear::end_what_lingers;
 use crate::engine::context::execute;
 use crate::engine::database::Db;
 use crate::engine::graph::{Graph, Ran};
+use crate::engine::retry::ends_the_database;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
-use crate::model::units::{TableName, thousands};
+use crate::model::units::{BadLsn, TableName, thousands};
 use crate::pg::connect::Session;
 use crate::pg::error::Error;
-use crate::pg::facts::tables::Belongs;
-use crate::pg::statement::data::{TIMELINE, rows_of, truncate_only};
+use crate::pg::facts::tables::{Belongs, partly_foreign};
+use crate::pg::statement::data::{Lot, TIMELINE, bytes_of, rows_of, truncate_only};
 use crate::pg::statement::replication::{NamedTable, TableForm};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A table, or all tables of a partition tree.
 struct Family {
-    /// What is counted.
     name: TableName,
-    form: TableForm,
+    counted: Counted,
     /// Positions in the snapshot's list.
     tables: Vec<usize>,
+}
+
+/// How the rows are counted.
+enum Counted {
+    By(TableForm),
+    /// One by one: the whole holds rows of other servers too.
+    ByPartitions,
 }
 
 /// # Errors
@@ -52,21 +60,44 @@ pub(super) async fn prepare(db: &Arc<Db>, snapshot: &Arc<Snapshot>) -> Result<()
     Ok(())
 }
 
-/// A standby that has taken over may lack what the other one had said to be done.
+/// A standby that has taken over may lack what the other one had said to be done; so may the same server, on an older copy of
+/// its disk. Notes how far it is now.
 ///
 /// # Errors
-/// When it is another one than the first time.
+/// When it is another one than the first time, or not as far as it was.
 pub(super) async fn same_server(db: &Db, session: &Session) -> Result<(), Failure> {
     let row = db.guarded(session.canceller(), session.query_one(TIMELINE, &[])).await?;
     let timeline: String = row.try_get(0).map_err(Error::from)?;
-    if db.progress.is_timeline(timeline) {
-        return Ok(());
-    }
-    let what = "another server has taken the target's place meanwhile, and may lack what was copied";
+    let flushed: String = row.try_get(1).map_err(Error::from)?;
+    let flushed = flushed.parse().map_err(|e: BadLsn| Failure::new(FailureKind::Server, e.to_string()))?;
+    let what = match db.progress.is_at(timeline, flushed) {
+        Where::AsBefore => return Ok(()),
+        Where::Elsewhere => {
+            "another server has taken the target's place meanwhile, and may lack what was copied".to_owned()
+        }
+        Where::Behind(noted) => format!(
+            "the target has gone back to an earlier state, before {noted} in its log (it is at {flushed} now), and lacks \
+             what was made since"
+        ),
+    };
     Err(Failure::new(FailureKind::Server, what))
 }
 
-fn families(snapshot: &Snapshot) -> Vec<Family> {
+/// After something was done that nobody can count: where it may have to go on later, the target must not lie behind this.
+///
+/// # Errors
+/// Only what ends the whole database.
+pub(super) async fn note(db: &Db, session: &Session) -> Result<(), Failure> {
+    if !db.cx.go_on.awaited || !db.progress.knows_timeline() {
+        return Ok(());
+    }
+    match same_server(db, session).await {
+        Err(failure) if ends_the_database(&failure) => Err(failure),
+        _ => Ok(()),
+    }
+}
+
+fn families(snapshot: &Snapshot, partly_foreign: &BTreeSet<TableName>) -> Vec<Family> {
     let mut trees: BTreeMap<&TableName, Vec<usize>> = BTreeMap::new();
     let mut all = Vec::new();
     // An extension's are emptied in the transaction that copies them.
@@ -74,13 +105,17 @@ fn families(snapshot: &Snapshot) -> Vec<Family> {
         match table.ancestors.last() {
             Some(top) => trees.entry(top).or_default().push(at),
             None => {
-                all.push(Family { name: table.name.clone(), form: TableForm::Plain, tables: vec![at] });
+                let counted = Counted::By(TableForm::Plain);
+                all.push(Family { name: table.name.clone(), counted, tables: vec![at] });
             }
         }
     }
     let of_tree = |(top, tables): (&TableName, Vec<usize>)| Family {
         name: top.clone(),
-        form: TableForm::Partitioned,
+        counted: match partly_foreign.contains(top) {
+            true => Counted::ByPartitions,
+            false => Counted::By(TableForm::Partitioned),
+        },
         tables,
     };
     all.extend(trees.into_iter().map(of_tree));
@@ -88,8 +123,11 @@ fn families(snapshot: &Snapshot) -> Vec<Family> {
 }
 
 async fn count(db: &Arc<Db>, snapshot: &Arc<Snapshot>) -> Result<(), Failure> {
+    let session = db.target().await?;
+    let foreign = db.guarded(session.canceller(), partly_foreign(&session)).await?;
+    db.put_target_back(session);
     let mut graph = Graph::new();
-    for family in families(snapshot) {
+    for family in families(snapshot, &foreign) {
         graph.add(family, 1, vec![]);
     }
     let (worker, seen) = (Arc::clone(db), Arc::clone(snapshot));
@@ -112,10 +150,15 @@ async fn hold_against(db: &Db, snapshot: &Snapshot, family: &Family) -> Result<(
     let wanted: u64 = oids.iter().filter_map(|oid| db.progress.rows(*oid)).sum();
     let session = db.target().await?;
     let doing = db.cx.board.doing(&db.name, format!("counting {}", family.name), None);
-    let sql = rows_of(NamedTable { name: &family.name, form: family.form });
+    let names: Vec<_> = family.tables.iter().map(|at| snapshot.tables[*at].name.clone()).collect();
+    let sql = rows_of(match family.counted {
+        Counted::By(form) => Lot::Table(NamedTable { name: &family.name, form }),
+        Counted::ByPartitions => Lot::Partitions(&names),
+    });
     let row = db.guarded(session.canceller(), session.query_one(sql.as_str(), &[])).await?;
     drop(doing);
     let found: i64 = row.try_get(0).map_err(Error::from)?;
+    let tables: Vec<_> = names.iter().collect();
     if u64::try_from(found) != Ok(wanted) {
         let what = format!(
             "{} has {} rows on the target, and {} were copied",
@@ -127,8 +170,7 @@ async fn hold_against(db: &Db, snapshot: &Snapshot, family: &Family) -> Result<(
             return Err(Failure::new(FailureKind::Server, what));
         }
         tracing::info!(database = db.name, "{what}: emptied, to be copied again");
-        let names: Vec<_> = family.tables.iter().map(|at| &snapshot.tables[*at].name).collect();
-        execute(&db.cancel, &session, &truncate_only(&names)).await?;
+        execute(&db.cancel, &session, &truncate_only(&tables)).await?;
         for table in family.tables.iter().map(|at| &snapshot.tables[*at]) {
             if let Some(stats) = db.progress.forget(table.oid) {
                 let (database, table) = (db.name.clone(), table.name.clone());
@@ -136,9 +178,18 @@ async fn hold_against(db: &Db, snapshot: &Snapshot, family: &Family) -> Result<(
                 db.cx.emit.record(Event::TableForgotten { database, table, rows, bytes });
             }
         }
+    } else if oids.iter().all(|oid| !db.progress.has(*oid)) {
+        give_room_back(db, &session, &tables).await?;
     }
     db.put_target_back(session);
     Ok(())
+}
+
+/// Rows of a COPY that broke off are nobody's, and take their room nevertheless, which may be what is wanting.
+async fn give_room_back(db: &Db, session: &Session, tables: &[&TableName]) -> Result<(), Failure> {
+    let row = db.guarded(session.canceller(), session.query_one(bytes_of(tables).as_str(), &[])).await?;
+    let bytes: i64 = row.try_get(0).map_err(Error::from)?;
+    if bytes > 0 { execute(&db.cancel, session, &truncate_only(tables)).await } else { Ok(()) }
 }
 
 async fn remove_large_objects(db: &Db, session: &Session, snapshot: &Snapshot) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use super::super::data::SequenceValue;
 use super::super::snapshot::Snapshot;
+use crate::model::units::Lsn;
 use crate::pg::facts::tables::Belongs;
 use crate::pg::wire::CopyStats;
 use std::collections::{HashMap, HashSet};
@@ -22,6 +23,18 @@ struct Done {
     sequences: Option<Vec<SequenceValue>>,
     /// Of the target's log. A server that was put in its place has another.
     timeline: Option<String>,
+    /// How far that log was on its disk.
+    flushed: Option<Lsn>,
+}
+
+/// The target's log, held against what was noted of it before.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Where {
+    AsBefore,
+    /// It is another one.
+    Elsewhere,
+    /// It does not reach as far as it did, which was here.
+    Behind(Lsn),
 }
 
 impl Progress {
@@ -78,10 +91,17 @@ impl Progress {
         self.done().sequences.is_some()
     }
 
-    /// True the first time, and as long as it stays the same.
-    pub(super) fn is_timeline(&self, timeline: String) -> bool {
+    /// Notes it, the first time and as long as it stays the same and goes on.
+    pub(super) fn is_at(&self, timeline: String, flushed: Lsn) -> Where {
         let mut done = self.done();
-        *done.timeline.get_or_insert_with(|| timeline.clone()) == timeline
+        if *done.timeline.get_or_insert_with(|| timeline.clone()) != timeline {
+            return Where::Elsewhere;
+        }
+        if let Some(noted) = done.flushed.filter(|noted| flushed < *noted) {
+            return Where::Behind(noted);
+        }
+        done.flushed = Some(flushed);
+        Where::AsBefore
     }
 
     /// Whether it can be told what is there: of a table that failed by itself it cannot, nor of an extension's, which holds
@@ -104,5 +124,25 @@ impl Progress {
 
     pub(super) fn all_rows(&self) -> u64 {
         self.done().tables.values().map(|stats| stats.rows_in).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_went_back_is_told_from_one_that_went_on() {
+        let progress = Progress::default();
+        assert!(!progress.knows_timeline());
+        let at = |timeline: &str, lsn| progress.is_at(timeline.to_owned(), Lsn(lsn));
+        assert_eq!(
+            (at("7 1", 50), at("7 1", 50), at("7 1", 60)),
+            (Where::AsBefore, Where::AsBefore, Where::AsBefore)
+        );
+        assert_eq!(at("7 1", 55), Where::Behind(Lsn(60)));
+        // What was asked earlier may be answered later.
+        assert_eq!(at("7 1", 60), Where::AsBefore);
+        assert_eq!(at("7 2", 70), Where::Elsewhere);
     }
 }

@@ -120,6 +120,7 @@ fn plan() -> Plan {
         skipped_checks: Vec::new(),
         selected_checks: Vec::new(),
         target_disk_bytes: None,
+        keep_snapshot_s: None,
     }
 }
 
