@@ -40,6 +40,19 @@ pub fn role_attribute(role: &str, attribute: &'static str) -> String {
     format!("ALTER ROLE {} {attribute};", Ident(role))
 }
 
+/// What ALTER ROLE or ALTER DATABASE has set; without either name, for every role. An empty database stands for all.
+pub fn reset(role: Option<&str>, database: &str, setting: &str) -> String {
+    let setting = Ident(setting);
+    match (role, database) {
+        (Some(role), "") => format!("ALTER ROLE {} RESET {setting};", Ident(role)),
+        (Some(role), database) => {
+            format!("ALTER ROLE {} IN DATABASE {} RESET {setting};", Ident(role), Ident(database))
+        }
+        (None, "") => format!("ALTER ROLE ALL RESET {setting};"),
+        (None, database) => format!("ALTER DATABASE {} RESET {setting};", Ident(database)),
+    }
+}
+
 pub fn role_valid_for_ever(role: &str) -> String {
     format!("ALTER ROLE {} VALID UNTIL 'infinity';", Ident(role))
 }
