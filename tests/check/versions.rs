@@ -166,19 +166,28 @@ fn what_19_took_away_stops_and_the_fixes_help() {
     let gone = ran.of("role-settings", None);
     assert_eq!(gone.len(), 1, "{gone:?}");
     obey(&pair, gone[0], "postgres");
-    let mend = "ALTER FUNCTION \"f;\"(text) RESET standard_conforming_strings; DROP ROLE \"line\nbreak\"";
-    pair.source.psql(name, mend).unwrap();
+    obey(&pair, ran.one("removed-settings", Some(name)), name);
+    pair.source.psql("postgres", "DROP ROLE \"line\nbreak\"").unwrap();
     pair.source.psql("postgres", "ALTER SYSTEM RESET standard_conforming_strings").unwrap();
     pair.source.psql("postgres", "SELECT pg_reload_conf()").unwrap();
-    let leave = [&tools[..], &["--exclude-database", "two\nlines"]].concat();
-    let after = check(&pair, &leave);
+    let leave = ["--exclude-database", "two\nlines"];
+    let after = check(&pair, &[&tools[..], &leave].concat());
     for id in ["role-names", "string-literals", "role-settings"] {
         after.is_silent(id, None);
     }
     after.is_silent("removed-settings", Some(name));
     assert_eq!(after.0.code, 0, "{:?}", after.0);
-    // And then nothing is lost.
-    pair.migrate(&[&leave[..], &["--foreground"]].concat()).assert_done();
+    // And then nothing is lost, whatever the source reads into a backslash, and whichever pg_dump writes it down.
+    let strings =
+        "SET escape_string_warning = off; CREATE TABLE strings (t text PRIMARY KEY DEFAULT 'a\\\\b')";
+    pair.source.psql("postgres", "ALTER SYSTEM SET standard_conforming_strings = off").unwrap();
+    pair.source.psql("postgres", "SELECT pg_reload_conf()").unwrap();
+    pair.source.psql(name, &format!("SET standard_conforming_strings = off; {strings}")).unwrap();
+    let older = self::tools(18);
+    let older = if older.is_empty() { tools } else { older.iter().map(String::as_str).collect() };
+    pair.migrate(&[&older[..], &leave, &["--foreground"]].concat()).assert_done();
+    let default = "INSERT INTO strings DEFAULT VALUES RETURNING t";
+    assert_eq!(pair.target.psql(name, default).unwrap(), "a\\b");
     let found = "SET enable_seqscan = off; SELECT n FROM nets WHERE n = '10.0.0.1'";
     assert_eq!(pair.target.psql(name, found).unwrap(), "10.0.0.1");
     speaks("what_19_took_away_stops_and_the_fixes_help");

@@ -53,6 +53,12 @@ pub fn reset(role: Option<&str>, database: &str, setting: &str) -> String {
     }
 }
 
+/// Without its arguments, which will do where there is one of the name. `kind`: FUNCTION, or from 11 on ROUTINE, which is
+/// procedures too.
+pub fn reset_in_routine(kind: &'static str, routine: &TableName, setting: &str) -> String {
+    format!("ALTER {kind} {} RESET {};", Qualified(routine), Ident(setting))
+}
+
 pub fn role_valid_for_ever(role: &str) -> String {
     format!("ALTER ROLE {} VALID UNTIL 'infinity';", Ident(role))
 }

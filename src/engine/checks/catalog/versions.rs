@@ -280,7 +280,11 @@ fn removed_settings(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
         let function = Remark { part: None, ..(**r).clone() };
         format!("{function} ({} = {})", readable(r.part.as_deref().unwrap_or_default()), readable(&value(r)))
     });
-    Ok(vec![blocker(title).objects(objects)])
+    let kind = if facts.from().at_least(11) { "ROUTINE" } else { "FUNCTION" };
+    let fix = statements(Side::Source, &found, |r| {
+        fixes::reset_in_routine(kind, &r.table(), r.part.as_deref().unwrap_or_default())
+    });
+    Ok(vec![blocker(title).objects(objects).fix(fix)])
 }
 
 fn string_literals(facts: &Facts, _: &Plan) -> Judged {
