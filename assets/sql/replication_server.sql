@@ -8,6 +8,7 @@ WITH setting AS (
 )
 SELECT coalesce(pg_catalog.current_setting('effective_wal_level', true), pg_catalog.current_setting('wal_level'))
          AS wal_level,
+       pg_catalog.current_setting('effective_wal_level', true) IS NOT NULL AS raises_wal_level,
        pg_catalog.current_setting('max_replication_slots')::int4 AS max_slots,
        (SELECT pg_catalog.count(*)::int4 FROM pg_catalog.pg_replication_slots) AS used_slots,
        pg_catalog.current_setting('max_wal_senders')::int4 AS max_senders,

@@ -68,10 +68,10 @@ pub(crate) fn settings(side: Side, version: ServerVersion) -> Vec<Setting<'stati
     settings
 }
 
-/// What of [`settings`] does not change what a session of the database gets by itself and
-/// [`crate::pg::facts::databases::session_defaults`] asks for.
+/// What of [`settings`] does not change what a session of the database gets by itself and the checks and
+/// [`crate::pg::facts::databases::session_defaults`] ask for.
 pub(crate) fn settings_for_questions(side: Side, version: ServerVersion) -> Vec<Setting<'static>> {
-    const ASKED_FOR: [&str; 8] = [
+    const ASKED_FOR: [&str; 9] = [
         "DateStyle",
         "IntervalStyle",
         "TimeZone",
@@ -80,6 +80,8 @@ pub(crate) fn settings_for_questions(side: Side, version: ServerVersion) -> Vec<
         "lc_monetary",
         "xmloption",
         "array_nulls",
+        // Our questions and quoted names have no backslash that could mean something else.
+        "standard_conforming_strings",
     ];
     let mut settings = settings(side, version);
     settings.retain(|(name, _)| !ASKED_FOR.contains(name));

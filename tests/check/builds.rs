@@ -1,5 +1,6 @@
 //! What a server was built with, and what lies beside it on its machine.
 
+use super::covered::speaks;
 use super::versions::{tools, version};
 use super::{Checked, HOSTILE, check, obey, objects, pair, with};
 use crate::common::Pair;
@@ -54,6 +55,7 @@ fn functions_in_c_name_their_libraries() {
     let found = ran.says("libraries", Some("shop"), "warning");
     assert_eq!(objects(found), ["$libdir/utf8_and_iso8859_1"]);
     assert!(found["title"].as_str().unwrap().starts_with("2 functions in C"), "{found}");
+    speaks("functions_in_c_name_their_libraries");
 }
 
 #[test]
@@ -78,6 +80,7 @@ fn columns_compressed_with_lz4_stop_where_the_target_lacks_it() {
     );
     pair.source.psql("shop", &make).unwrap();
     stops_until_it_is_obeyed(&pair, "compression");
+    speaks("columns_compressed_with_lz4_stop_where_the_target_lacks_it");
 }
 
 #[test]
@@ -96,4 +99,5 @@ fn a_childs_generated_column_stops_from_16_on() {
         return;
     }
     stops_until_it_is_obeyed(&pair, "generated-inheritance");
+    speaks("a_childs_generated_column_stops_from_16_on");
 }

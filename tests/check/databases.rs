@@ -1,5 +1,6 @@
 //! Checks of what a database holds.
 
+use super::covered::speaks;
 use super::{HOSTILE, check, obey, objects, pair, text};
 use crate::common::Pair;
 
@@ -140,6 +141,7 @@ fn what_a_database_holds_is_told_and_every_fix_works() {
     );
     assert!(titles("materialized-views").iter().all(|t| !t.contains("without rows")));
     assert!(titles("triggers").iter().all(|t| t.contains("rule")), "{:?}", titles("triggers"));
+    speaks("what_a_database_holds_is_told_and_every_fix_works");
 }
 
 #[test]
@@ -186,6 +188,7 @@ fn a_choice_of_tables_is_judged() {
     let torn = check(&pair, &["--skip-table", "customers", "--database", "quiet", "--only", "left-behind"]);
     let found = torn.of("left-behind", Some("quiet"));
     assert_eq!(objects(found[1]), ["\"of;\" on public.orders to public.customers"], "{found:?}");
+    speaks("a_choice_of_tables_is_judged");
 }
 
 #[test]
@@ -203,4 +206,5 @@ fn a_collation_of_another_version_is_recorded_as_told() {
     ran.is_silent("collations", Some("postgres"));
     obey(&pair, ran.says("collation-versions", Some("postgres"), "warning"), "postgres");
     check(&pair, &["--only", "collation-versions"]).is_silent("collation-versions", Some("postgres"));
+    speaks("a_collation_of_another_version_is_recorded_as_told");
 }

@@ -1,5 +1,6 @@
 //! Privileges that belong to no object: on parameters, on roles by whoever granted them.
 
+use super::covered::speaks;
 use super::versions::{pair as pair_of, version};
 use super::{HOSTILE, check, check_as, obey, objects, pair, with};
 use crate::common::Pair;
@@ -61,6 +62,7 @@ fn triggers_that_would_fire_refuse_a_database_and_the_grant_lets_it_in() {
     let disable = format!("ALTER TABLE \"{name}\" DISABLE TRIGGER noted");
     pair.target.psql("shop", &disable).unwrap();
     check(&pair, &append).is_silent("hold-triggers", Some("shop"));
+    speaks("triggers_that_would_fire_refuse_a_database_and_the_grant_lets_it_in");
 }
 
 #[test]
@@ -84,6 +86,7 @@ fn privileges_on_parameters_are_told_where_they_cannot_be_given() {
                         has_parameter_privilege('app; it''s', 'work_mem', 'ALTER SYSTEM WITH GRANT OPTION')";
     assert_eq!(pair.target.psql("postgres", holds).unwrap(), "t|t");
     check_as(&pair, users, &only).is_silent("parameter-privileges", None);
+    speaks("privileges_on_parameters_are_told_where_they_cannot_be_given");
 }
 
 #[test]
@@ -122,4 +125,5 @@ fn who_granted_a_membership_is_told_where_it_does_not_come_along() {
         "SELECT grantor::regrole, inherit_option FROM pg_auth_members WHERE member = 'app'::regrole";
     assert_eq!(pair.target.psql("postgres", granted).unwrap(), "head|f");
     check_as(&pair, users, &only).is_silent("membership-grantors", None);
+    speaks("who_granted_a_membership_is_told_where_it_does_not_come_along");
 }

@@ -1,5 +1,6 @@
 //! The checks as users see them who may not do everything: a reader, and a plain role.
 
+use super::covered::speaks;
 use super::{Checked, HOSTILE, check_as, obey, objects, text, with};
 use crate::common::Pair;
 use pgpassage::demo::cluster::Cluster;
@@ -98,6 +99,7 @@ fn a_plain_role_is_told_what_it_lacks_and_the_fixes_give_it() {
     // What belongs to the superuser cannot be given; what belongs to the owner was.
     assert!(titles.iter().all(|t| !t.contains("may not make publications")), "{titles:?}");
     obey_subscription(&pair, &last);
+    speaks("a_plain_role_is_told_what_it_lacks_and_the_fixes_give_it");
 }
 
 fn obey_subscription(pair: &Pair, ran: &Checked) {

@@ -1,5 +1,6 @@
 //! Checks of the servers as a whole, and of what replication takes of them.
 
+use super::covered::speaks;
 use super::{Checked, Open, check, obey, objects, pair, text, with};
 use crate::common::{Pair, eventually};
 
@@ -50,6 +51,7 @@ fn a_source_that_cannot_be_followed_is_told_all_of_it_at_once() {
         after.is_silent(id, None);
     }
     assert_eq!(after.verdict("shop"), "continuous", "{:?}", after.0);
+    speaks("a_source_that_cannot_be_followed_is_told_all_of_it_at_once");
 }
 
 #[test]
@@ -74,29 +76,32 @@ fn what_a_slot_waits_for_is_told_within_seconds() {
     let after = check(&pair, &[]);
     after.is_silent("slot", None);
     after.is_silent("prepared-transactions", None);
+    speaks("what_a_slot_waits_for_is_told_within_seconds");
 }
 
 #[test]
 fn the_same_server_and_a_copy_are_told_apart() {
     let pair = pair();
     let uri = pair.source.uri("postgres");
-    let ran = Checked(pair.program(&["check", "-s", &uri, "-t", &uri, "--json"]));
+    let ran = Checked::new(pair.program(&["check", "-s", &uri, "-t", &uri, "--json"]));
     assert_eq!(ran.0.code, 1);
     ran.says("same-server", None, "blocker");
     assert_eq!(ran.json()["error"], "Migrating to the same server is not supported");
     check(&pair, &["--only", "same-server,physical-copy"]).is_silent("same-server", None);
+    speaks("the_same_server_and_a_copy_are_told_apart");
 }
 
 #[test]
 fn servers_that_cannot_be_reached_are_both_named() {
     let pair = pair();
     let nowhere = "postgres://postgres@127.0.0.1:1/x";
-    let ran = Checked(pair.program(&["check", "-s", nowhere, "-t", nowhere, "--json"]));
+    let ran = Checked::new(pair.program(&["check", "-s", nowhere, "-t", nowhere, "--json"]));
     assert_eq!((ran.0.code, ran.of("connect", None).len()), (1, 2), "{:?}", ran.0);
     let titles: Vec<_> = ran.of("connect", None).iter().map(|f| text(f, "title").to_owned()).collect();
     let refused = |side: &str| format!("{side}: cannot connect to 127.0.0.1:1: connection refused");
     assert_eq!(titles, [refused("source"), refused("target")]);
     assert_eq!(ran.json()["databases"], serde_json::json!({}));
+    speaks("servers_that_cannot_be_reached_are_both_named");
 }
 
 #[test]
@@ -133,6 +138,7 @@ fn room_names_and_sizes_are_judged() {
     // On this machine the target's disk can be looked at.
     assert!(well.json()["databases"]["shop"]["size_bytes"].as_u64().unwrap() > 1_000_000);
     assert!(well.json()["databases"]["shop"]["estimate_s"].as_u64().unwrap() >= 1);
+    speaks("room_names_and_sizes_are_judged");
 }
 
 #[test]
@@ -144,6 +150,7 @@ fn the_way_from_the_target_to_the_source_is_tried() {
     assert!(text(said, "title").starts_with("the target cannot connect to the source"), "{said}");
     assert_eq!(ran.verdict("postgres"), "snapshot");
     check(&pair, &[]).is_silent("replication", None);
+    speaks("the_way_from_the_target_to_the_source_is_tried");
 }
 
 #[test]
@@ -171,6 +178,7 @@ fn what_earlier_migrations_left_is_found() {
     let removed = pair.program(&["clean", "x", "-s", &source, "-t", &target]);
     assert_eq!(removed.code, 0, "{removed:?}");
     check(&pair, &[]).is_silent("leftovers", None);
+    speaks("what_earlier_migrations_left_is_found");
 }
 
 #[test]
@@ -187,6 +195,7 @@ fn a_slot_of_others_that_was_given_up_is_dropped_as_told() {
     let ran = check(&pair, &["--only", "wal-kept"]);
     obey(&pair, ran.says("wal-kept", None, "warning"), "postgres");
     check(&pair, &["--only", "wal-kept"]).is_silent("wal-kept", None);
+    speaks("a_slot_of_others_that_was_given_up_is_dropped_as_told");
 }
 
 #[test]
@@ -203,4 +212,5 @@ fn old_transactions_are_named_and_ended_as_told() {
     let writing = "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL";
     eventually(&pair.source, "postgres", writing, "0");
     check(&pair, &["--only", "open-transactions"]).is_silent("open-transactions", None);
+    speaks("old_transactions_are_named_and_ended_as_told");
 }

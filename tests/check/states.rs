@@ -1,8 +1,9 @@
 //! Real states of servers that take some making: standbys, poolers' ports, sparse files, libraries, foreign addresses.
 
+use super::covered::speaks;
 use super::versions::version;
 use super::{Checked, HOSTILE, Open, check, check_as, check_between, obey, objects, pair, text, with};
-use crate::common::{Pair, eventually};
+use crate::common::{Pair, eventually, server_binaries};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
@@ -56,6 +57,7 @@ fn standbys_are_no_targets_and_followed_by_nobody() {
     for id in ["standby-source", "target-writable", "physical-copy"] {
         after.is_silent(id, None);
     }
+    speaks("standbys_are_no_targets_and_followed_by_nobody");
 }
 
 #[test]
@@ -74,6 +76,7 @@ fn an_address_on_a_poolers_port_is_doubted() {
     std::fs::write(pair.source.data_dir().join("postgresql.auto.conf"), "").unwrap();
     pair.source.restart().unwrap();
     check(&pair, &[]).is_silent("pooler", None);
+    speaks("an_address_on_a_poolers_port_is_doubted");
 }
 
 /// This machine's addresses that others could reach it at.
@@ -108,6 +111,7 @@ fn a_source_reached_by_ipv6_and_a_way_without_encryption_are_told() {
     let after = check_between(&pair, (&uri(four, &pair.source), &target), &[]);
     after.is_silent("ipv6", None);
     check(&pair, &[]).is_silent("tls", None);
+    speaks("a_source_reached_by_ipv6_and_a_way_without_encryption_are_told");
 }
 
 #[test]
@@ -124,6 +128,7 @@ fn sizes_are_hidden_with_the_databases_and_told_to_who_may_read_statistics() {
     assert_eq!(objects(told), ["shut"]);
     obey(&pair, told, "postgres");
     check_as(&pair, users, &["--only", "sizes-known"]).is_silent("sizes-known", None);
+    speaks("sizes_are_hidden_with_the_databases_and_told_to_who_may_read_statistics");
 }
 
 /// The guard itself is not to be had: another library is loaded under its name.
@@ -144,6 +149,7 @@ fn a_library_that_watches_over_statements_is_told() {
     eventually(&pair.target, "postgres", "SHOW session_preload_libraries", "supautils");
     let ran = check(&pair, &["--only", "statement-guards"]);
     assert_eq!(objects(ran.says("statement-guards", None, "info")), ["supautils"]);
+    speaks("a_library_that_watches_over_statements_is_told");
 }
 
 #[test]
@@ -165,6 +171,7 @@ fn extensions_with_ways_or_rows_of_their_own_are_told() {
     }
     check(&pair, &["--no-replicate-extension-tables"]).is_silent("extension-rows", Some("shop"));
     check(&pair, &["--excluded-extensions", "aiven_extras"]).is_silent("special-extensions", Some("shop"));
+    speaks("extensions_with_ways_or_rows_of_their_own_are_told");
 }
 
 /// Files with holes: 51 GB that take no room.
@@ -183,6 +190,7 @@ fn very_large_tables_are_told_with_their_size() {
     let ran = check(&pair, &["--only", "large-tables"]);
     let told = ran.says("large-tables", Some("postgres"), "info");
     assert_eq!(objects(told), ["public.\"big; one\" (51 GB)"]);
+    speaks("very_large_tables_are_told_with_their_size");
 }
 
 #[test]
@@ -197,6 +205,7 @@ fn tablespaces_that_the_target_lacks_are_told() {
     assert!(objects(ran.says("tablespaces", None, "warning"))[0].contains("DROP TABLE"), "{:?}", ran.0);
     pair.target.psql("postgres", &make).unwrap();
     check(&pair, &["--only", "tablespaces"]).is_silent("tablespaces", None);
+    speaks("tablespaces_that_the_target_lacks_are_told");
 }
 
 #[test]
@@ -217,6 +226,7 @@ fn too_few_locks_and_connections_are_told_and_the_fixes_give_them() {
     let after = check(&pair, &[]);
     after.is_silent("locks", None);
     after.is_silent("connections", None);
+    speaks("too_few_locks_and_connections_are_told_and_the_fixes_give_them");
 }
 
 #[test]
@@ -228,6 +238,7 @@ fn without_a_pg_dump_nothing_can_be_read() {
     assert!(text(told, "title").contains("install one that can"), "{told}");
     assert_eq!(ran.0.code, 1);
     check(&pair, &[]).is_silent("pg-dump", None);
+    speaks("without_a_pg_dump_nothing_can_be_read");
 }
 
 #[test]
@@ -247,6 +258,7 @@ fn a_limit_that_comes_with_each_session_cannot_be_lifted() {
     assert_eq!(text(told, "title"), "statement_timeout cannot be lifted on the source");
     pair.source.psql("postgres", "DROP EVENT TRIGGER hurry").unwrap();
     check(&pair, &["--only", "timeouts"]).is_silent("timeouts", None);
+    speaks("a_limit_that_comes_with_each_session_cannot_be_lifted");
 }
 
 #[test]
@@ -271,6 +283,7 @@ fn a_source_that_is_written_to_is_told_with_its_rate() {
         .unwrap();
     eventually(&pair.source, "postgres", at_work, "0");
     becomes_silent(&pair, "wal-rate");
+    speaks("a_source_that_is_written_to_is_told_with_its_rate");
 }
 
 /// The server writes something of its own now and then.
@@ -292,6 +305,7 @@ fn a_collation_that_the_target_lacks_is_told() {
     pair.target.psql("postgres", "DROP COLLATION pg_catalog.\"de-x-icu\"").unwrap();
     let ran = check(&pair, &["--only", "collations"]);
     assert_eq!(objects(ran.says("collations", Some("postgres"), "warning")), ["public.t.t (de-x-icu)"]);
+    speaks("a_collation_that_the_target_lacks_is_told");
 }
 
 /// PgBouncer, where this machine has it, as the account that the servers run as: it refuses to be root's.
@@ -345,4 +359,83 @@ fn a_pooler_itself_is_told_from_a_server() {
     let told = ran.says("connect", None, "blocker");
     assert_eq!(text(told, "fix"), "this is a connection pooler: give the address of the server itself");
     assert_eq!(ran.0.code, 1);
+}
+
+/// Moves the clock of the program that it is loaded into.
+const AN_HOUR_AHEAD: &str = r"
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int failed = (int) syscall(SYS_clock_gettime, clock, now);
+    if (failed == 0 && clock == CLOCK_REALTIME)
+        now->tv_sec += 3600;
+    return failed;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+    struct timespec precise;
+    (void) zone;
+    clock_gettime(CLOCK_REALTIME, &precise);
+    now->tv_sec = precise.tv_sec;
+    now->tv_usec = precise.tv_nsec / 1000;
+    return 0;
+}
+
+time_t time(time_t *into)
+{
+    struct timespec precise;
+    clock_gettime(CLOCK_REALTIME, &precise);
+    if (into != NULL)
+        *into = precise.tv_sec;
+    return precise.tv_sec;
+}
+";
+
+/// A folder like the one with the server's programs, whose server lives an hour later.
+fn programs_ahead() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let open = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+    // The server may run as somebody else.
+    std::fs::set_permissions(folder.path(), open(0o755)).unwrap();
+    std::fs::write(at("ahead.c"), AN_HOUR_AHEAD).unwrap();
+    let made =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([at("ahead.so"), at("ahead.c")]).status();
+    assert!(made.unwrap().success());
+    let real = server_binaries();
+    for entry in std::fs::read_dir(&real).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name() != "postgres" {
+            std::os::unix::fs::symlink(entry.path(), folder.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let script = format!(
+        "#!/bin/sh\nexec env LD_PRELOAD='{}' '{}' \"$@\"\n",
+        at("ahead.so").display(),
+        real.join("postgres").display()
+    );
+    std::fs::write(at("postgres"), script).unwrap();
+    std::fs::set_permissions(at("postgres"), open(0o755)).unwrap();
+    folder
+}
+
+#[test]
+fn a_clock_that_is_ahead_is_told() {
+    let programs = programs_ahead();
+    let ahead = Cluster::start(ClusterOptions::new(programs.path())).unwrap();
+    let pair = Pair::of(ahead, with(&[]));
+    let told = check(&pair, &["--force-method", "dump"]);
+    let told = text(told.says("clock", None, "info"), "title").to_owned();
+    let apart: u64 = told.split(' ').find_map(|word| word.replace(',', "").parse().ok()).unwrap();
+    assert!((3590..3700).contains(&apart), "{told}");
+    // With the machine's own clock.
+    let pair = Pair::of(with(&[]), with(&[]));
+    check(&pair, &["--force-method", "dump"]).is_silent("clock", None);
+    speaks("a_clock_that_is_ahead_is_told");
 }

@@ -1,5 +1,6 @@
 //! Checks of the target: what is there already, extensions, languages, guards.
 
+use super::covered::speaks;
 use super::{HOSTILE, check, check_as, obey, objects, pair, text, with};
 use crate::common::Pair;
 
@@ -39,6 +40,7 @@ fn databases_that_are_there_are_judged() {
     after.says("target-empty", Some("shop"), "warning");
     // What is there could collide with changes.
     assert_eq!(after.verdict("shop"), "snapshot");
+    speaks("databases_that_are_there_are_judged");
 }
 
 #[test]
@@ -82,6 +84,7 @@ fn extensions_and_languages_are_held_against_the_target() {
         "shop",
     );
     check_as(&pair, users, &["--database", "shop"]).is_silent("extensions-installable", Some("shop"));
+    speaks("extensions_and_languages_are_held_against_the_target");
 }
 
 fn statement(fix: &str) -> &str {
@@ -109,6 +112,7 @@ fn what_only_a_superuser_makes_is_told_to_everybody_else() {
     let super_ran = check(&pair, &["--database", "shop"]);
     super_ran.is_silent("superuser-objects", Some("shop"));
     super_ran.is_silent("owners", Some("shop"));
+    speaks("what_only_a_superuser_makes_is_told_to_everybody_else");
 }
 
 #[test]
@@ -127,6 +131,7 @@ fn aivens_security_agent_decides_about_superusers() {
     assert_eq!(migrate.code, 1);
     assert!(migrate.error().starts_with(sentence), "{}", migrate.error());
     check(&pair, &["--excluded-roles", "Big boss"]).is_silent("superuser-roles", None);
+    speaks("aivens_security_agent_decides_about_superusers");
 }
 
 #[test]
@@ -145,6 +150,7 @@ fn fixes_speak_the_providers_words() {
         assert!(fix.contains(words), "{setting}: {fix}");
         ran.says("provider", None, "info");
     }
+    speaks("fixes_speak_the_providers_words");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Checks of what newer versions see otherwise, on the oldest and the newest server that is at hand.
 
+use super::covered::speaks;
 use super::{Checked, check, check_as, obey, with};
 use crate::common::Pair;
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
@@ -70,6 +71,7 @@ fn what_12_14_and_18_took_away_stops_and_the_fixes_help() {
         after.is_silent(id, Some("old"));
     }
     assert_eq!(after.0.code, 0, "{:?}", after.0);
+    speaks("what_12_14_and_18_took_away_stops_and_the_fixes_help");
 }
 
 #[test]
@@ -88,11 +90,12 @@ fn what_17_and_18_see_otherwise_is_told() {
     ran.says("mixed-collations", Some("old"), "blocker");
     ran.says("unlogged-partitioned", Some("old"), "blocker");
     ran.says("search-path", Some("old"), "warning");
+    speaks("what_17_and_18_see_otherwise_is_told");
 }
 
 #[test]
 fn nothing_is_unknown_between_any_two_versions() {
-    for (from, to) in [(10, 10), (11, 12), (13, 16), (18, 18)] {
+    for (from, to) in [(10, 10), (11, 12), (13, 16), (18, 18), (10, 19), (19, 19)] {
         let Some(pair) = pair(from, to) else { continue };
         let ran = check(&pair, &[]);
         assert_eq!(unknown(&ran), 0, "{from} to {to}: {:?}", ran.0);
@@ -125,6 +128,93 @@ fn slots_that_may_not_rest_are_told_from_18_on() {
     let after = check(&pair, &[]);
     after.is_silent("idle-slots", None);
     after.is_silent("workers", None);
+    speaks("slots_that_may_not_rest_are_told_from_18_on");
+}
+
+#[test]
+fn what_19_took_away_stops_and_the_fixes_help() {
+    let Some(pair) = pair(18, 19) else { return };
+    let name = "old; \"19\"";
+    pair.source
+        .psql("postgres", "CREATE DATABASE \"old; \"\"19\"\"\"; CREATE DATABASE \"two\nlines\"")
+        .unwrap();
+    let make = [
+        "ALTER SYSTEM SET standard_conforming_strings = off",
+        "ALTER DATABASE \"old; \"\"19\"\"\" SET standard_conforming_strings = off",
+        "CREATE ROLE \"who's\"; CREATE ROLE \"line\nbreak\"; ALTER ROLE \"who's\" SET escape_string_warning = off",
+        "ALTER ROLE \"who's\" IN DATABASE \"old; \"\"19\"\"\" SET standard_conforming_strings = off",
+        "ALTER ROLE ALL SET escape_string_warning = on",
+        // 19 takes this one.
+        "CREATE ROLE as_usual; ALTER ROLE as_usual SET standard_conforming_strings = on",
+    ];
+    for statement in make {
+        pair.source.psql("postgres", statement).unwrap();
+    }
+    let make = "CREATE EXTENSION btree_gist; CREATE TABLE nets (n inet PRIMARY KEY, c cidr); INSERT INTO nets VALUES ('10.0.0.1', '10.0.0.0/8');
+        CREATE INDEX ON nets USING gist (n); CREATE INDEX ON nets USING gist (c);
+        CREATE FUNCTION \"f;\"(text) RETURNS text LANGUAGE sql SET standard_conforming_strings = off AS 'SELECT $1'";
+    pair.source.psql(name, make).unwrap();
+    pair.source.psql("postgres", "SELECT pg_reload_conf()").unwrap();
+    let tools = tools(19);
+    let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
+    let ran = check(&pair, &tools);
+    ran.says("newer-versions", Some("two\nlines"), "blocker");
+    ran.says("newer-versions", Some(name), "info");
+    ran.says("role-names", None, "blocker");
+    ran.says("string-literals", None, "warning");
+    ran.says("removed-settings", Some(name), "blocker");
+    let gone = ran.of("role-settings", None);
+    assert_eq!(gone.len(), 1, "{gone:?}");
+    obey(&pair, gone[0], "postgres");
+    obey(&pair, ran.one("removed-settings", Some(name)), name);
+    pair.source.psql("postgres", "DROP ROLE \"line\nbreak\"").unwrap();
+    pair.source.psql("postgres", "ALTER SYSTEM RESET standard_conforming_strings").unwrap();
+    pair.source.psql("postgres", "SELECT pg_reload_conf()").unwrap();
+    let leave = ["--exclude-database", "two\nlines"];
+    let after = check(&pair, &[&tools[..], &leave].concat());
+    for id in ["role-names", "string-literals", "role-settings"] {
+        after.is_silent(id, None);
+    }
+    after.is_silent("removed-settings", Some(name));
+    assert_eq!(after.0.code, 0, "{:?}", after.0);
+    // And then nothing is lost, whatever the source reads into a backslash, and whichever pg_dump writes it down.
+    let strings =
+        "SET escape_string_warning = off; CREATE TABLE strings (t text PRIMARY KEY DEFAULT 'a\\\\b')";
+    pair.source.psql("postgres", "ALTER SYSTEM SET standard_conforming_strings = off").unwrap();
+    pair.source.psql("postgres", "SELECT pg_reload_conf()").unwrap();
+    pair.source.psql(name, &format!("SET standard_conforming_strings = off; {strings}")).unwrap();
+    let older = self::tools(18);
+    let older = if older.is_empty() { tools } else { older.iter().map(String::as_str).collect() };
+    pair.migrate(&[&older[..], &leave, &["--foreground"]].concat()).assert_done();
+    let default = "INSERT INTO strings DEFAULT VALUES RETURNING t";
+    assert_eq!(pair.target.psql(name, default).unwrap(), "a\\b");
+    let found = "SET enable_seqscan = off; SELECT n FROM nets WHERE n = '10.0.0.1'";
+    assert_eq!(pair.target.psql(name, found).unwrap(), "10.0.0.1");
+    speaks("what_19_took_away_stops_and_the_fixes_help");
+}
+
+/// In 19, and in minor versions of older ones that are newer than those at hand.
+#[test]
+fn a_source_that_does_not_allow_our_output_plugin_is_told() {
+    let settings = [("wal_level", "replica"), ("output_plugin_libraries", "test_decoding")];
+    let Some(pair) = version(19, &settings).zip(version(19, &[])) else {
+        println!("skipped: no PostgreSQL 19");
+        return;
+    };
+    let pair = Pair::of(pair.0, pair.1);
+    let tools = tools(19);
+    let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
+    let told = check(&pair, &tools);
+    // From 19 on the first slot makes it logical.
+    told.is_silent("wal-level", None);
+    obey(&pair, told.says("output-plugins", None, "warning"), "postgres");
+    pair.source.psql("postgres", "SELECT pg_reload_conf()").unwrap();
+    let after = check(&pair, &tools);
+    after.is_silent("output-plugins", None);
+    assert_eq!(after.verdict("postgres"), "continuous", "{:?}", after.0);
+    // What was tried has changed nothing.
+    assert_eq!(pair.source.psql("postgres", "SHOW effective_wal_level").unwrap(), "replica");
+    speaks("a_source_that_does_not_allow_our_output_plugin_is_told");
 }
 
 #[test]
@@ -140,6 +230,7 @@ fn an_older_target_is_refused_or_warned_about() {
     let taken = check(&pair, &["--skip-db-version-check"]);
     taken.is_silent("versions", None);
     taken.says("older-target", None, "warning");
+    speaks("an_older_target_is_refused_or_warned_about");
 }
 
 #[test]
@@ -159,4 +250,5 @@ fn from_16_on_a_plain_user_is_let_subscribe_as_told() {
     let after = check_as(&pair, users, &[]);
     after.is_silent("subscription-right", Some("postgres"));
     assert_eq!(after.verdict("postgres"), "continuous", "{:?}", after.0);
+    speaks("from_16_on_a_plain_user_is_let_subscribe_as_told");
 }

@@ -358,6 +358,21 @@ fn follows_from_15_to_18() {
     follows_from_to(15, 18);
 }
 
+#[test]
+fn follows_from_10_to_19() {
+    follows_from_to(10, 19);
+}
+
+#[test]
+fn follows_from_18_to_19() {
+    follows_from_to(18, 19);
+}
+
+#[test]
+fn follows_from_19_to_19() {
+    follows_from_to(19, 19);
+}
+
 /// Nobody is a superuser: REPLICATION and ownership on the source, pg_create_subscription on the target.
 #[test]
 fn plain_roles_with_the_named_rights_will_do() {

@@ -49,7 +49,7 @@ fn versions(from: u32) -> Vec<(u32, ClusterOptions)> {
         return Vec::new();
     };
     let bin = |major: u32| folder.join(major.to_string()).join("bin");
-    let (there, missing): (Vec<_>, Vec<_>) = (from..=18).partition(|major| bin(*major).is_dir());
+    let (there, missing): (Vec<_>, Vec<_>) = (from..=19).partition(|major| bin(*major).is_dir());
     missing.iter().for_each(|major| println!("skipped: no PostgreSQL {major} in {}", folder.display()));
     there.into_iter().map(|major| (major, ClusterOptions::new(bin(major)))).collect()
 }

@@ -34,7 +34,7 @@ fn every_question_is_understood() {
         );
         return;
     };
-    for major in 10..=18 {
+    for major in 10..=19 {
         let bin = folder.join(major.to_string()).join("bin");
         if bin.is_dir() {
             ask_all(&Cluster::start(ClusterOptions::new(bin)).unwrap(), major);

@@ -659,6 +659,16 @@ fn from_16_to_18() {
 }
 
 #[test]
+fn from_10_to_19() {
+    between(10, 19);
+}
+
+#[test]
+fn from_19_to_19() {
+    between(19, 19);
+}
+
+#[test]
 fn from_18_to_14() {
     between(18, 14);
 }

@@ -81,3 +81,18 @@ fn from_15_to_18() {
 fn from_18_to_18() {
     moves(18, 18);
 }
+
+#[test]
+fn from_10_to_19() {
+    moves(10, 19);
+}
+
+#[test]
+fn from_18_to_19() {
+    moves(18, 19);
+}
+
+#[test]
+fn from_19_to_19() {
+    moves(19, 19);
+}

@@ -157,7 +157,9 @@ impl Asking<'_> {
             (Question::WithOids, crosses(12)),
             (Question::Types, crosses(12)),
             (Question::Programs, all || plain_target || crosses(14)),
-            (Question::Relations, all || crosses(18)),
+            // Each version took away others; the check knows which.
+            (Question::FunctionSettings, all || from.major() != to.major()),
+            (Question::Relations, all || crosses(18) || crosses(19)),
             (Question::Constraints, all || crosses(18)),
             (Question::Columns, all || crosses(18)),
             (Question::Types, all && !crosses(12)),

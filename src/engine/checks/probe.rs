@@ -34,6 +34,10 @@ pub(super) async fn slot(plan: &Plan, source: &Reached, settable: &[String]) -> 
     };
     match facts {
         Err(why) => return not(&why),
+        // The whole server would notice.
+        Ok(facts) if facts.decodes() && facts.wal_level != "logical" => {
+            return not("the first slot raises wal_level from 19 on");
+        }
         Ok(facts) if !could(&facts) => return not("the source is not set up for it yet"),
         Ok(_) if source.facts.in_recovery => return not("the source is a standby"),
         Ok(_) => {}

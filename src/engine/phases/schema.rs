@@ -26,9 +26,10 @@ const DUMP_LOCK_TIMEOUT_MS: u64 = 1_000;
 const ATTEMPTS: u32 = 10;
 /// What a server says that has no room for more locks.
 const OUT_OF_LOCKS: &str = "out of shared memory";
-/// Written and read with the same locale for amounts of money, as the rows are; and its questions are not worth compiling.
-const SESSION_OPTIONS: &str = "-c lc_monetary=C -c jit=off";
-const SESSION_OPTIONS_BEFORE_11: &str = "-c lc_monetary=C";
+/// Written and read with the same locale for amounts of money and the same reading of backslashes, as the rows are: from 19 on
+/// there is but one. And its questions are not worth compiling.
+const SESSION_OPTIONS: &str = "-c lc_monetary=C -c standard_conforming_strings=on -c jit=off";
+const SESSION_OPTIONS_BEFORE_11: &str = "-c lc_monetary=C -c standard_conforming_strings=on";
 
 fn tool_failure(error: ToolError) -> Failure {
     // What pg_dump says of one error may take several lines.

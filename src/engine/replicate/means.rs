@@ -78,7 +78,7 @@ async fn ask(reached: &Reached, side: Side) -> Result<ReplicationFacts, Failure>
 
 fn judge_source(source: &Reached, facts: &ReplicationFacts, wanted: u32) -> Result<(), Failure> {
     let wanted = i32::try_from(wanted).unwrap_or(i32::MAX);
-    if facts.wal_level != "logical" {
+    if !facts.decodes() {
         return Err(Failure::refused(format!("wal_level is {} on the source, not logical", facts.wal_level))
             .advise("on the source: ALTER SYSTEM SET wal_level = logical, and restart it"));
     }

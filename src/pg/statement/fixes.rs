@@ -40,6 +40,25 @@ pub fn role_attribute(role: &str, attribute: &'static str) -> String {
     format!("ALTER ROLE {} {attribute};", Ident(role))
 }
 
+/// What ALTER ROLE or ALTER DATABASE has set; without either name, for every role. An empty database stands for all.
+pub fn reset(role: Option<&str>, database: &str, setting: &str) -> String {
+    let setting = Ident(setting);
+    match (role, database) {
+        (Some(role), "") => format!("ALTER ROLE {} RESET {setting};", Ident(role)),
+        (Some(role), database) => {
+            format!("ALTER ROLE {} IN DATABASE {} RESET {setting};", Ident(role), Ident(database))
+        }
+        (None, "") => format!("ALTER ROLE ALL RESET {setting};"),
+        (None, database) => format!("ALTER DATABASE {} RESET {setting};", Ident(database)),
+    }
+}
+
+/// Without its arguments, which will do where there is one of the name. `kind`: FUNCTION, or from 11 on ROUTINE, which is
+/// procedures too.
+pub fn reset_in_routine(kind: &'static str, routine: &TableName, setting: &str) -> String {
+    format!("ALTER {kind} {} RESET {};", Qualified(routine), Ident(setting))
+}
+
 pub fn role_valid_for_ever(role: &str) -> String {
     format!("ALTER ROLE {} VALID UNTIL 'infinity';", Ident(role))
 }

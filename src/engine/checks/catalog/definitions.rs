@@ -276,6 +276,6 @@ fn subscriptions(facts: &Facts, _: &Plan) -> Judged {
         return super::well();
     }
     let objects = theirs.iter().map(|s| format!("{} in {}", printable(&s.name), readable(&s.database)));
-    let title = format!("{} of the source stay behind", count_of(theirs.len() as u64, "subscription"));
+    let title = format!("the source has {}, left behind", count_of(theirs.len() as u64, "subscription"));
     Ok(vec![warning(title).objects(objects)])
 }

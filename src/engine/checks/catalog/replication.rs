@@ -15,7 +15,8 @@ pub(super) const CHECKS: [Check; 16] = [
     Check {
         id: "wal-level",
         title: "wal_level",
-        what: "Whether the source writes what logical replication needs into its log.",
+        what: "Whether the source writes what logical replication needs into its log. From 19 on replica will do: it begins with the \
+               first slot.",
         why: "with less than logical, changes cannot be read from the log",
         fix: Fix::On(Side::Source, |provider| provider.set("wal_level", "logical")),
         judge: Judge::Servers(wal_level),
@@ -122,7 +123,8 @@ pub(super) const CHECKS: [Check; 16] = [
     Check {
         id: "output-plugins",
         title: "pgoutput is allowed",
-        what: "Whether output_plugin_libraries of the source, where that exists, has pgoutput.",
+        what: "Whether output_plugin_libraries of the source has pgoutput. The setting exists from 19 on, and in later minor \
+               versions of 14 to 18.",
         why: "changes are decoded by pgoutput",
         fix: Fix::On(Side::Source, |provider| {
             provider.set("output_plugin_libraries", "pgoutput, test_decoding")
@@ -176,10 +178,11 @@ pub(super) const CHECKS: [Check; 16] = [
 
 fn wal_level(facts: &Facts, _: &Plan) -> Judged {
     let source = &facts.source;
-    let level = &source.replication.as_ref().map_err(Clone::clone)?.wal_level;
-    if level == "logical" {
+    let replication = source.replication.as_ref().map_err(Clone::clone)?;
+    if replication.decodes() {
         return super::well();
     }
+    let level = &replication.wal_level;
     let waits = source.settings.as_ref().is_ok_and(|s| s.waits_for_restart("wal_level"));
     let finding = blocker(format!("wal_level is {level} on the source, not logical"));
     Ok(vec![if waits { finding.fix("restart the source: the change waits for it") } else { finding }])

@@ -1,12 +1,15 @@
 //! Checks of roles: what of them the target does not take.
 
-use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, warning};
+use super::versions::{has_line_break, is_removed};
+use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, statements, warning};
 use crate::engine::checks::facts::{Facts, SideFacts};
 use crate::model::plan::Plan;
-use crate::model::units::{count_of, readable};
+use crate::model::units::{Side, count_of, readable};
+use crate::pg::facts::remarks::Remark;
 use crate::pg::facts::roles::RoleFacts;
+use crate::pg::statement::fixes;
 
-pub(super) const CHECKS: [Check; 6] = [
+pub(super) const CHECKS: [Check; 7] = [
     Check {
         id: "superuser-roles",
         title: "Superuser roles",
@@ -39,6 +42,16 @@ pub(super) const CHECKS: [Check; 6] = [
         ..PLAIN
     },
     Check {
+        id: "role-names",
+        title: "Names of roles",
+        weight: Weight::Stops,
+        what: "For a target from 19 on: roles with a line break in the name.",
+        why: "19 makes no role of such a name, and what belongs to it could not be made either",
+        fix: Fix::Same("rename it on the source, or leave it out with --excluded-roles"),
+        judge: Judge::Servers(names),
+        ..PLAIN
+    },
+    Check {
         id: "passwords",
         title: "Passwords of roles",
         what: "Whether the hashes of passwords can be read on the source (superuser, or pg_read_all_data from 14 on), and \
@@ -51,7 +64,8 @@ pub(super) const CHECKS: [Check; 6] = [
     Check {
         id: "role-settings",
         title: "Settings of roles and databases",
-        what: "Limits that roles and databases have by ALTER ROLE SET and ALTER DATABASE SET. They are moved, last.",
+        what: "Limits that roles and databases have by ALTER ROLE SET and ALTER DATABASE SET, which are moved last; and settings \
+               that the target does not have any more, or not with that value.",
         why: "our sessions lift them; those of applications get them on the target too",
         fix: Fix::Same("nothing"),
         judge: Judge::Servers(role_settings),
@@ -153,6 +167,19 @@ fn reserved(facts: &Facts, plan: &Plan) -> Judged {
     })
 }
 
+fn names(facts: &Facts, plan: &Plan) -> Judged {
+    if facts.from().at_least(19) || !facts.to().at_least(19) {
+        return super::well();
+    }
+    let broken = to_make(facts, plan)?.into_iter().filter(|r| has_line_break(&r.name));
+    let broken: Vec<_> = broken.map(|r| readable(&r.name)).collect();
+    if broken.is_empty() {
+        return super::well();
+    }
+    let title = format!("{} with a line break in the name", count_of(broken.len() as u64, "role"));
+    Ok(vec![blocker(title).objects(broken)])
+}
+
 fn passwords(facts: &Facts, plan: &Plan) -> Judged {
     let roles = to_make(facts, plan)?;
     let logging_in: Vec<_> = roles.into_iter().filter(|r| r.login).map(|r| r.name.as_str()).collect();
@@ -184,18 +211,36 @@ fn passwords(facts: &Facts, plan: &Plan) -> Judged {
 }
 
 fn role_settings(facts: &Facts, _: &Plan) -> Judged {
-    let found = facts.source.remarks(&["setting"])?;
-    let objects = found.iter().map(|r| {
-        let whose = r.part.as_deref().map_or_else(|| "every role".to_owned(), readable);
-        format!("{} of {whose} is {}", r.name, r.detail.as_deref().unwrap_or_default())
-    });
-    Ok(if found.is_empty() {
-        Vec::new()
-    } else {
-        vec![
-            info(format!("{} of roles or databases", count_of(found.len() as u64, "limit"))).objects(objects),
-        ]
-    })
+    let limits = facts.source.remarks(&["setting"])?;
+    let mut found = Vec::new();
+    if !limits.is_empty() {
+        let title = format!("{} of roles or databases", count_of(limits.len() as u64, "limit"));
+        found.push(info(title).objects(limits.iter().map(|r| in_words(r))));
+    }
+    let mut gone = facts.source.remarks(&["removable setting"])?;
+    gone.retain(|r| is_removed(facts, &r.name, r.detail.as_deref().unwrap_or_default()));
+    if !gone.is_empty() {
+        let title = format!(
+            "{} of roles or databases that the target refuses",
+            count_of(gone.len() as u64, "setting")
+        );
+        found.push(
+            warning(title)
+                .because("they are left behind, and the migration ends with something lost")
+                .fix(statements(Side::Source, &gone, |r| fixes::reset(r.part.as_deref(), &r.schema, &r.name)))
+                .objects(gone.iter().map(|r| in_words(r))),
+        );
+    }
+    Ok(found)
+}
+
+fn in_words(setting: &Remark) -> String {
+    let role = setting.part.as_deref().map(|role| format!("role {}", readable(role)));
+    let database = Some(setting.schema.as_str()).filter(|name| !name.is_empty());
+    let database = database.map(|name| format!("database {}", readable(name)));
+    let whose: Vec<_> = [role, database].into_iter().flatten().collect();
+    let whose = if whose.is_empty() { "every role".to_owned() } else { whose.join(" in ") };
+    format!("{} of {whose} is {}", setting.name, readable(setting.detail.as_deref().unwrap_or_default()))
 }
 
 fn expiring(facts: &Facts, plan: &Plan) -> Judged {

@@ -4,13 +4,13 @@ use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, listed, sta
 use crate::engine::checks::facts::{Facts, Wanted};
 use crate::model::check::{Finding, Severity};
 use crate::model::plan::Plan;
-use crate::model::units::{Side, TableName, count_of};
+use crate::model::units::{Side, TableName, count_of, readable};
 use crate::pg::facts::remarks::{Question, Remark};
 use crate::pg::statement::fixes;
 
 const STOPS: Check = Check { weight: Weight::Stops, ..PLAIN };
 
-pub(super) const CHECKS: [Check; 11] = [
+pub(super) const CHECKS: [Check; 13] = [
     Check {
         id: "removed-types",
         title: "Types that are gone",
@@ -97,11 +97,30 @@ pub(super) const CHECKS: [Check; 11] = [
     Check {
         id: "newer-versions",
         title: "What 19 sees otherwise",
-        what: "For a target from 19 on: indexes of btree_gist over inet and cidr, names with line breaks, \
-               standard_conforming_strings off.",
-        why: "these are refused or to be made anew from 19 on",
-        fix: Fix::Same("rename, or make the index anew with inet_ops"),
-        judge: Judge::Servers(newest),
+        what: "For a target from 19 on: databases with a line break in the name, and indexes of btree_gist over inet and cidr, \
+               which are made with inet_ops there.",
+        why: "19 makes no database of such a name",
+        fix: Fix::Same("rename it on the source, or leave it out with --exclude-database"),
+        judge: Judge::Database(newest),
+        ..STOPS
+    },
+    Check {
+        id: "removed-settings",
+        title: "Settings that are gone",
+        what: "Functions with a SET of their own for a setting that the target does not have, such as escape_string_warning \
+               (gone in 19), or for a value that it refuses. Those of roles and databases: see role-settings.",
+        why: "such a function cannot be made on the target",
+        fix: Fix::Same("take the setting away: ALTER FUNCTION … RESET, on the source"),
+        judge: Judge::Database(removed_settings),
+        ..STOPS
+    },
+    Check {
+        id: "string-literals",
+        title: "Backslashes in strings",
+        what: "Whether standard_conforming_strings is off on the source, which a target from 19 on cannot have.",
+        why: "functions and applications that escape by a backslash in plain quotes mean something else on the target",
+        fix: Fix::Same("write E'…' where a backslash is meant to escape, in functions and in applications"),
+        judge: Judge::Servers(string_literals),
         ..PLAIN
     },
     Check {
@@ -236,24 +255,76 @@ fn unlogged_partitioned(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     Ok(listed(Severity::Blocker, &found, "unlogged partitioned table", |n| n))
 }
 
-fn newest(facts: &Facts, _: &Plan) -> Judged {
+fn newest(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     if !crosses(facts, 19) {
         return super::well();
     }
     let mut found: Vec<Finding> = Vec::new();
-    let names = facts.source.remarks(&["line break in a name"])?;
-    found.extend(listed(Severity::Blocker, &names, "name", |n| format!("{n} with line breaks")));
-    let settings = facts.source.settings.as_ref().map_err(Clone::clone)?;
-    if settings.text("standard_conforming_strings") == Some("off") {
-        found.push(warning("standard_conforming_strings is off on the source"));
+    if has_line_break(wanted.name()) {
+        found.push(blocker("the database has a line break in its name"));
     }
-    for wanted in facts.to_move() {
-        let indexes = wanted.remarks(Question::Relations, &["inet index"])?;
-        found.extend(listed(Severity::Warning, &indexes, "index", |n| {
-            format!("database {}: {n} of btree_gist over inet or cidr", wanted.name())
-        }));
-    }
+    let indexes = wanted.remarks(Question::Relations, &["inet index"])?;
+    let told = listed(Severity::Info, &indexes, "index", |n| {
+        format!("{n} of btree_gist over inet or cidr, to be made with inet_ops")
+    });
+    found.extend(told.into_iter().map(|finding| {
+        finding.because("those of btree_gist could miss rows; the target's do not").fix("nothing")
+    }));
     Ok(found)
+}
+
+/// From 19 on a name of a database or of a role may not have one.
+pub(super) fn has_line_break(name: &str) -> bool {
+    name.contains(['\n', '\r'])
+}
+
+/// Settings that sessions could set, the value from which on they are refused (all, if none is given), and the version that
+/// took them away. The questions about settings name them too.
+const REMOVED: [(&str, Option<bool>, u32); 6] = [
+    ("replacement_sort_tuples", None, 11),
+    ("default_with_oids", Some(true), 12),
+    ("operator_precedence_warning", None, 14),
+    ("vacuum_cleanup_index_scale_factor", None, 14),
+    ("escape_string_warning", None, 19),
+    ("standard_conforming_strings", Some(false), 19),
+];
+
+/// The target does not have this setting any more, or not with this value.
+pub(super) fn is_removed(facts: &Facts, name: &str, value: &str) -> bool {
+    let is_on = !["off", "false", "no", "0"].iter().any(|off| off.starts_with(&value.to_lowercase()));
+    REMOVED.iter().any(|(gone, refused, major)| {
+        *gone == name && crosses(facts, *major) && refused.is_none_or(|refused| refused == is_on)
+    })
+}
+
+fn removed_settings(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+    let all = wanted.remarks(Question::FunctionSettings, &[])?;
+    let value = |r: &Remark| r.detail.clone().unwrap_or_default();
+    let gone = |r: &&&Remark| is_removed(facts, r.part.as_deref().unwrap_or_default(), &value(r));
+    let found: Vec<_> = all.iter().filter(gone).collect();
+    if found.is_empty() {
+        return super::well();
+    }
+    let title =
+        format!("{} with a setting that the target refuses", count_of(found.len() as u64, "function"));
+    let objects = found.iter().map(|r| {
+        let function = Remark { part: None, ..(**r).clone() };
+        format!("{function} ({} = {})", readable(r.part.as_deref().unwrap_or_default()), readable(&value(r)))
+    });
+    let kind = if facts.from().at_least(11) { "ROUTINE" } else { "FUNCTION" };
+    let fix = statements(Side::Source, &found, |r| {
+        fixes::reset_in_routine(kind, &r.table(), r.part.as_deref().unwrap_or_default())
+    });
+    Ok(vec![blocker(title).objects(objects).fix(fix)])
+}
+
+fn string_literals(facts: &Facts, _: &Plan) -> Judged {
+    if !crosses(facts, 19) {
+        return super::well();
+    }
+    let settings = facts.source.settings.as_ref().map_err(Clone::clone)?;
+    let off = settings.text("standard_conforming_strings") == Some("off");
+    Ok(off.then(|| warning("standard_conforming_strings is off on the source")).into_iter().collect())
 }
 
 fn reg_types(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {

@@ -21,8 +21,10 @@ impl Supply {
 /// The same question for both sides; the names say which side a number matters on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplicationFacts {
-    /// `logical` is what a source needs. From 19 on the effective one.
+    /// From 19 on the effective one.
     pub wal_level: String,
+    /// From 19 on `replica` becomes `logical` with the first logical slot, and what it was with the last one's end.
+    pub raises_wal_level: bool,
     /// Of a source.
     pub slots: Supply,
     /// Of a source: one for each subscription and for each connection that makes slots.
@@ -43,6 +45,13 @@ pub struct ReplicationFacts {
     /// The source gives up a slot that nobody has read from for this long (from 18); absent: never.
     pub idle_slot_timeout_ms: Option<u64>,
     pub rights: Rights,
+}
+
+impl ReplicationFacts {
+    /// A source can be followed, or can once it has a slot.
+    pub fn decodes(&self) -> bool {
+        self.wal_level == "logical" || (self.raises_wal_level && self.wal_level == "replica")
+    }
 }
 
 /// What our user may do, in the session's database.
@@ -70,6 +79,7 @@ pub async fn gather(session: &Session) -> Result<ReplicationFacts, Error> {
         let keep_mb: i64 = get(r, "max_slot_wal_keep_mb")?;
         Ok(ReplicationFacts {
             wal_level: get(r, "wal_level")?,
+            raises_wal_level: get(r, "raises_wal_level")?,
             slots: supply("max_slots", "used_slots")?,
             senders: supply("max_senders", "used_senders")?,
             logical_workers: supply("max_logical_workers", "used_logical_workers")?,

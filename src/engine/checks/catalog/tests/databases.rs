@@ -1,6 +1,6 @@
 //! What makes the checks of single databases speak.
 
-use super::{Case, database, database_facts, role, says, versions};
+use super::{Case, database, database_facts, remark, role, says, versions};
 use crate::engine::checks::facts::{Facts, InDatabase};
 use crate::model::check::Severity::{Blocker, Info, Warning};
 use crate::model::failure::Failure;
@@ -9,7 +9,7 @@ use crate::model::plan::{Plan, TargetPolicy};
 use crate::model::units::TableName;
 use crate::pg::facts::extensions::{Available, Extension, Language};
 use crate::pg::facts::relations::{ActiveTrigger, ForeignKey, UserObject};
-use crate::pg::facts::remarks::Question;
+use crate::pg::facts::remarks::{Question, Remark};
 use crate::pg::facts::replication::objects::PublicationFacts;
 use crate::pg::facts::replication::tables::{CandidateKind, IdentitySetting, PublishCandidate};
 
@@ -70,7 +70,7 @@ fn objects() -> InDatabase {
     InDatabase { objects: Some(Ok(vec![theirs])), ..InDatabase::default() }
 }
 
-pub(super) const CASES: [Case; 80] = [
+pub(super) const CASES: [Case; 83] = [
     ("source-databases", Blocker, |f, _| f.databases[0].source = Err(Failure::refused("closed"))),
     ("readable", Blocker, |f, _| {
         plain_users(f);
@@ -249,6 +249,23 @@ pub(super) const CASES: [Case; 80] = [
     ("not-null-inheritance", Blocker, |f, _| {
         versions(f, 17, 18);
         says(f, Question::Columns, "child without not null");
+    }),
+    ("newer-versions", Blocker, |f, _| {
+        versions(f, 18, 19);
+        f.databases[0].candidate.facts.name = "a\rb".into();
+    }),
+    ("newer-versions", Info, |f, _| {
+        versions(f, 18, 19);
+        says(f, Question::Relations, "inet index");
+    }),
+    ("removed-settings", Blocker, |f, _| {
+        versions(f, 18, 19);
+        let gone = Remark {
+            part: Some("standard_conforming_strings".into()),
+            detail: Some("off".into()),
+            ..remark("function setting")
+        };
+        database(f).remarks.push((Question::FunctionSettings, Ok(vec![gone])));
     }),
     ("mixed-collations", Blocker, |f, _| {
         versions(f, 17, 18);

@@ -195,6 +195,7 @@ fn replication() -> ReplicationFacts {
         Rights { superuser: true, replication: true, create_subscription: true, create_in_database: true };
     ReplicationFacts {
         wal_level: "logical".into(),
+        raises_wal_level: false,
         slots: supply,
         senders: supply,
         logical_workers: supply,

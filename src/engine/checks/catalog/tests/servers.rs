@@ -59,7 +59,7 @@ fn replication(facts: &mut Facts) -> &mut crate::pg::facts::replication::server:
     facts.source.replication.as_mut().unwrap()
 }
 
-pub(super) const CASES: [Case; 72] = [
+pub(super) const CASES: [Case; 75] = [
     ("tls", Warning, |f, _| {
         host(f, "db", "10.0.0.1");
         f.source.standing.as_mut().unwrap().encrypted = false;
@@ -168,9 +168,18 @@ pub(super) const CASES: [Case; 72] = [
     ("replication", Blocker, |f, _| f.probes.means = Err(Failure::refused("no way"))),
     ("tablespaces", Warning, |f, _| f.source.remarks = Ok(vec![remark("tablespace")])),
     ("subscriptions", Warning, |f, _| f.source.subscriptions = Ok(vec![subscription("theirs")])),
-    ("newer-versions", Blocker, |f, _| {
+    ("wal-level", Blocker, |f, _| {
+        versions(f, 19, 19);
+        replication(f).wal_level = "minimal".into();
+        replication(f).raises_wal_level = true;
+    }),
+    ("string-literals", Warning, |f, _| {
         versions(f, 18, 19);
-        f.source.remarks = Ok(vec![remark("line break in a name")]);
+        set(&mut f.source, "standard_conforming_strings", "off");
+    }),
+    ("role-names", Blocker, |f, _| {
+        versions(f, 18, 19);
+        f.source.roles = Ok(vec![role("a\nb")]);
     }),
     ("superuser-roles", Blocker, |f, _| {
         set(&mut f.target, "aiven.pg_security_agent_reserved_roles", "postgres,avnadmin");
@@ -186,6 +195,12 @@ pub(super) const CASES: [Case; 72] = [
         f.source.roles = Ok(vec![role("app")]);
     }),
     ("role-settings", Info, |f, _| f.source.remarks = Ok(vec![remark("setting")])),
+    ("role-settings", Warning, |f, _| {
+        versions(f, 13, 14);
+        let gone =
+            super::Remark { name: "operator_precedence_warning".into(), ..remark("removable setting") };
+        f.source.remarks = Ok(vec![gone]);
+    }),
     ("parameter-privileges", Warning, |f, _| parameter_privilege(f)),
     ("parameter-privileges", Warning, |f, _| {
         f.target.server.superuser = true;
