@@ -11,6 +11,7 @@ mod proxy;
 
 mod again;
 mod leaving;
+mod passwords;
 mod plain;
 mod terminal;
 mod tty;
