@@ -7,7 +7,7 @@ use super::findings::{Detail, folded, report};
 use super::follow::{Hand, Parting, Until, follow};
 use super::plan::{Prepared, checks, prepare};
 use super::progress::Screen;
-use super::{json, log, out};
+use super::{json, log, out, passwords};
 use crate::link::start_local;
 use crate::model::event::RunOutcome;
 use crate::model::failure::Failure;
@@ -25,7 +25,7 @@ pub(super) async fn run(mut args: CheckArgs) -> Exit {
     let env = Env::from_process();
     let output = &args.of.output;
     let prepared = checks(&args.only, "--only").and_then(|only| Ok((only, prepare(&args.of, &env)?)));
-    let (only, Prepared { mut plan, secrets, warnings }) = match prepared {
+    let (only, Prepared { mut plan, mut secrets, warnings }) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
             let sentence = format!("{error:#}");
@@ -42,6 +42,10 @@ pub(super) async fn run(mut args: CheckArgs) -> Exit {
         warnings.iter().for_each(|warning| out::note(&format!("warning: {warning}")));
     }
     let folder = Folder::at(&plan.home);
+    if let Err(exit) = passwords::complete(&plan, &mut secrets).await {
+        drop(std::fs::remove_dir_all(folder.path()));
+        return exit;
+    }
     let logging = log::start(&[&folder.log_path()], output);
     let judged = judged(plan, secrets, output).await;
     drop(logging);

@@ -1,8 +1,9 @@
 //! The wizard's questions and results in plain lines: for terminals without a full screen, for readers of screens, for pipes.
 
-mod ask;
+mod failed;
 mod follow;
 
+use super::ask::{Gone, Preset, ask, ask_in_secret, choose, yes};
 use super::exit::Exit;
 use super::out;
 use super::wizard::Rooms;
@@ -19,7 +20,6 @@ use crate::ui::steps::start::Tag;
 use crate::ui::steps::validation::report::{Weight, rows};
 use crate::ui::update::fields::IDENTITIES;
 use crate::ui::widgets::form::identity;
-use ask::{Gone, Preset, ask, ask_in_secret, choose, yes};
 
 /// Migrations that are offered by number; the rest are in `pgpassage list`.
 const OFFERED: usize = 9;
@@ -139,7 +139,8 @@ async fn server(form: &mut Form, side: Side) -> Result<(), Gone> {
             }
         }
         if server.password.is_empty() {
-            server.password.set(&ask_in_secret("Password, not shown; empty: ~/.pgpass or PGPASSWORD").await?);
+            let question = "Password, not shown; empty: ~/.pgpass or PGPASSWORD";
+            server.password.set(ask_in_secret(question, out::prompt).await?.expose());
         }
         let fields: Vec<_> = PARTS.iter().map(|part| Field::of(side, *part)).collect();
         let errors = form.check(&fields);

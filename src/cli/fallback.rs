@@ -13,7 +13,7 @@ use crate::model::run::Run;
 use crate::model::secrets::Secrets;
 use crate::model::units::{count_of, printable, readable};
 use crate::store::{Folder, new_id};
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 /// Databases that the question names.
 const MOST_NAMED: usize = 10;
@@ -99,7 +99,7 @@ async fn read<T: Default + Send + 'static>(reading: impl FnOnce() -> T + Send + 
 /// How much room the target has; absent where the operator does not know either.
 fn size(from: &mut impl BufRead) -> Option<u64> {
     for _ in 0..MOST_ANSWERS {
-        prompt("Free on the target, such as 80 GB [unknown]: ");
+        out::prompt_aside("Free on the target, such as 80 GB [unknown]: ");
         let mut line = String::new();
         if from.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
             return None;
@@ -125,11 +125,6 @@ fn bytes(text: &str) -> Option<u64> {
         _ => return None,
     };
     number.parse::<u64>().ok()?.checked_mul(1024_u64.pow(power))
-}
-
-fn prompt(text: &str) {
-    let mut err = std::io::stderr().lock();
-    drop(write!(err, "{text}").and_then(|()| err.flush()));
 }
 
 /// In a folder of its own, which is gone afterwards: the migration's begins with the migration.
@@ -190,7 +185,7 @@ fn question(run: &Run) -> Option<Vec<String>> {
 /// By its number; silence, an empty line and nonsense begin nothing.
 fn answer(from: &mut impl BufRead, offered: &[Choice]) -> Choice {
     for _ in 0..MOST_ANSWERS {
-        prompt(&format!("Choice [{}]: ", offered.len()));
+        out::prompt_aside(&format!("Choice [{}]: ", offered.len()));
         let mut line = String::new();
         if from.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
             return Choice::Stop;

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::follow::{Hand, Until};
 use super::outcome::Shown;
 use super::plan::{Prepared, prepare};
-use super::{fallback, json, log, out};
+use super::{fallback, json, log, out, passwords};
 use crate::link::{Detail, Logging, start_detached_logging, start_local};
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::plan::Plan;
@@ -20,7 +20,7 @@ use std::path::Path;
 
 pub(super) async fn run(args: MigrateArgs) -> Exit {
     let env = Env::from_process();
-    let Prepared { mut plan, secrets, warnings } = match prepare(&args, &env) {
+    let Prepared { mut plan, mut secrets, warnings } = match prepare(&args, &env) {
         Ok(prepared) => prepared,
         Err(error) => {
             let sentence = format!("{error:#}");
@@ -33,6 +33,9 @@ pub(super) async fn run(args: MigrateArgs) -> Exit {
     };
     if !args.output.quiet {
         warnings.iter().for_each(|warning| out::note(&format!("warning: {warning}")));
+    }
+    if let Err(exit) = passwords::complete(&plan, &mut secrets).await {
+        return exit;
     }
     if fallback::is_to_be_asked(&args)
         && let Some(exit) = fallback::ask(&mut plan, &secrets, &args.output).await

@@ -1,6 +1,7 @@
 //! The face in lines: one file per verb, and the composition of everything below.
 
 pub mod args;
+mod ask;
 mod attach;
 mod check;
 mod clean;
@@ -22,6 +23,7 @@ mod log;
 mod migrate;
 mod out;
 mod outcome;
+mod passwords;
 mod plan;
 mod progress;
 mod report;

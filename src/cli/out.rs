@@ -21,3 +21,9 @@ pub(super) fn prompt(text: &str) {
     let mut out = std::io::stdout().lock();
     drop(write!(out, "{text}").and_then(|()| out.flush()));
 }
+
+/// The same where standard output is for the result.
+pub(super) fn prompt_aside(text: &str) {
+    let mut err = std::io::stderr().lock();
+    drop(write!(err, "{text}").and_then(|()| err.flush()));
+}

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::follow::{Hand, Until};
 use super::outcome::Shown;
 use super::plan::{random, state_dir};
-use super::{json, log, out, report};
+use super::{json, log, out, passwords, report};
 use crate::link::{Known, run_task};
 use crate::model::endpoint::Endpoint;
 use crate::model::event::RunOutcome;
@@ -56,8 +56,8 @@ pub(super) fn known(args: &ResumeArgs, env: &Env) -> Result<(Plan, Secrets)> {
     }
     let plan = folder.read_plan().with_context(|| format!("migration {}", args.id))?;
     let secrets = Secrets {
-        source: passwords(args.source.as_deref(), "SOURCE_SERVICE_URI", &plan.source, env)?,
-        target: passwords(args.target.as_deref(), "TARGET_SERVICE_URI", &plan.target, env)?,
+        source: passwords_of(args.source.as_deref(), "SOURCE_SERVICE_URI", &plan.source, env)?,
+        target: passwords_of(args.target.as_deref(), "TARGET_SERVICE_URI", &plan.target, env)?,
         role_passwords: BTreeMap::new(),
         placeholder_key: PlaceholderKey(random()?),
     };
@@ -72,7 +72,7 @@ pub(super) fn is_known(id: &str, env: &Env) -> bool {
 }
 
 /// From the flag, the environment, or, by the address that is known, from .pgpass and its kin.
-fn passwords(flag: Option<&str>, variable: &str, endpoint: &Endpoint, env: &Env) -> Result<Passwords> {
+fn passwords_of(flag: Option<&str>, variable: &str, endpoint: &Endpoint, env: &Env) -> Result<Passwords> {
     let from = if flag.is_some() { "the command line" } else { variable };
     let given = flag.map(str::to_owned).or_else(|| env.variables.get(variable).cloned());
     let Some(text) = given else {
@@ -94,7 +94,7 @@ fn passwords(flag: Option<&str>, variable: &str, endpoint: &Endpoint, env: &Env)
 
 async fn run(args: &ResumeArgs, task: Task) -> Exit {
     let env = Env::from_process();
-    let (plan, secrets) = match known(args, &env) {
+    let (plan, mut secrets) = match known(args, &env) {
         Ok(known) => known,
         Err(error) => {
             let sentence = format!("{error:#}");
@@ -105,6 +105,9 @@ async fn run(args: &ResumeArgs, task: Task) -> Exit {
             return Exit::Usage;
         }
     };
+    if let Err(exit) = passwords::complete(&plan, &mut secrets).await {
+        return exit;
+    }
     let folder = Folder::at(&plan.home);
     let log_path = folder.log_path();
     let logs: Vec<&Path> = vec![&log_path];

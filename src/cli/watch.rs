@@ -10,7 +10,7 @@ use super::progress::Screen;
 use super::resume::known;
 use super::signals::Signals;
 use super::status::{Told, document, lines};
-use super::{log, out};
+use super::{log, out, passwords};
 use crate::link::{Engine, Known, Link, resume_detached, run_task, status};
 use crate::model::command::Command;
 use crate::model::event::{DatabaseOutcome, Event, RunOutcome};
@@ -74,7 +74,10 @@ impl Face {
 /// # Errors
 /// When this machine does not know the migration.
 pub(super) async fn run(args: &ResumeArgs, env: &Env) -> Result<Exit> {
-    let (plan, secrets) = known(args, env)?;
+    let (plan, mut secrets) = known(args, env)?;
+    if let Err(exit) = passwords::complete(&plan, &mut secrets).await {
+        return Ok(exit);
+    }
     let log_path = Folder::at(&plan.home).log_path();
     let logs: Vec<&Path> = vec![&log_path];
     let _log = log::start(&logs, &args.output).ok();
@@ -107,7 +110,10 @@ pub(super) async fn run(args: &ResumeArgs, env: &Env) -> Result<Exit> {
 /// # Errors
 /// When this machine does not know the migration.
 pub(super) async fn leave_guard(args: &ResumeArgs, env: &Env) -> Result<Exit> {
-    let (plan, secrets) = known(args, env)?;
+    let (plan, mut secrets) = known(args, env)?;
+    if let Err(exit) = passwords::complete(&plan, &mut secrets).await {
+        return Ok(exit);
+    }
     let after_seq = Known::read(&plan.home).map_or(0, |known| known.run.seq);
     let shown = Shown::of(&plan, &args.output);
     let link = resume_detached(plan, secrets, Task::Watch).await;

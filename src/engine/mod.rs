@@ -18,6 +18,7 @@ mod emit;
 mod graph;
 mod guard;
 mod keep;
+mod login;
 mod mark;
 mod patience;
 mod phases;
@@ -33,6 +34,7 @@ mod waits;
 
 pub use checks::{Explanation, explain, ids as check_ids};
 pub use discover::{discover, remove_discovered};
+pub use login::barred;
 pub use status::status;
 
 use crate::model::command::Request;

@@ -234,6 +234,21 @@ impl Endpoint {
         self.address(dbname, spec).0
     }
 
+    /// As an operator would write it, to fill a form with: its first host, and how it is encrypted. No secret.
+    pub fn operators_conninfo(&self) -> String {
+        let Some(spec) = self.hosts.first() else { return String::new() };
+        let mut list = self.address(self.dbname.as_deref().unwrap_or_default(), spec);
+        list.add("sslmode", self.ssl.mode.word());
+        match &self.ssl.root_cert {
+            Some(RootCert::System) => list.add("sslrootcert", "system"),
+            Some(RootCert::File(path)) => list.add("sslrootcert", path.display()),
+            None => {}
+        }
+        list.add_some("sslcert", self.ssl.cert.as_ref().map(|path| path.display()));
+        list.add_some("sslkey", self.ssl.key.as_ref().map(|path| path.display()));
+        list.0.replace("dbname='' ", "")
+    }
+
     /// A libpq `keyword='value'` string for another *server* that is to connect to this one as a client: no file of this
     /// machine in it, and no secret. `client`: that server's version. Also what of our TLS settings it cannot keep, in words.
     ///

@@ -2,6 +2,8 @@
 
 use crate::model::endpoint::{Host, HostSpec};
 use crate::model::secret::Secret;
+use crate::model::units::Side;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// The default socket directories of Debian's libpq and of PostgreSQL's own. For these a .pgpass says `localhost`.
@@ -29,6 +31,24 @@ impl Passwords {
         };
         found.filter(|secret| !secret.expose().is_empty())
     }
+}
+
+/// A server that does not let us in because of the password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Barred {
+    pub side: Side,
+    pub why: Barrier,
+    /// What the server said, or that it asked in vain.
+    pub what: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Barrier {
+    /// It wants a password, and there is none.
+    Missing,
+    /// It does not accept the one that there is.
+    Wrong,
 }
 
 /// One line of a password file: `host:port:database:user:password`.

@@ -1,14 +1,15 @@
 //! A password, a passphrase, a key: a text that no log, journal or screen may show.
 
 use std::fmt;
+use zeroize::Zeroizing;
 
-/// A text that prints as `<hidden>` and cannot be serialised, so that it gets nowhere by accident.
+/// A text that prints as `<hidden>` and cannot be serialised, so that it gets nowhere by accident. It is wiped when it goes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     /// The text itself, for the server that asks for it and for nobody else.

@@ -3,11 +3,13 @@
 use super::keys::Key;
 use super::state::form::FieldError;
 use super::state::live::Ending;
+use super::state::passwords::Errand;
 use super::state::{Engine, Focus, Known};
 use crate::model::command::Command;
 use crate::model::event::Entry;
 use crate::model::failure::Failure;
 use crate::model::gauges::Gauges;
+use crate::model::passwords::Barred;
 use crate::model::status::DatabaseStatus;
 use crate::model::task::Task;
 use serde::{Deserialize, Serialize};
@@ -55,6 +57,17 @@ pub enum Msg {
     Ended(Ending),
     /// What both servers say now.
     Status(Vec<DatabaseStatus>),
+    /// These servers want another password before that can be done.
+    Barred {
+        id: String,
+        errand: Errand,
+        barred: Vec<Barred>,
+    },
+    /// Both servers let us in.
+    LetIn {
+        id: String,
+        errand: Errand,
+    },
     /// Something that was to be done was not done.
     Trouble(Failure),
     Said(String),
@@ -94,6 +107,7 @@ impl Effect {
             | Effect::LeaveCheck
             | Effect::Status
             | Effect::StatusOf { .. }
+            | Effect::LogIn(_)
             | Effect::LetGo
             | Effect::Copy { .. }
             | Effect::SaveBundle => false,
@@ -122,10 +136,13 @@ pub enum Effect {
     Start,
     /// To the engine of the open migration.
     Send(Command),
-    /// A later command on the open migration, by the engine that lives or by a new one.
+    /// A later command on the open migration, by the engine that lives or by a new one. Where a server does not let us in
+    /// it is not begun, and the passwords are asked for; so with `Again`.
     Run(Task),
     /// Begin a new migration of what the open one did not bring to its end, with the same choices.
     Again,
+    /// See whether both servers let us in, and say so.
+    LogIn(Errand),
     /// Ask both servers about the open migration.
     Status,
     /// Ask both servers about this one, for the list.

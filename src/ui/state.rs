@@ -3,6 +3,7 @@
 pub mod check;
 pub mod form;
 pub mod live;
+pub mod passwords;
 pub mod row;
 pub mod text;
 
@@ -11,6 +12,7 @@ use crate::model::run::Run;
 use check::Check;
 use form::{Field, Form};
 use live::Live;
+use passwords::Ask;
 use serde::{Deserialize, Serialize};
 use text::Text;
 
@@ -187,9 +189,7 @@ pub enum Overlay {
         on: usize,
     },
     /// Passwords for a migration whose engine is not there to remember them.
-    Passwords {
-        on: usize,
-    },
+    Passwords(Ask),
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ mod common;
 mod dialog;
 pub mod fields;
 mod overlay;
+mod passwords;
 
 pub use dialog::{Act, allowed, buttons};
 pub use overlay::EXPLAINED;
@@ -61,8 +62,17 @@ fn effects(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::CheckEntry(_) | Msg::CheckEnded(_) => validation::update::news(state, msg),
+        Msg::Barred { id, errand, barred } if is_open(state, &id) => {
+            passwords::ask(state, errand, barred);
+            Vec::new()
+        }
+        Msg::LetIn { id, errand } if is_open(state, &id) => passwords::let_in(state, errand),
         other => on_news(state, other),
     }
+}
+
+fn is_open(state: &State, id: &str) -> bool {
+    state.live.as_ref().is_some_and(|live| live.id == id)
 }
 
 /// News of the migration that is open.

@@ -5,6 +5,7 @@ mod explain;
 pub mod footer;
 mod help;
 mod overlay;
+mod passwords;
 
 use super::message::Hit;
 use super::state::{Rights, STEPS, Screen, State, Weight};

@@ -7,13 +7,16 @@ use pgpassage::model::check::{Finding, Severity, Verdict};
 use pgpassage::model::endpoint::SslMode;
 use pgpassage::model::event::{DatabaseOutcome, Event, RunOutcome};
 use pgpassage::model::failure::{Failure, FailureKind};
+use pgpassage::model::passwords::{Barred, Barrier};
 use pgpassage::model::phase::Phase;
 use pgpassage::model::plan::IdentityPolicy;
-use pgpassage::model::units::TableName;
+use pgpassage::model::task::Task;
+use pgpassage::model::units::{Side, TableName};
 use pgpassage::ui::keys::{Code, Key};
 use pgpassage::ui::message::{Msg, Shown};
 use pgpassage::ui::state::form::{Encryption, Field, Form, Part};
 use pgpassage::ui::state::live::Ending;
+use pgpassage::ui::state::passwords::Errand;
 use pgpassage::ui::state::{Colors, Engine, Focus, Home, Known, Lag, Letters, Look, Rights, Screen, State};
 use pgpassage::ui::steps::close;
 use pgpassage::ui::update::update;
@@ -105,6 +108,8 @@ pub(crate) fn all() -> Vec<Scene> {
         ("close-unknown", close_unknown()),
         ("result", result()),
         ("passwords", with_key(close_unknown(), 'p')),
+        ("passwords-missing", passwords_missing()),
+        ("passwords-wrong", passwords_wrong()),
         ("ascii", ascii()),
         ("hostile", hostile()),
     ]
@@ -555,6 +560,33 @@ fn died() -> State {
     let mut events = copying_events();
     events.extend([making_slot("shop"), database_made("shop"), database_numbered("shop")]);
     opened(Engine::Gone, events)
+}
+
+/// Its engine was killed, and with it went the passwords: Try again asks for those that are missing.
+fn passwords_missing() -> State {
+    let mut state = died();
+    for code in [Code::Enter, Code::Enter, Code::Tab, Code::Enter] {
+        press(&mut state, code);
+    }
+    let missing = |side| (side, Barrier::Missing, "the server wants a password and none was given");
+    barred(&mut state, vec![missing(Side::Source), missing(Side::Target)]);
+    state
+}
+
+fn passwords_wrong() -> State {
+    let mut state = passwords_missing();
+    for code in [Code::Enter, Code::Enter] {
+        press(&mut state, code);
+    }
+    let said = "password authentication failed for user \"avnadmin\"";
+    barred(&mut state, vec![(Side::Target, Barrier::Wrong, said)]);
+    state
+}
+
+pub(crate) fn barred(state: &mut State, all: Vec<(Side, Barrier, &str)>) {
+    let all = all.into_iter().map(|(side, why, what)| Barred { side, why, what: what.to_owned() });
+    let (id, errand) = (state.live.as_ref().unwrap().id.clone(), Errand::Run(Task::Clear));
+    send(state, Msg::Barred { id, errand, barred: all.collect() });
 }
 
 fn followed() -> Vec<Event> {

@@ -1,7 +1,7 @@
 //! What keys and news do to the state: pure transitions.
 
 use super::scenes::{self, NOW_MS, press, send, type_text};
-use super::styled::{drawn, rows};
+use super::styled::{draw, drawn, rows};
 use pgpassage::model::command::Command;
 use pgpassage::model::event::{Entry, Event, ObjectKind, RunOutcome};
 use pgpassage::model::plan::IdentityPolicy;
@@ -10,6 +10,7 @@ use pgpassage::ui::keys::{Code, Key};
 use pgpassage::ui::message::{Effect, Hit, Msg};
 use pgpassage::ui::state::form::{Field, Part};
 use pgpassage::ui::state::live::{Ending, Wanted};
+use pgpassage::ui::state::passwords::Errand;
 use pgpassage::ui::state::{About, Button, Engine, Focus, Overlay, Rights, Screen, State};
 use pgpassage::ui::update::update;
 
@@ -265,15 +266,24 @@ fn what_waits_goes_on() {
     // An engine that dies takes the snapshot along: then it is begun anew.
     let mut state = scene("failure-waiting");
     state.live.as_mut().unwrap().engine = Engine::Gone;
+    let text = rows(&draw(&state, 80, 24)).join("\n");
+    assert!(!text.contains("held open") && !text.contains("waits to go on"), "{text}");
     press(&mut state, Code::Enter);
     assert!(matches!(&state.overlay, Some(Overlay::Dialog(d)) if d.about == About::TryAgain));
+    press(&mut state, Code::Esc);
+    state.focus = Focus::Button(Button::CleanUp);
+    press(&mut state, Code::Enter);
+    assert!(matches!(&state.overlay, Some(Overlay::Dialog(d)) if d.about == About::CleanUp));
 }
 
 #[test]
 fn a_refused_start_is_judged_again() {
     let mut state = scene("failure");
     state.live.as_mut().unwrap().run.databases.clear();
-    assert_eq!(effects(&mut state, Code::Enter), [Effect::LetGo, Effect::Check]);
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::LogIn(Errand::Recheck)]);
+    let id = state.live.as_ref().unwrap().id.clone();
+    let let_in = Msg::LetIn { id, errand: Errand::Recheck };
+    assert_eq!(update(&mut state, let_in), [Effect::LetGo, Effect::Check]);
     assert_eq!((state.screen, state.form.name.value()), (Screen::Report, ""));
 }
 

@@ -13,6 +13,7 @@ mod again;
 mod broken_off;
 mod cleaning;
 mod leaving;
+mod passwords;
 mod plain;
 mod terminal;
 mod tty;

@@ -1,6 +1,7 @@
 //! A migration in lines, and the last step's questions.
 
-use super::ask::{Gone, Preset, choose, yes};
+use super::failed::{admitted, offer};
+use crate::cli::ask::{Gone, Preset, choose, yes};
 use crate::cli::exit::Exit;
 use crate::cli::lines::line;
 use crate::cli::wizard::Rooms;
@@ -13,6 +14,10 @@ use crate::model::task::{Finish, Loss, Task};
 use crate::model::units::{human_bytes, printable, readable};
 use crate::ui::drive::{Host, Opened, Prepared, Typed};
 use crate::ui::format::percent;
+use crate::ui::state::Engine;
+use crate::ui::state::live::Live;
+use crate::ui::state::passwords::Errand;
+use crate::ui::steps::migration::failed;
 use std::time::Duration;
 
 /// How often a line says how far it is.
@@ -28,7 +33,7 @@ pub(super) async fn open(rooms: &Rooms, id: String) -> Exit {
 }
 
 /// Why nobody waits any more.
-enum Parting {
+pub(super) enum Parting {
     Ended(Result<RunOutcome, Failure>),
     /// Everything follows, or what was asked of the guard has been answered.
     Enough(RunOutcome),
@@ -36,37 +41,63 @@ enum Parting {
 }
 
 async fn show(rooms: &Rooms, opened: Result<Opened, Failure>) -> Exit {
-    let opened = match opened {
-        Ok(opened) => opened,
-        Err(failure) => {
-            out::print(&format!("error: {failure}"));
-            return Exit::Failed;
+    let mut opened = opened;
+    loop {
+        let shown = match opened {
+            Ok(opened) => told(rooms, opened).await,
+            Err(failure) => {
+                out::print(&format!("error: {failure}"));
+                return Exit::Failed;
+            }
+        };
+        match shown {
+            Shown::Over(exit) => return exit,
+            Shown::Another(begun) => opened = *begun,
         }
-    };
+    }
+}
+
+/// What came of showing a migration.
+enum Shown {
+    Over(Exit),
+    /// Another one was begun of what this one did not bring to its end.
+    Another(Box<Result<Opened, Failure>>),
+}
+
+async fn told(rooms: &Rooms, opened: Opened) -> Shown {
     let id = opened.shown.id.clone();
     let mut run = Run::default();
     let outcome = match opened.link {
         None => {
-            opened.entries.iter().for_each(|entry| run.apply(entry));
+            let mut live = Live::new(id.clone(), Engine::Gone, opened.shown.clone());
+            opened.entries.iter().for_each(|entry| live.apply(entry));
+            if failed(&live) {
+                let exit = live.run.outcome.map_or(Exit::Failed, |outcome| Exit::of(outcome, &live.run));
+                return match offer(rooms, live).await {
+                    Ok(Some(begun)) => Shown::Another(Box::new(begun)),
+                    Ok(None) | Err(Gone) => Shown::Over(exit),
+                };
+            }
+            run = live.run;
             run.outcome.unwrap_or_else(|| run.judge())
         }
         Some(link) => match follow(link, &mut run, 0).await {
             Parting::Ended(Ok(outcome)) | Parting::Enough(outcome) => outcome,
             Parting::Ended(Err(failure)) => {
                 out::print(&format!("error: {failure}"));
-                return Exit::Failed;
+                return Shown::Over(Exit::Failed);
             }
-            Parting::Left => return left(&id),
+            Parting::Left => return Shown::Over(left(&id)),
         },
     };
     out::print(&report::report(&run, outcome, &format!("{}/journal", opened.shown.home)).join("\n"));
     if outcome != RunOutcome::Following {
-        return Exit::of(outcome, &run);
+        return Shown::Over(Exit::of(outcome, &run));
     }
-    match close(rooms, (&id, run.seq)).await {
+    Shown::Over(match close(rooms, (&id, run.seq)).await {
         Ok(exit) => exit,
         Err(Gone) => left(&id),
-    }
+    })
 }
 
 fn left(id: &str) -> Exit {
@@ -74,7 +105,7 @@ fn left(id: &str) -> Exit {
     Exit::Done
 }
 
-async fn follow(mut link: Link, run: &mut Run, after_seq: u64) -> Parting {
+pub(super) async fn follow(mut link: Link, run: &mut Run, after_seq: u64) -> Parting {
     let mut say = tokio::time::interval(SAY);
     loop {
         tokio::select! {
@@ -111,6 +142,7 @@ async fn follow(mut link: Link, run: &mut Run, after_seq: u64) -> Parting {
 /// The last step.
 async fn close(rooms: &Rooms, (id, mut seq): (&str, u64)) -> Result<Exit, Gone> {
     out::print("Step 4 of 4, Close: the target follows the source (Syncing)");
+    let mut typed = Typed::default();
     loop {
         let choices = [
             ("k", "Keep replicating, and leave".to_owned()),
@@ -119,41 +151,59 @@ async fn close(rooms: &Rooms, (id, mut seq): (&str, u64)) -> Result<Exit, Gone> 
         ];
         match choose(&choices).await? {
             "k" => return Err(Gone),
-            "u" => match rooms.status(id.to_owned(), Typed::default()).await {
-                Ok(databases) => databases.iter().for_each(|d| {
-                    let lag = d.lag_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);
-                    let error = d.error.as_ref().map(|e| format!(", {}", printable(e))).unwrap_or_default();
-                    out::print(&format!("  {}: lag {lag}{error}", readable(&d.database)));
-                }),
-                Err(failure) => out::print(&format!("error: {failure}")),
-            },
+            "u" => {
+                admitted(rooms, (id, Errand::Status), &mut typed).await?;
+                status(rooms, (id, typed.clone())).await;
+            }
             _ => {
                 out::print("First stop what writes to the source. Closing cannot be undone.");
                 if !yes("Close connection", Preset::No).await? {
                     continue;
                 }
-                let how = Finish { loss: Loss::Refuse, ..Finish::default() };
-                match rooms.task(id.to_owned(), Typed::default(), Task::Finish(how)).await {
-                    Ok(Opened { link: Some(link), .. }) => {
-                        let mut run = Run::default();
-                        let outcome = match follow(link, &mut run, seq).await {
-                            Parting::Ended(Ok(outcome)) | Parting::Enough(outcome) => outcome,
-                            Parting::Ended(Err(failure)) => {
-                                out::print(&format!("error: {failure}"));
-                                return Ok(Exit::Failed);
-                            }
-                            Parting::Left => return Err(Gone),
-                        };
-                        seq = run.seq;
-                        out::print(&report::report(&run, outcome, id).join("\n"));
-                        if outcome != RunOutcome::Following {
-                            return Ok(Exit::of(outcome, &run));
-                        }
-                    }
-                    Ok(_) => out::print("error: no engine took it"),
-                    Err(failure) => out::print(&format!("error: {failure}")),
+                if let Some(exit) = finish(rooms, (id, &mut seq), &mut typed).await? {
+                    return Ok(exit);
                 }
             }
         }
     }
+}
+
+async fn status(rooms: &Rooms, (id, typed): (&str, Typed)) {
+    match rooms.status(id.to_owned(), typed).await {
+        Ok(databases) => databases.iter().for_each(|d| {
+            let lag = d.lag_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);
+            let error = d.error.as_ref().map(|e| format!(", {}", printable(e))).unwrap_or_default();
+            out::print(&format!("  {}: lag {lag}{error}", readable(&d.database)));
+        }),
+        Err(failure) => out::print(&format!("error: {failure}")),
+    }
+}
+
+/// Nothing where it follows still.
+async fn finish(rooms: &Rooms, (id, seq): (&str, &mut u64), typed: &mut Typed) -> Result<Option<Exit>, Gone> {
+    let task = Task::Finish(Finish { loss: Loss::Refuse, ..Finish::default() });
+    admitted(rooms, (id, Errand::Run(task)), typed).await?;
+    let link = match rooms.task(id.to_owned(), typed.clone(), task).await {
+        Ok(Opened { link: Some(link), .. }) => link,
+        Ok(_) => {
+            out::print("error: no engine took it");
+            return Ok(None);
+        }
+        Err(failure) => {
+            out::print(&format!("error: {failure}"));
+            return Ok(None);
+        }
+    };
+    let mut run = Run::default();
+    let outcome = match follow(link, &mut run, *seq).await {
+        Parting::Ended(Ok(outcome)) | Parting::Enough(outcome) => outcome,
+        Parting::Ended(Err(failure)) => {
+            out::print(&format!("error: {failure}"));
+            return Ok(Some(Exit::Failed));
+        }
+        Parting::Left => return Err(Gone),
+    };
+    *seq = run.seq;
+    out::print(&report::report(&run, outcome, id).join("\n"));
+    Ok((outcome != RunOutcome::Following).then(|| Exit::of(outcome, &run)))
 }

@@ -1,21 +1,24 @@
 //! What the wizard may not look into itself: the disk, the environment, connection strings, engines.
 
+#[cfg(test)]
+mod tests;
+
 use crate::cli::args::{Cli, Verb, expand_short};
 use crate::cli::connection::{Env, resolve};
 use crate::cli::log;
+use crate::cli::passwords::give;
 use crate::cli::plan::{self, prepare, random, state_dir};
 use crate::cli::report;
 use crate::cli::resume;
 use crate::link::{
-    Engine as Lives, Known as Found, Link, attach_as, migrations, run_task, start_detached, start_local,
-    status,
+    Engine as Lives, Known as Found, Link, attach_as, barred, migrations, run_task, start_detached,
+    start_local, status,
 };
 use crate::model::event::RunOutcome;
 use crate::model::failure::Failure;
 use crate::model::filter::parse_list;
-use crate::model::passwords::Passwords;
+use crate::model::passwords::Barred;
 use crate::model::plan::Plan;
-use crate::model::secret::Secret;
 use crate::model::secrets::Secrets;
 use crate::model::status::DatabaseStatus;
 use crate::model::task::{Stay, Task};
@@ -25,6 +28,7 @@ use crate::ui::command;
 use crate::ui::drive::{Host, Opened, Prepared, Purpose, Typed};
 use crate::ui::message::Shown;
 use crate::ui::state::form::{Field, FieldError, Form, Part};
+use crate::ui::state::passwords::Errand;
 use crate::ui::state::{Engine, Home, Known, Lag, Rights};
 use clap::Parser;
 use futures_util::FutureExt;
@@ -109,18 +113,17 @@ impl Rooms {
         Ok((plan, secrets))
     }
 
+    /// Of one of its servers.
+    pub(in crate::cli) fn address(&self, id: &str, side: Side) -> String {
+        let plan = self.found(id).ok().and_then(|found| found.plan);
+        let endpoint = plan.map(|plan| if side == Side::Source { plan.source } else { plan.target });
+        endpoint.map(|endpoint| endpoint.to_string()).unwrap_or_default()
+    }
+
     fn found(&self, id: &str) -> Result<Found, Failure> {
         let dir = state_dir(&self.env).map_err(|e| Failure::local(format!("{e:#}")))?;
         let known = resume::is_known(id, &self.env).then(|| Found::read(&dir.join(id))).flatten();
         known.ok_or_else(|| Failure::local(format!("this machine knows no migration {id}")))
-    }
-}
-
-/// What was typed wins over files and the environment.
-fn give(passwords: &mut Passwords, typed: Option<Secret>) {
-    if let Some(secret) = typed {
-        passwords.explicit = Some(secret);
-        passwords.lines.clear();
     }
 }
 
@@ -175,18 +178,12 @@ fn part_of(what: &str) -> Part {
 }
 
 fn shown(plan: &Plan) -> Shown {
-    let conninfo = |endpoint: &crate::model::endpoint::Endpoint| {
-        let host = endpoint.hosts.first();
-        let dbname = endpoint.dbname.as_deref().unwrap_or_default();
-        let text = host.map(|host| endpoint.address_conninfo(dbname, host)).unwrap_or_default();
-        text.replace(" dbname=''", "").replace("dbname='' ", "")
-    };
     Shown {
         id: plan.id.clone(),
         source: plan.source.to_string(),
         target: plan.target.to_string(),
-        source_conninfo: conninfo(&plan.source),
-        target_conninfo: conninfo(&plan.target),
+        source_conninfo: plan.source.operators_conninfo(),
+        target_conninfo: plan.target.operators_conninfo(),
         excluded: plan.scope.excluded_databases.clone(),
         home: plan.home.display().to_string(),
     }
@@ -269,6 +266,20 @@ impl Host for Rooms {
                 return Err(Failure::local(error.to_string()));
             }
             Ok(Opened { engine: Engine::Gone, shown: shown(&plan), link: None, entries })
+        }
+        .boxed()
+    }
+
+    fn barred(&self, id: String, typed: Typed, errand: Errand) -> BoxFuture<'static, Vec<Barred>> {
+        let known = self.known_plan(&id, &typed);
+        let lives = self.found(&id).is_ok_and(|found| found.engine != Lives::Gone);
+        let goes = lives && matches!(errand, Errand::Run(_));
+        async move {
+            match known {
+                Ok((plan, secrets)) if !goes => barred(&plan, &secrets).await,
+                // Whoever goes on the errand says what is wrong.
+                _ => Vec::new(),
+            }
         }
         .boxed()
     }
@@ -388,106 +399,4 @@ fn bundle(found: &Found) -> String {
         writeln!(text, "\n==== {title} ====\n{part}").ok();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::plan::{Fallback, MethodPolicy};
-
-    fn env(state: &Path) -> Env {
-        let variables = [("XDG_STATE_HOME".to_owned(), state.display().to_string())].into();
-        Env {
-            variables,
-            home: None,
-            user: Some("me".into()),
-            directory: "/".into(),
-            socket_directory: "/tmp".into(),
-        }
-    }
-
-    fn form() -> Form {
-        let mut form = Form::default();
-        form.source.fill("postgres://a:s3cret@h1:5433/x?sslmode=disable&connect_timeout=3").unwrap();
-        form.target.fill("host=h2 user=b password='p w'").unwrap();
-        form.exclude.set("one \"two words\"");
-        form.jobs.set("3");
-        form.name.set("mine");
-        form
-    }
-
-    #[test]
-    fn the_plan_is_that_of_the_command_line_with_what_was_typed_in_secret() {
-        let state = tempfile::tempdir().unwrap();
-        let rooms = Rooms::new(env(state.path()), Home::Apart);
-        let purpose = Purpose::Start { method: MethodPolicy::Dump, left_out: vec!["three".into()] };
-        let Prepared { plan, secrets, .. } = rooms.prepare(&form(), purpose).unwrap();
-        assert_eq!(plan.id, "mine");
-        assert_eq!(plan.method, MethodPolicy::Dump);
-        assert_eq!(plan.jobs, Some(3));
-        assert_eq!(plan.source.connect_timeout_s, Some(3));
-        assert_eq!(plan.scope.excluded_databases, ["one", "two words", "three"]);
-        assert_eq!(secrets.source.explicit.unwrap().expose(), "s3cret");
-        assert_eq!(secrets.target.explicit.unwrap().expose(), "p w");
-        for (method, wanted) in [
-            (MethodPolicy::Auto(Fallback::Dump), MethodPolicy::Auto(Fallback::Dump)),
-            (MethodPolicy::Auto(Fallback::Fail), MethodPolicy::Auto(Fallback::Fail)),
-        ] {
-            let mut form = form();
-            form.name.set("");
-            let prepared = rooms.prepare(&form, Purpose::Start { method, left_out: Vec::new() }).unwrap();
-            assert_eq!(prepared.plan.method, wanted);
-        }
-    }
-
-    /// Whatever the window shows as the equal command line can be typed.
-    #[test]
-    fn every_command_line_that_is_shown_is_one() {
-        use crate::ui::state::{Colors, Letters, Look, Screen, State};
-        let look = Look { colors: Colors::None, letters: Letters::Ascii };
-        let mut state = State::new(form(), look, Home::Apart);
-        state.check = Some(crate::ui::state::check::Check::new(0));
-        for screen in [Screen::Start, Screen::Configure, Screen::Form, Screen::Report, Screen::Plan] {
-            for snapshot in [true, false] {
-                state.screen = screen;
-                state.check.as_mut().unwrap().decisions.snapshot = snapshot;
-                let words = command::words(&state);
-                let parsed = Cli::try_parse_from(&words);
-                assert!(parsed.is_ok(), "{words:?}: {}", parsed.unwrap_err());
-            }
-        }
-    }
-
-    #[test]
-    fn a_check_leaves_nothing_among_the_migrations() {
-        let state = tempfile::tempdir().unwrap();
-        let rooms = Rooms::new(env(state.path()), Home::Apart);
-        let plan = rooms.prepare(&form(), Purpose::Check).unwrap().plan;
-        assert!(plan.only_checks && !plan.home.starts_with(state.path()), "{}", plan.home.display());
-        assert!(plan.home.exists());
-        drop(rooms);
-        assert!(!plan.home.exists());
-        assert!(!state.path().join("pgpassage").exists());
-    }
-
-    #[test]
-    fn errors_stand_at_the_field_that_they_are_about() {
-        let state = tempfile::tempdir().unwrap();
-        let rooms = Rooms::new(env(state.path()), Home::Apart);
-        let field = |form: &Form| {
-            let purpose = Purpose::Start { method: MethodPolicy::Dump, left_out: Vec::new() };
-            rooms.prepare(form, purpose).unwrap_err()[0].field
-        };
-        let mut wrong = form();
-        wrong.skip_tables.set("a..b");
-        assert_eq!(field(&wrong), Field::SkipTables);
-        let mut wrong = form();
-        wrong.source.ca.set("/no/such/file.pem");
-        wrong.source.encryption = crate::ui::state::form::Encryption::On;
-        assert_eq!(field(&wrong), Field::Source(Part::Ca));
-        std::fs::create_dir_all(state.path().join("pgpassage/mine")).unwrap();
-        let journal = state.path().join("pgpassage/mine/journal");
-        std::fs::write(&journal, "{\"seq\":1,\"at_ms\":1,\"event\":{\"kind\":\"keeping\"}}\n").unwrap();
-        assert_eq!(field(&form()), Field::Name);
-    }
 }

@@ -3,6 +3,7 @@
 use crate::link::Link;
 use crate::model::event::Entry;
 use crate::model::failure::Failure;
+use crate::model::passwords::Barred;
 use crate::model::plan::{MethodPolicy, Plan};
 use crate::model::secret::Secret;
 use crate::model::secrets::Secrets;
@@ -10,6 +11,7 @@ use crate::model::status::DatabaseStatus;
 use crate::model::task::Task;
 use crate::ui::message::Shown;
 use crate::ui::state::form::{FieldError, Form};
+use crate::ui::state::passwords::Errand;
 use crate::ui::state::{Engine, Known};
 use futures_util::future::BoxFuture;
 
@@ -28,7 +30,7 @@ pub struct Prepared {
 }
 
 /// Passwords that were typed for a migration that exists.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Typed {
     pub source: Option<Secret>,
     pub target: Option<Secret>,
@@ -71,6 +73,10 @@ pub trait Host: Send + Sync {
     fn known(&self) -> Result<Vec<Known>, Failure>;
 
     fn open(&self, id: String) -> BoxFuture<'static, Result<Opened, Failure>>;
+
+    /// The servers that want another password for that errand than was typed or is at hand. None where an engine lives that
+    /// goes on it: it has been let in already.
+    fn barred(&self, id: String, typed: Typed, errand: Errand) -> BoxFuture<'static, Vec<Barred>>;
 
     /// A later command on a migration that exists.
     fn task(&self, id: String, typed: Typed, task: Task) -> BoxFuture<'static, Result<Opened, Failure>>;

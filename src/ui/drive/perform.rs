@@ -8,9 +8,9 @@ use crate::link::Link;
 use crate::model::command::Command;
 use crate::model::failure::Failure;
 use crate::model::status::DatabaseStatus;
-use crate::model::task::Task;
 use crate::ui::message::{Effect, Msg};
 use crate::ui::state::live::Ending;
+use crate::ui::state::passwords::Errand;
 use crate::ui::state::{Known, Lag};
 use futures_util::future::BoxFuture;
 use std::io;
@@ -49,8 +49,9 @@ impl Drive {
             Effect::Start => self.start(terminal)?,
             Effect::Open { id } => self.open(id),
             Effect::Send(command) => self.send(command),
-            Effect::Run(task) => self.task(task),
-            Effect::Again => self.again(),
+            Effect::Run(task) => self.go(Errand::Run(task)),
+            Effect::Again => self.go(Errand::Again),
+            Effect::LogIn(errand) => self.go(errand),
             Effect::Status => self.status(),
             Effect::StatusOf { id } => self.status_of(id),
             Effect::LetGo => self.live = None,
@@ -123,12 +124,7 @@ impl Drive {
     /// Shows a migration once it is there.
     fn show(&mut self, opening: BoxFuture<'static, Result<Opened, Failure>>) {
         let to = self.news.clone();
-        tokio::spawn(async move {
-            match opening.await {
-                Ok(opened) => told(&to, opened).await,
-                Err(failure) => say(&to, From::Anywhere, Msg::Trouble(failure)).await,
-            }
-        });
+        tokio::spawn(async move { begun(&to, opening.await).await });
     }
 
     pub(super) fn attach(&mut self, link: Link) {
@@ -152,16 +148,25 @@ impl Drive {
         Typed { source: form.source.password.secret(), target: form.target.password.secret() }
     }
 
-    fn task(&mut self, task: Task) {
+    /// Goes on an errand, once both servers let us in; where one does not, the passwords are asked for.
+    fn go(&self, errand: Errand) {
         let Some(id) = self.state.live.as_ref().map(|live| live.id.clone()) else { return };
-        let opening = self.host.task(id, self.typed(), task);
-        self.show(opening);
-    }
-
-    fn again(&mut self) {
-        let Some(id) = self.state.live.as_ref().map(|live| live.id.clone()) else { return };
-        let beginning = self.host.again(id, self.typed());
-        self.show(beginning);
+        let (first, then) = (self.typed(), self.typed());
+        let (host, to) = (Arc::clone(&self.host), self.news.clone());
+        tokio::spawn(async move {
+            let barred = host.barred(id.clone(), first, errand).await;
+            let opening = match errand {
+                _ if !barred.is_empty() => {
+                    return say(&to, From::Anywhere, Msg::Barred { id, errand, barred }).await;
+                }
+                Errand::Run(task) => host.task(id, then, task),
+                Errand::Again => host.again(id, then),
+                Errand::Recheck | Errand::Status => {
+                    return say(&to, From::Anywhere, Msg::LetIn { id, errand }).await;
+                }
+            };
+            begun(&to, opening.await).await;
+        });
     }
 
     fn status(&self) {
@@ -215,6 +220,13 @@ impl Drive {
             Err(()) => Msg::NotCopied { title, text },
         };
         self.take(msg, terminal).map(drop)
+    }
+}
+
+async fn begun(to: &Answer, opened: Result<Opened, Failure>) {
+    match opened {
+        Ok(opened) => told(to, opened).await,
+        Err(failure) => say(to, From::Anywhere, Msg::Trouble(failure)).await,
     }
 }
 

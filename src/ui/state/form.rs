@@ -196,6 +196,15 @@ impl Server {
         parts.join(" ")
     }
 
+    /// The same server and user, by the first of its hosts.
+    pub fn is_at(&self, other: &Server) -> bool {
+        let first = |text: &Text| text.trimmed().split(',').next().unwrap_or_default().to_owned();
+        let user = self.user.trimmed();
+        first(&self.host) == first(&other.host)
+            && first(&self.port) == first(&other.port)
+            && (user.is_empty() || user == other.user.trimmed())
+    }
+
     /// How it is called in headings: the host, or nothing yet.
     pub fn short(&self) -> Option<&str> {
         Some(self.host.trimmed()).filter(|host| !host.is_empty())

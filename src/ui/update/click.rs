@@ -41,8 +41,8 @@ fn over(state: &mut State, hit: Hit) -> Vec<Effect> {
             *on = at;
             on_key(state, Key::char(' '))
         }
-        (Some(Overlay::Passwords { on }), Hit::Row(at)) => {
-            *on = at;
+        (Some(Overlay::Passwords(ask)), Hit::Row(at)) => {
+            ask.on = at;
             Vec::new()
         }
         _ => Vec::new(),

@@ -1,6 +1,6 @@
 //! Keys while something lies over the screen.
 
-use super::dialog;
+use super::{dialog, passwords};
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
 use crate::ui::state::check::Check;
@@ -19,19 +19,7 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
     let Some(overlay) = &mut state.overlay else { return Vec::new() };
     match overlay {
         Overlay::Dialog(_) => return dialog::key(state, key),
-        Overlay::Passwords { on } => match key.code {
-            Code::Tab | Code::BackTab | Code::Down | Code::Up => *on = 1 - (*on).min(1),
-            Code::Esc => state.overlay = None,
-            Code::Enter if *on == 0 => *on = 1,
-            Code::Enter => {
-                state.overlay = None;
-                return crate::ui::steps::close::update::ask(state);
-            }
-            _ => {
-                let server = if *on == 0 { &mut state.form.source } else { &mut state.form.target };
-                server.password.key(key);
-            }
-        },
+        Overlay::Passwords(_) => return passwords::key(state, key),
         Overlay::Pick { on } => {
             let names = state.check.as_ref().map(Check::databases).unwrap_or_default();
             if let Some(to) = moved(key, *on, names.len(), PAGE) {
@@ -82,9 +70,10 @@ fn copy_log(state: &State) -> Vec<Effect> {
 pub(super) fn paste(overlay: &mut Overlay, form: &mut Form, text: &str) {
     match overlay {
         Overlay::Dialog(dialog) => dialog.typed.paste(text),
-        Overlay::Passwords { on } => {
-            let server = if *on == 0 { &mut form.source } else { &mut form.target };
-            server.password.paste(text);
+        Overlay::Passwords(ask) => {
+            if let Some(field) = ask.fields.get(ask.on) {
+                form.server_mut(field.side).password.paste(text);
+            }
         }
         _ => {}
     }

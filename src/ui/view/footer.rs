@@ -40,7 +40,12 @@ pub fn keys(state: &State) -> Keys {
             Overlay::Log { .. } => vec![("↑↓", "scroll"), ("y", "copy"), ("Esc", "close")],
             Overlay::Explain(_) => vec![("←→", "other numbers"), ("Esc", "close")],
             Overlay::Pick { .. } => vec![("↑↓", "move"), ("Space", "leave out or not"), ("Esc", "close")],
-            Overlay::Passwords { .. } => vec![("Tab", "switch"), ("Enter", "next, ask"), ("Esc", "close")],
+            Overlay::Passwords(ask) if ask.fields.len() < 2 => {
+                vec![("Enter", "go on"), ("Esc", "change nothing")]
+            }
+            Overlay::Passwords(_) => {
+                vec![("Tab", "switch"), ("Enter", "next, go on"), ("Esc", "change nothing")]
+            }
             Overlay::Help { .. } => vec![("↑↓", "scroll"), ("Esc", "close")],
             _ => vec![("Esc", "close")],
         };

@@ -1,14 +1,12 @@
 //! What lies over the screen.
 
-use super::{dialog, explain, help};
+use super::{dialog, explain, help, passwords};
 use crate::model::units::readable;
 use crate::ui::command;
 use crate::ui::format::clock;
-use crate::ui::message::Hit;
 use crate::ui::state::check::Check;
 use crate::ui::state::{Overlay, State};
-use crate::ui::widgets::form::window;
-use crate::ui::widgets::line::{Line, column};
+use crate::ui::widgets::line::Line;
 use crate::ui::widgets::list::list;
 use crate::ui::widgets::paint::Paint;
 use crate::ui::widgets::wrap::wrap;
@@ -24,7 +22,7 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
         Some(Overlay::Copied { title, text }) => copied(p, area, (title, text)),
         Some(Overlay::Dialog(dialog)) => dialog::view(p, area, (state, dialog)),
         Some(Overlay::Pick { on }) => pick(p, area, (state, *on)),
-        Some(Overlay::Passwords { on }) => passwords(p, area, (state, *on)),
+        Some(Overlay::Passwords(ask)) => passwords::view(p, area, (state, ask)),
     }
 }
 
@@ -105,39 +103,4 @@ fn pick(p: &mut Paint<'_>, area: Rect, (state, on): (&State, usize)) {
         })
         .collect();
     list(p, inner, &lines, Some(on.min(lines.len().saturating_sub(1))));
-}
-
-fn passwords(p: &mut Paint<'_>, area: Rect, (state, on): (&State, usize)) {
-    let width = 66.min(area.width);
-    let text = "The engine that knew them is gone. They are kept in memory only; a field that stays empty asks ~/.pgpass \
-                and the environment.";
-    let style = p.theme.text;
-    let lines: Vec<_> = wrap(text, usize::from(width).saturating_sub(4))
-        .into_iter()
-        .map(|line| Line::new(line, style))
-        .collect();
-    let below = lines.len() + 1;
-    let area = super::centered(area, width, u16::try_from(below).unwrap_or(3) + 5);
-    p.cover(area);
-    let inner = p.panel(area, &Line::new("Passwords", p.theme.title), &Line::default());
-    p.lines(inner, &lines);
-    for (row, (label, server)) in
-        [("Source", &state.form.source), ("Target", &state.form.target)].into_iter().enumerate()
-    {
-        let stars = "•".repeat(server.password.len());
-        let width = usize::from(inner.width).saturating_sub(14).min(40);
-        let (shown, cursor) = window(&stars, server.password.cursor(), width);
-        let focused = on == row;
-        let mark = if focused { "▌ " } else { "  " };
-        let line = Line::new(column(&format!("{mark}{label}"), 10), p.theme.text)
-            .and("[", p.theme.dim)
-            .and(column(&shown, width), p.theme.field)
-            .and("]", p.theme.dim);
-        p.line(inner, below + row, &line);
-        p.hit((inner, below + row), (0, line.width()), Hit::Row(row));
-        if focused {
-            let x = inner.x.saturating_add(u16::try_from(11 + cursor).unwrap_or(0));
-            p.cursor = Some((x, inner.y + u16::try_from(below + row).unwrap_or(0)).into());
-        }
-    }
 }

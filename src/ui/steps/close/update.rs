@@ -4,6 +4,7 @@ use crate::model::task::Verify;
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
 use crate::ui::state::live::Live;
+use crate::ui::state::passwords::{Ask, Errand};
 use crate::ui::state::{About, Button, Dialog, Focus, Home, Overlay, Rights, Screen, State, Switch};
 use crate::ui::update::{fields, leave, refuse_to_change};
 
@@ -44,7 +45,9 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     }
     match key.code {
         Code::Char('u' | 'r') if live.is_following() => return Some(ask(state)),
-        Code::Char('p') if live.is_following() => state.overlay = Some(Overlay::Passwords { on: 0 }),
+        Code::Char('p') if live.is_following() => {
+            state.overlay = Some(Overlay::Passwords(Ask::both(Errand::Status)));
+        }
         Code::Char('v' | 's') if live.is_following() && state.rights == Rights::Look => {
             refuse_to_change(state);
         }

@@ -2,7 +2,7 @@
 
 use super::update::live_buttons;
 use super::view_parts::rows;
-use super::{Of, dropped, finished, left_on, leftovers, unfinished, why_kept};
+use super::{Of, dropped, finished, left_on, leftovers, unfinished, waits, why_kept};
 use crate::model::check::Severity;
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::task::Unfinished;
@@ -10,7 +10,7 @@ use crate::model::units::{Side, count_of, printable, readable};
 use crate::ui::format::{clock, minute};
 use crate::ui::message::Hit;
 use crate::ui::state::live::{Ending, Live};
-use crate::ui::state::{Button, Focus, State};
+use crate::ui::state::{Button, Focus, Overlay, State};
 use crate::ui::update::commandable;
 use crate::ui::widgets::line::{Line, column};
 use crate::ui::widgets::list::first_shown;
@@ -33,7 +33,8 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     } else {
         Line::new(format!("✖ {} at {at}", headline(live)), theme.error)
     };
-    let told = if live.wanted.is_some() { "↻ told to, working on it" } else { "" };
+    let asks = matches!(state.overlay, Some(Overlay::Passwords(_)));
+    let told = if live.wanted.is_some() && !asks { "↻ told to, working on it" } else { "" };
     let inner = p.panel(top, &title, &Line::new(told, theme.warn));
     let width = usize::from(inner.width);
     let (cause, advice) = cause(live);
@@ -70,9 +71,9 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     }
 }
 
-fn headline(live: &Live) -> &'static str {
+pub fn headline(live: &Live) -> &'static str {
     match (&live.ended, live.run.outcome) {
-        (None, None) if live.run.waiting().next().is_some() => "Broke off, and waits to go on;",
+        (None, None) if waits(live) => "Broke off, and waits to go on;",
         (None, None) if live.run.keeping => "Not everything came across, the rest follows;",
         (Some(Ending::Broke(_)), _) | (_, None) => "The engine ended before its work was done, last heard of",
         (_, Some(RunOutcome::Refused)) => "Refused, nothing was changed,",
@@ -134,8 +135,8 @@ pub fn cause(live: &Live) -> (Vec<String>, Vec<String>) {
 }
 
 /// What each side looks like now, as the ledger knows it.
-fn sides(live: &Live, utc_offset_s: i32) -> Vec<(&'static str, String)> {
-    if let Some((_, waiting)) = live.run.waiting().next() {
+pub fn sides(live: &Live, utc_offset_s: i32) -> Vec<(&'static str, String)> {
+    if let (true, Some((_, waiting))) = (waits(live), live.run.waiting().next()) {
         return waiting_sides(live, &minute(waiting.until_ms, utc_offset_s));
     }
     let mut all = Vec::new();
@@ -207,8 +208,8 @@ fn choices(state: &State, live: &Live) -> Vec<(Button, String)> {
 }
 
 /// What a button leads to, in a few words.
-fn consequence(live: &Live, button: Button) -> String {
-    let waits = live.run.waiting().next().is_some();
+pub fn consequence(live: &Live, button: Button) -> String {
+    let waits = waits(live);
     // What an engine guards is not taken from under it.
     let guarded = live.run.keeping && commandable(live);
     match button {
@@ -234,7 +235,7 @@ fn consequence(live: &Live, button: Button) -> String {
 
 fn again(live: &Live) -> String {
     let there = finished(live);
-    if live.run.waiting().next().is_some() {
+    if waits(live) {
         "goes on where it broke off, under the same snapshot".to_owned()
     } else if live.run.databases.is_empty() {
         "runs the check again, with everything as it is filled in".to_owned()

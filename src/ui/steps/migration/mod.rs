@@ -13,9 +13,9 @@ use crate::model::half_made::HalfMade;
 use crate::model::run::{LedgerLine, LedgerState};
 use crate::model::task::Unfinished;
 use crate::model::units::{Side, count_of, human_bytes, printable, readable};
-use crate::ui::state::form::{Form, as_word};
+use crate::ui::state::form::{Form, Server, as_word};
 use crate::ui::state::live::{Ending, Live};
-use crate::ui::update::died;
+use crate::ui::update::{commandable, died};
 
 /// It is over but for what follows, and not everything that was asked for is there.
 pub fn failed(live: &Live) -> bool {
@@ -27,10 +27,15 @@ pub fn failed(live: &Live) -> bool {
         (Some(Ending::Broke(_)), _) => true,
         (_, Some(outcome)) => bad(outcome),
         (Some(Ending::Ended(outcome)), None) => bad(*outcome),
-        (None, None) if live.run.waiting().next().is_some() => live.run.stopping.is_none(),
+        (None, None) if waits(live) => live.run.stopping.is_none(),
         (None, None) if live.run.keeping && live.run.stopping.is_none() => !unfinished(live).is_empty(),
         (None, None) => died(live),
     }
+}
+
+/// Databases wait to go on, and an engine holds open what they need for that: one that died holds nothing.
+pub fn waits(live: &Live) -> bool {
+    commandable(live) && live.run.waiting().next().is_some()
 }
 
 /// Whose leftovers are meant.
@@ -111,17 +116,23 @@ pub fn finished(live: &Live) -> Vec<&str> {
     live.run.databases.iter().filter(|(_, d)| there(d.outcome)).map(|(name, _)| name.as_str()).collect()
 }
 
-/// Fills a form that is empty with what an earlier migration was asked for. Passwords are not among it.
+/// Fills a form that is not this migration's with what it was asked for. Passwords are not among that: those that were typed
+/// were typed for its servers, and stay.
 pub fn fill_from(form: &mut Form, live: &Live) {
-    for (server, text) in
-        [(&mut form.source, &live.shown.source_conninfo), (&mut form.target, &live.shown.target_conninfo)]
+    let mut others = false;
+    for (side, text) in
+        [(Side::Source, &live.shown.source_conninfo), (Side::Target, &live.shown.target_conninfo)]
     {
-        if server.short().is_none() && !text.is_empty() {
-            // It comes from a plan that was read before, and is no text of the operator's.
-            drop(server.fill(text));
+        let (server, mut filled) = (form.server_mut(side), Server::default());
+        // It comes from a plan that was read before.
+        if !filled.fill(text).unwrap_or(false) || server.is_at(&filled) {
+            continue;
         }
+        filled.password = std::mem::take(&mut server.password);
+        *server = filled;
+        others = true;
     }
-    if form.exclude.trimmed().is_empty() {
+    if others || form.exclude.trimmed().is_empty() {
         let words: Vec<_> = live.shown.excluded.iter().map(|name| as_word(name)).collect();
         form.exclude.set(words.join(" "));
     }

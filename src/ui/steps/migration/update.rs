@@ -1,6 +1,6 @@
 //! Keys on the third step.
 
-use super::{Of, dropped, failed, fill_from, leftovers, unfinished, why_kept};
+use super::{Of, dropped, failed, fill_from, leftovers, unfinished, waits, why_kept};
 use crate::model::task::Unfinished;
 use crate::model::units::readable;
 use crate::ui::keys::{Code, Key, moved};
@@ -8,6 +8,7 @@ use crate::ui::message::Effect;
 use crate::ui::state::check::Check;
 use crate::ui::state::form::Field;
 use crate::ui::state::live::{Listed, Sort};
+use crate::ui::state::passwords::Errand;
 use crate::ui::state::{About, Button, Dialog, Filter, Focus, Overlay, Rights, Screen, State};
 use crate::ui::steps::{close, validation};
 use crate::ui::update::{commandable, fields, refuse_to_change};
@@ -157,7 +158,7 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
         state.complain("It was told to, and is at it.");
         return Vec::new();
     }
-    if matches!(button, Button::StartOver | Button::CleanUp) && live.run.waiting().next().is_some() {
+    if matches!(button, Button::StartOver | Button::CleanUp) && waits(live) {
         state.complain("It waits to go on, and holds things open for that: stop it first (s).");
         return Vec::new();
     }
@@ -193,17 +194,12 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
 /// Where nothing was begun, the form is judged anew; else a new migration of what is not there yet begins.
 fn try_again(state: &mut State) -> Vec<Effect> {
     let Some(live) = &state.live else { return Vec::new() };
-    if live.run.waiting().next().is_some() && commandable(live) {
+    if waits(live) {
         state.overlay = Some(Overlay::Dialog(Dialog::new(About::GoOn)));
         return Vec::new();
     }
     if live.run.databases.is_empty() {
-        fill_from(&mut state.form, live);
-        state.form.name.set("");
-        state.live = None;
-        let mut effects = vec![Effect::LetGo];
-        effects.extend(validation::update::run_check(state));
-        return effects;
+        return vec![Effect::LogIn(Errand::Recheck)];
     }
     if unfinished(live).is_empty() {
         state.complain("Every database is there: what is missing is named above, and is not copied again.");
@@ -211,6 +207,16 @@ fn try_again(state: &mut State) -> Vec<Effect> {
     }
     state.overlay = Some(Overlay::Dialog(Dialog::new(About::TryAgain)));
     Vec::new()
+}
+
+/// From the checks on, with the form as it was filled.
+pub fn recheck(state: &mut State) -> Vec<Effect> {
+    let Some(live) = state.live.take() else { return Vec::new() };
+    fill_from(&mut state.form, &live);
+    state.form.name.set("");
+    let mut effects = vec![Effect::LetGo];
+    effects.extend(validation::update::run_check(state));
+    effects
 }
 
 /// What is in the way of beginning them anew has been taken back, as far as it could be.

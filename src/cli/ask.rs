@@ -1,8 +1,10 @@
 //! One question, one line of an answer. No cursor moves, and a password is not echoed.
 
-use crate::cli::out;
+use super::out;
+use crate::model::secret::Secret;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use std::io::{BufRead, IsTerminal};
+use zeroize::Zeroizing;
 
 /// Nobody answers any more: the input is at its end, or Ctrl-C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,15 +19,17 @@ pub(super) async fn ask(question: &str, default: &str) -> Result<String, Gone> {
     Ok(if answer.is_empty() { default.to_owned() } else { answer.to_owned() })
 }
 
-pub(super) async fn ask_in_secret(question: &str) -> Result<String, Gone> {
-    out::prompt(&format!("{question}: "));
+/// What was answered, and not shown. The question goes to wherever `tell` writes.
+pub(super) async fn ask_in_secret(question: &str, tell: fn(&str)) -> Result<Secret, Gone> {
+    tell(&format!("{question}: "));
     let silent = Silent::begin();
     let answer = line().await;
     drop(silent);
     if std::io::stdin().is_terminal() {
-        out::print("");
+        // The operator's own is not shown either.
+        tell("\n");
     }
-    answer.map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
+    answer.map(|text| Secret::new(text.trim_end_matches(['\n', '\r'])))
 }
 
 pub(super) async fn yes(question: &str, preset: Preset) -> Result<bool, Gone> {
@@ -60,9 +64,9 @@ pub(super) async fn choose<'a>(choices: &[(&'a str, String)]) -> Result<&'a str,
     }
 }
 
-async fn line() -> Result<String, Gone> {
+async fn line() -> Result<Zeroizing<String>, Gone> {
     let reading = tokio::task::spawn_blocking(|| {
-        let mut text = String::new();
+        let mut text = Zeroizing::new(String::new());
         let read = std::io::stdin().lock().read_line(&mut text);
         read.is_ok_and(|bytes| bytes > 0).then_some(text)
     });

@@ -1,0 +1,68 @@
+//! Passwords that no engine remembers: asked for, typed, and offered to the servers once more.
+
+use crate::model::passwords::{Barred, Barrier};
+use crate::ui::keys::{Code, Key};
+use crate::ui::message::Effect;
+use crate::ui::state::passwords::{Ask, Errand};
+use crate::ui::state::{Overlay, State};
+use crate::ui::steps::{close, migration};
+
+/// Some server does not let us in. What it did not accept is wiped; what the other one accepted stays.
+pub(super) fn ask(state: &mut State, errand: Errand, barred: Vec<Barred>) {
+    for one in barred.iter().filter(|one| one.why == Barrier::Wrong) {
+        state.form.server_mut(one.side).password.clear();
+    }
+    state.overlay = Some(Overlay::Passwords(Ask::of(errand, barred)));
+}
+
+/// Both servers let us in.
+pub(super) fn let_in(state: &mut State, errand: Errand) -> Vec<Effect> {
+    match errand {
+        Errand::Run(task) => vec![Effect::Run(task)],
+        Errand::Again => vec![Effect::Again],
+        Errand::Recheck => migration::update::recheck(state),
+        Errand::Status => close::update::ask(state),
+    }
+}
+
+pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
+    let Some(Overlay::Passwords(ask)) = &mut state.overlay else { return Vec::new() };
+    let len = ask.fields.len().max(1);
+    match key.code {
+        Code::Tab | Code::Down => ask.on = (ask.on + 1) % len,
+        Code::BackTab | Code::Up => ask.on = (ask.on + len - 1) % len,
+        Code::Esc => give_up(state),
+        Code::Enter if ask.on + 1 < len => ask.on += 1,
+        Code::Enter => return offer(state),
+        _ => {
+            if let Some(field) = ask.fields.get(ask.on) {
+                state.form.server_mut(field.side).password.key(key);
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// The same errand again: whoever performs it asks the servers first.
+fn offer(state: &mut State) -> Vec<Effect> {
+    let Some(Overlay::Passwords(ask)) = state.overlay.take() else { return Vec::new() };
+    vec![match ask.errand {
+        Errand::Run(task) => Effect::Run(task),
+        Errand::Again => Effect::Again,
+        errand @ (Errand::Recheck | Errand::Status) => Effect::LogIn(errand),
+    }]
+}
+
+/// Nothing is done, and what was typed for it is wiped.
+fn give_up(state: &mut State) {
+    let Some(Overlay::Passwords(ask)) = state.overlay.take() else { return };
+    for field in ask.fields.iter().filter(|field| field.why.is_some()) {
+        state.form.server_mut(field.side).password.clear();
+    }
+    if ask.errand != Errand::Status {
+        if let Some(live) = &mut state.live {
+            live.wanted = None;
+        }
+        state.say("Nothing was done");
+    }
+}

@@ -1,0 +1,283 @@
+//! The engine that knew the passwords was killed: whoever opens the migration again is asked for them, and goes on with what
+//! was chosen.
+
+use super::common::{Pair, eventually, server_binaries};
+use super::proxy::Proxy;
+use super::tty::Tty;
+use super::{start, wizard};
+use pgpassage::demo::cluster::{Cluster, ClusterOptions};
+use std::time::Duration;
+
+const SOURCE: &str = "s0urce-s3cret";
+const TARGET: &str = "t4rget-s3cret";
+const MISSING: &str = "the server wants a password and none was given";
+const WRONG: &str = "password authentication failed for user";
+
+/// Two servers that let nobody in by TCP without a password.
+fn pair() -> Pair {
+    let options = || ClusterOptions::new(server_binaries());
+    let source = Cluster::start(options().password(SOURCE).setting("wal_level", "logical")).unwrap();
+    let pair = Pair::of(source, Cluster::start(options().password(TARGET)).unwrap());
+    pair.source.psql("postgres", "CREATE DATABASE shop").unwrap();
+    let tables = "CREATE TABLE orders (id bigint PRIMARY KEY, note text); \
+                  INSERT INTO orders SELECT n, repeat('x', 100) FROM generate_series(1, 20000) n";
+    pair.source.psql("shop", tables).unwrap();
+    pair
+}
+
+fn address(port: u16) -> String {
+    format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=prefer")
+}
+
+/// The first two steps, with passwords typed into their fields.
+fn to_report(tty: &mut Tty, (source, target): (u16, u16)) {
+    tty.wait("1 Configure");
+    tty.send("\tmine\t");
+    tty.paste(&address(target));
+    tty.wait("Filled from the connection string");
+    tty.tab_to("▌ Password");
+    tty.send(TARGET);
+    tty.tab_to("▐ Get started ▌");
+    tty.send("\r");
+    tty.wait("Migrate from");
+    tty.paste(&address(source));
+    tty.wait("Filled from the connection string");
+    tty.tab_to("▌ Password");
+    tty.send(SOURCE);
+    tty.tab_to("▐ Run check ▌");
+    tty.send("\r");
+    tty.wait("╭─ Report");
+}
+
+/// Killed in the middle of a copy, with something left on both servers; a new window is on its failure.
+fn died(pair: &Pair, proxy: &Proxy) -> Tty {
+    let mut tty = wizard(pair);
+    to_report(&mut tty, (proxy.port(), pair.target.port()));
+    tty.tab_to("▐ Continue ▌");
+    tty.send("\r");
+    tty.wait("What will happen");
+    tty.tab_to("▐ Start migration ▌");
+    proxy.delay(Duration::from_millis(150));
+    tty.send("\r");
+    eventually(&pair.source, "postgres", "SELECT count(*) > 0 FROM pg_replication_slots", "t");
+    let made = "SELECT count(*) FROM pg_database WHERE datname = 'shop'";
+    eventually(&pair.target, "postgres", made, "1");
+    pair.kill_engines();
+    proxy.delay(Duration::ZERO);
+    tty.wait("The engine ended before its work was done");
+    tty.send("q");
+    assert_eq!(tty.exit(), 0);
+    assert_nothing_leaked(pair, &tty);
+    let mut again = wizard(pair);
+    again.wait("Engine gone");
+    again.send("\r");
+    again.wait("The engine ended before its work was done");
+    again
+}
+
+fn assert_nothing_leaked(pair: &Pair, tty: &Tty) {
+    let raw = String::from_utf8_lossy(&tty.raw()).into_owned();
+    let state = pair.state_text();
+    for secret in [SOURCE, TARGET, "wr0ng"] {
+        assert!(!raw.contains(secret), "{secret} was drawn");
+        assert!(!state.contains(secret), "{secret} is on the disk");
+    }
+}
+
+/// Both are wanted; the target's is wrong at first.
+fn answer(tty: &mut Tty, title: &str) {
+    tty.wait(title);
+    tty.wait_for("both", |screen| screen.matches(MISSING).count() == 2);
+    tty.wait("▌ Source");
+    tty.send(SOURCE);
+    tty.send("\r");
+    tty.wait("▌ Target");
+    tty.send("wr0ng");
+    tty.wait("•••••");
+    tty.send("\r");
+    tty.wait(WRONG);
+    tty.wait_for("the target's alone", |screen| !screen.contains(MISSING) && screen.contains("▌ Target"));
+    tty.send(TARGET);
+    tty.send("\r");
+}
+
+fn choose(tty: &mut Tty, button: &str) {
+    tty.tab_to(&format!("▐ {button} ▌"));
+    tty.send("\r");
+    tty.wait("▐ Leave it ▌");
+    tty.send("\t");
+    tty.wait(&format!("▐ {button} ▌"));
+    tty.send("\r");
+}
+
+fn slots(pair: &Pair, wanted: &str) {
+    eventually(&pair.source, "postgres", "SELECT count(*) FROM pg_replication_slots", wanted);
+}
+
+#[test]
+fn to_try_again() {
+    let pair = pair();
+    let proxy = Proxy::start(pair.source.port());
+    let mut tty = died(&pair, &proxy);
+    choose(&mut tty, "Try again");
+    answer(&mut tty, "Passwords, to try again");
+    tty.wait("Replication mode active");
+    pair.source.psql("shop", "INSERT INTO orders VALUES (20001, 'late')").unwrap();
+    eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "20001");
+    tty.send("d");
+    assert_eq!(tty.exit(), 0);
+    assert_nothing_leaked(&pair, &tty);
+}
+
+#[test]
+fn to_clean_up() {
+    let pair = pair();
+    let proxy = Proxy::start(pair.source.port());
+    let mut tty = died(&pair, &proxy);
+    // Whoever thinks better of it has changed nothing.
+    choose(&mut tty, "Clean up");
+    tty.wait("Passwords, to clean up");
+    tty.send("half of one\x1b");
+    tty.wait("Nothing was done");
+    assert_ne!(
+        pair.source.psql("postgres", "SELECT count(*) FROM pg_replication_slots").unwrap().trim(),
+        "0"
+    );
+    choose(&mut tty, "Clean up");
+    answer(&mut tty, "Passwords, to clean up");
+    slots(&pair, "0");
+    let left = "SELECT count(*) FROM pg_database WHERE datname = 'shop'";
+    eventually(&pair.target, "postgres", left, "0");
+    tty.wait("nothing of ours is left");
+    tty.send("q");
+    assert_eq!(tty.exit(), 0);
+    assert_nothing_leaked(&pair, &tty);
+}
+
+/// Back in step 1 the form is filled, with what was typed, and the check lets itself be run.
+#[test]
+fn to_start_over() {
+    let pair = pair();
+    let proxy = Proxy::start(pair.source.port());
+    let mut tty = died(&pair, &proxy);
+    choose(&mut tty, "Start over");
+    answer(&mut tty, "Passwords, to start over");
+    tty.wait("1 Configure");
+    tty.wait("the form is filled as it was");
+    slots(&pair, "0");
+    tty.tab_to("▐ Get started ▌");
+    tty.send("\r");
+    tty.wait("Migrate from");
+    tty.wait("••••");
+    tty.tab_to("▐ Run check ▌");
+    tty.send("\r");
+    tty.wait("╭─ Report");
+    tty.wait_for("nothing in the way", |screen| !screen.contains("FAIL"));
+    tty.send("\x03");
+    assert_eq!(tty.exit(), 0);
+    assert_nothing_leaked(&pair, &tty);
+}
+
+/// What follows goes on without an engine; to close it somebody has to log in.
+#[test]
+fn to_close_the_connection() {
+    let pair = pair();
+    let mut tty = wizard(&pair);
+    to_report(&mut tty, (pair.source.port(), pair.target.port()));
+    start(&mut tty);
+    tty.wait("Replication mode active");
+    pair.kill_engines();
+    tty.send("q");
+    assert_eq!(tty.exit(), 0);
+    let mut tty = wizard(&pair);
+    tty.wait("↻ Syncing");
+    tty.send("\r");
+    tty.wait("Replication mode active");
+    tty.tab_to("▐ Close connection ▌");
+    tty.send("\r");
+    tty.wait("▐ Keep replicating ▌");
+    tty.send("\t");
+    tty.wait("then close ▌");
+    tty.send("\r");
+    answer(&mut tty, "Passwords, to close the connection");
+    tty.wait("✔ Ready: everything that was asked for is on the target");
+    slots(&pair, "0");
+    eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "20000");
+    tty.send("q");
+    assert_eq!(tty.exit(), 0);
+    assert_nothing_leaked(&pair, &tty);
+}
+
+/// The same in lines: what is left is said, and what is chosen asks for what it needs.
+#[test]
+fn to_try_again_in_lines() {
+    let pair = pair();
+    let proxy = Proxy::start(pair.source.port());
+    drop(died(&pair, &proxy));
+    let mut tty = Tty::spawn(&pair, (100, 60), &[], &[("TERM", "dumb")]);
+    tty.wait("2) mine: Engine gone");
+    tty.send("2\r");
+    tty.wait("The engine ended before its work was done");
+    tty.wait("slot pgpassage_mine_shop_slot");
+    tty.wait("t) Try again: copies all of it anew");
+    tty.send("t\r");
+    tty.wait("Try again, yes or no [no]:");
+    tty.send("yes\r");
+    tty.wait("Password for the source, postgres@127.0.0.1");
+    tty.send(&format!("{SOURCE}\r"));
+    tty.wait("Password for the target, postgres@127.0.0.1");
+    tty.send("wr0ng\r");
+    tty.wait(WRONG);
+    tty.wait_for("the second try", |screen| screen.matches("Password for the target").count() == 2);
+    tty.send(&format!("{TARGET}\r"));
+    tty.wait("Step 4 of 4, Close");
+    eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "20000");
+    tty.send("c\r");
+    tty.wait("Close connection, yes or no");
+    tty.send("yes\r");
+    tty.wait_for("the end", |screen| screen.matches("everything that was asked for").count() > 0);
+    assert_eq!(tty.exit(), 0);
+    slots(&pair, "0");
+    assert_nothing_leaked(&pair, &tty);
+}
+
+/// And for the commands: on a terminal they ask, without one they say what is missing.
+#[test]
+fn to_clean_up_by_a_command() {
+    let pair = pair();
+    let proxy = Proxy::start(pair.source.port());
+    drop(died(&pair, &proxy));
+    let ran = pair.program(&["clean", "mine"]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains(MISSING) || ran.stdout.contains(MISSING), "{ran:?}");
+    assert!(!ran.stderr.contains("Password for"), "{ran:?}");
+    let mut tty = Tty::spawn(&pair, (100, 60), &["clean", "mine"], &[]);
+    tty.wait("Password for the source, postgres@127.0.0.1");
+    tty.send(&format!("{SOURCE}\r"));
+    tty.wait("Password for the target, postgres@127.0.0.1");
+    tty.send(&format!("{TARGET}\r"));
+    assert_eq!(tty.exit(), 0);
+    slots(&pair, "0");
+    assert_nothing_leaked(&pair, &tty);
+}
+
+#[test]
+fn to_migrate_by_a_command() {
+    let pair = pair();
+    let (source, target) = (address(pair.source.port()), address(pair.target.port()));
+    let arguments = ["migrate", "-s", &source, "-t", &target, "--force-method", "dump"];
+    let ran = pair.program(&arguments);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains(MISSING) && !ran.stderr.contains("Password for"), "{ran:?}");
+    let mut tty = Tty::spawn(&pair, (100, 60), &arguments, &[]);
+    tty.wait("Password for the source");
+    tty.send("wr0ng\r");
+    tty.wait("Password for the target");
+    tty.send(&format!("{TARGET}\r"));
+    tty.wait(WRONG);
+    tty.wait_for("the second try", |screen| screen.matches("Password for the source").count() == 2);
+    tty.send(&format!("{SOURCE}\r"));
+    assert_eq!(tty.exit(), 0, "{}", tty.text());
+    eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "20000");
+    assert_nothing_leaked(&pair, &tty);
+}
