@@ -3,6 +3,7 @@
 
 mod expected;
 mod pictures;
+mod reach;
 mod scenes;
 mod sizes;
 mod styled;
