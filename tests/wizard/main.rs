@@ -10,6 +10,7 @@ mod common;
 mod proxy;
 
 mod again;
+mod bundle;
 mod leaving;
 mod plain;
 mod terminal;

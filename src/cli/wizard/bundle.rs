@@ -22,10 +22,12 @@ pub(super) fn bundle(found: &Found) -> String {
         found.id
     );
     for (side, server) in [("source", &found.run.source), ("target", &found.run.target)] {
-        if let Some(server) = server {
-            // Writing to a String does not fail.
-            writeln!(text, "{side}: {}, PostgreSQL {}", server.address, server.version).ok();
-        }
+        let line = match server {
+            Some(server) => format!("{}, PostgreSQL {}", server.address, server.version),
+            None => "not reached so far, its version is not known".to_owned(),
+        };
+        // Writing to a String does not fail.
+        writeln!(text, "{side}: {line}").ok();
     }
     let report = how_it_stands(found, &journal.display().to_string()).join("\n");
     for (title, part) in [
@@ -44,7 +46,8 @@ fn how_it_stands(found: &Found, journal: &str) -> Vec<String> {
     let run = &found.run;
     match run.outcome {
         Some(outcome) => report::report(run, outcome, journal),
-        None if run.keeping => report::report(run, run.judge(), journal),
+        // One that died watches over nothing, whatever its journal says last.
+        None if run.keeping && found.engine != Lives::Gone => report::report(run, run.judge(), journal),
         None => {
             let mut lines = report::so_far(run);
             if found.engine == Lives::Gone {

@@ -356,8 +356,8 @@ async fn lag(found: &Found) -> Option<Lag> {
     None
 }
 
-fn stamp() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+fn stamp() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }
 
 #[cfg(test)]
