@@ -40,6 +40,15 @@ pub(super) fn report(run: &Run, outcome: RunOutcome, journal: &str) -> Vec<Strin
     lines
 }
 
+/// Of a migration that has not ended: what there is of it.
+pub(super) fn so_far(run: &Run) -> Vec<String> {
+    let mut lines = table(run);
+    lines.extend(roles(run));
+    lines.extend(findings(run, ""));
+    lines.push(String::new());
+    lines
+}
+
 fn table(run: &Run) -> Vec<String> {
     let mut rows = vec![["database", "result", "tables", "rows", "copied", "time"].map(str::to_owned)];
     for (name, d) in &run.databases {

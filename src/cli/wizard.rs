@@ -1,5 +1,6 @@
 //! `pgpassage` without a command: the full-screen face, or its questions in plain lines where there is no screen.
 
+mod bundle;
 mod host;
 
 pub(super) use host::Rooms;

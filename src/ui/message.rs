@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 pub enum Hit {
     /// A field, a choice or a button of the screen.
     Focus(Focus),
+    /// A provider of the guide.
+    Provider(usize),
     /// A line of the screen's list, or of what lies over the screen.
     Row(usize),
     /// A button of a dialog.

@@ -1,5 +1,6 @@
 //! Everything that the wizard shows, as one value. It can be serialised whole; only passwords are left out.
 
+pub mod chart;
 pub mod check;
 pub mod form;
 pub mod live;
@@ -178,10 +179,11 @@ pub enum Overlay {
     Command,
     /// The number that is explained.
     Explain(usize),
-    /// A text to read and copy, for terminals through which no clipboard reaches.
-    Copied {
+    /// A text to read whole and to copy, from this line on.
+    Text {
         title: String,
         text: String,
+        from: usize,
     },
     Dialog(Dialog),
     /// The databases of the source, to be left out or not.

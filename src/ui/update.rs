@@ -133,7 +133,10 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.complain(failure.to_string());
         }
         (Msg::Said(text), _) => state.say(text),
-        (Msg::NotCopied { title, text }, _) => state.overlay = Some(Overlay::Copied { title, text }),
+        (Msg::NotCopied { title, text }, _) => {
+            let text = format!("No clipboard could be reached. Here it is:\n\n{text}");
+            state.overlay = Some(Overlay::Text { title, text, from: 0 });
+        }
         _ => {}
     }
     Vec::new()

@@ -4,6 +4,7 @@
 mod expected;
 mod passwords;
 mod pictures;
+mod reach;
 mod scenes;
 mod sizes;
 mod styled;

@@ -152,7 +152,7 @@ fn overlaid() -> Vec<scenes::Scene> {
         all.push(with(name, Overlay::Log { from_end: 3 }));
     }
     let text = "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the source\n".repeat(9);
-    all.push(with("report", Overlay::Copied { title: "All fixes".to_owned(), text }));
+    all.push(with("report", Overlay::Text { title: "All fixes".to_owned(), text, from: 0 }));
     all
 }
 

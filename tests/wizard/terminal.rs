@@ -165,3 +165,41 @@ fn the_first_frame_is_there_at_once() {
     // A debug build on a busy machine, with the start of the process in it.
     assert!(best < Duration::from_millis(250), "{best:?}");
 }
+
+/// Over a slow line frames are left out, not put in a queue that keys would have to wait behind.
+#[test]
+fn a_slow_line_answers_soon() {
+    let (mut tty, _home) = open((100, 30), &[]);
+    tty.wait("1 Configure");
+    tty.slow_down(2_400);
+    let before = tty.raw().len();
+    // Another provider thirty times a second: each changes most of the guide.
+    for _ in 0..60 {
+        tty.send("\x1b[C");
+        std::thread::sleep(Duration::from_millis(33));
+    }
+    let began = Instant::now();
+    tty.send("?");
+    tty.wait("╭─ Keys");
+    let (took, sent) = (began.elapsed(), tty.raw().len() - before);
+    // What the terminal's own buffer holds (4 KB) and two frames are on their way.
+    assert!(took < Duration::from_secs(8), "{took:?}, {sent} bytes");
+    tty.slow_down(0);
+    tty.send("\x03");
+    assert_eq!(tty.exit(), 0);
+}
+
+/// The list may lie on a disk that takes its time: the window is there before.
+#[test]
+fn the_first_frame_waits_for_no_disk() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("pgpassage/stuck");
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in ["journal", "plan.json"] {
+        nix::unistd::mkfifo(&folder.join(name), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    }
+    let mut tty = Tty::spawn_in(home.path(), (80, 24), &[], &[]);
+    tty.wait("migrations of this machine");
+    tty.send("\x03");
+    assert_eq!(tty.exit(), 0);
+}

@@ -5,7 +5,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use std::io::{ErrorKind, Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -52,6 +52,8 @@ pub(crate) struct Tty {
     pub(crate) child: Box<dyn Child + Send + Sync>,
     master: Option<Box<dyn MasterPty + Send>>,
     hung_up: Arc<AtomicBool>,
+    /// So many bytes a second get through; 0 for as many as come.
+    bytes_per_second: Arc<AtomicU64>,
     reading: Option<JoinHandle<()>>,
     closed: bool,
 }
@@ -93,13 +95,20 @@ impl Tty {
         let master = pair.master.as_raw_fd().unwrap();
         nix::fcntl::fcntl(master, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).unwrap();
         let hung_up = Arc::new(AtomicBool::new(false));
+        let bytes_per_second = Arc::new(AtomicU64::new(0));
         let (to, all, ends) = (Arc::clone(&parser), Arc::clone(&raw), Arc::clone(&hung_up));
+        let speed = Arc::clone(&bytes_per_second);
         let reading = std::thread::spawn(move || {
             let mut bytes = [0; 65536];
             while !ends.load(Ordering::Relaxed) {
-                match reader.read(&mut bytes) {
+                let speed = speed.load(Ordering::Relaxed);
+                let most = if speed == 0 { bytes.len() } else { 64 };
+                match reader.read(&mut bytes[..most]) {
                     Ok(0) => break,
                     Ok(read) => {
+                        if let Some(took_us) = (read as u64 * 1_000_000).checked_div(speed) {
+                            std::thread::sleep(Duration::from_micros(took_us));
+                        }
                         all.lock().unwrap().extend_from_slice(&bytes[..read]);
                         to.lock().unwrap().process(&bytes[..read]);
                     }
@@ -112,7 +121,12 @@ impl Tty {
         });
         let reading = Some(reading);
         let writer = Some(pair.master.take_writer().unwrap());
-        Tty { parser, raw, writer, child, master: Some(pair.master), hung_up, reading, closed: false }
+        let master = Some(pair.master);
+        Tty { parser, raw, writer, child, master, hung_up, bytes_per_second, reading, closed: false }
+    }
+
+    pub(crate) fn slow_down(&self, bytes_per_second: u64) {
+        self.bytes_per_second.store(bytes_per_second, Ordering::Relaxed);
     }
 
     pub(crate) fn send(&mut self, keys: &str) {

@@ -3,12 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+use super::bundle::bundle;
 use crate::cli::args::{Cli, Verb, expand_short};
 use crate::cli::connection::{Env, resolve};
 use crate::cli::log;
 use crate::cli::passwords::give;
 use crate::cli::plan::{self, prepare, random, state_dir};
-use crate::cli::report;
 use crate::cli::resume;
 use crate::link::{
     Engine as Lives, Known as Found, Link, attach_as, barred, migrations, run_task, start_detached,
@@ -33,8 +33,7 @@ use crate::ui::state::{Engine, Home, Known, Lag, Rights};
 use clap::Parser;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use std::fmt::Write;
-use std::io::Write as _;
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -371,32 +370,6 @@ async fn lag(found: &Found) -> Option<Lag> {
     None
 }
 
-fn stamp() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-/// Everything that helps to understand what happened; none of it holds a secret.
-fn bundle(found: &Found) -> String {
-    let folder = Folder::at(&found.home);
-    let journal = folder.journal_path();
-    let outcome = found.run.outcome.unwrap_or(RunOutcome::Failed);
-    let read =
-        |path: &Path| std::fs::read_to_string(path).unwrap_or_else(|e| format!("{}: {e}\n", path.display()));
-    let mut text = format!("pgpassage {}, migration {}\n", env!("CARGO_PKG_VERSION"), found.id);
-    for (side, server) in [("source", &found.run.source), ("target", &found.run.target)] {
-        if let Some(server) = server {
-            // Writing to a String does not fail.
-            writeln!(text, "{side}: {}, PostgreSQL {}", server.address, server.version).ok();
-        }
-    }
-    let report = report::report(&found.run, outcome, &journal.display().to_string()).join("\n");
-    for (title, part) in [
-        ("report", report),
-        ("plan", read(&found.home.join("plan.json"))),
-        ("log", read(&folder.log_path())),
-        ("journal", read(&journal)),
-    ] {
-        writeln!(text, "\n==== {title} ====\n{part}").ok();
-    }
-    text
+fn stamp() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }

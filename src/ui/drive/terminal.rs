@@ -146,7 +146,10 @@ impl Screen {
     }
 
     pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
-        execute!(io::stdout(), crossterm::clipboard::CopyToClipboard::to_clipboard_from(text))
+        let mut sequence = Vec::new();
+        queue!(sequence, crossterm::clipboard::CopyToClipboard::to_clipboard_from(text))?;
+        let way = if std::env::var_os("STY").is_some() { through_screen(&sequence) } else { sequence };
+        write_all(&way)
     }
 
     pub(super) fn mouse(&mut self, mouse: Switch) -> io::Result<()> {
@@ -170,6 +173,14 @@ impl Screen {
         self.repaint()
     }
 }
+
+/// GNU screen swallows what it does not know, unless that comes wrapped (DCS) and in pieces that its buffer holds.
+fn through_screen(sequence: &[u8]) -> Vec<u8> {
+    sequence.chunks(SCREEN_PIECE).flat_map(|piece| [b"\x1bP", piece, b"\x1b\\"].concat()).collect()
+}
+
+/// screen's own limit of a string is 768 bytes in old versions, of which some are taken.
+const SCREEN_PIECE: usize = 400;
 
 fn put_back() {
     let mut out = io::stdout();
@@ -246,5 +257,19 @@ impl Signals {
             _ = self.hang_up.recv() => Heard::Terminate,
             _ = self.go_on.recv() => Heard::Continue,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn screen_gets_pieces_that_add_up() {
+        let wrapped = through_screen(&vec![b'a'; 900]);
+        let pieces: Vec<_> =
+            wrapped.split(|byte| *byte == 0x1b).filter(|p| p.first() == Some(&b'P')).collect();
+        assert_eq!(pieces.iter().map(|piece| piece.len() - 1).collect::<Vec<_>>(), [400, 400, 100]);
+        assert!(wrapped.ends_with(b"a\x1b\\"));
     }
 }

@@ -1,15 +1,17 @@
 //! A migration as the wizard knows it: the fold of its entries, the latest gauges, and what they were before.
 
+use crate::model::check::{Finding, Severity};
 use crate::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
 use crate::model::failure::Failure;
-use crate::model::gauges::{Gauges, Running};
+use crate::model::gauges::Gauges;
 use crate::model::phase::Phase;
 use crate::model::plan::Method;
 use crate::model::run::{DatabaseRun, Run};
 use crate::model::status::DatabaseStatus;
 use crate::model::telling;
 use crate::ui::message::Shown;
-pub use crate::ui::state::row::Row;
+pub use crate::ui::state::chart::{Charted, Sample};
+pub use crate::ui::state::row::{Row, Table};
 use crate::ui::state::{Engine, Filter, Switch};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -23,6 +25,8 @@ const MOST_SAMPLES: usize = 600;
 /// How many of what waits stand above what is through.
 const NEXT: usize = 3;
 const SAMPLE_MS: u64 = 1_000;
+/// As many tables as can have come through since the gauges were made.
+const LATEST: usize = 64;
 
 /// How an engine's work ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,6 +61,8 @@ pub struct Live {
     pub moved_ms: u64,
     pub list: Listed,
     pub sort: Sort,
+    /// The chart that stands first.
+    pub chart: Charted,
     pub selected: usize,
     pub filter: Filter,
     /// What a stop, a close or a clean-up has been asked for, until it has happened.
@@ -88,28 +94,6 @@ pub enum Wanted {
         /// The last entry before that was asked for.
         after_seq: u64,
     },
-}
-
-/// A table that is through.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Table {
-    pub database: String,
-    pub name: String,
-    pub rows: u64,
-    pub bytes: u64,
-    pub ms: u64,
-    /// Why it failed; absent for one that is copied.
-    pub failed: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sample {
-    pub at_ms: u64,
-    pub bytes: u64,
-    pub rows: u64,
-    /// Unknown is not nothing.
-    pub lag_bytes: Option<u64>,
-    pub kept_bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -153,6 +137,7 @@ impl Live {
             moved_ms: 0,
             list: Listed::Tables,
             sort: Sort::Recent,
+            chart: Charted::default(),
             selected: 0,
             filter: Filter::default(),
             wanted: None,
@@ -205,10 +190,10 @@ impl Live {
     }
 
     fn table(&mut self, table: Table) {
-        // The gauges are older than this news: what is through does not run any more.
-        let through =
-            |r: &Running| r.database == table.database && r.what == format!("copying {}", table.name);
-        self.gauges.running.retain(|running| !through(running));
+        // The gauges are older than this news, those that wait to be shown too: what is through does not run any more.
+        for gauges in self.waiting.iter_mut().chain([&mut self.gauges]) {
+            gauges.running.retain(|running| !table.is_copied_by(running));
+        }
         if self.tables.len() < MOST_TABLES {
             self.tables.push(table);
         } else {
@@ -223,7 +208,12 @@ impl Live {
         }
     }
 
-    pub fn measure(&mut self, gauges: Gauges, now_ms: u64) {
+    pub fn measure(&mut self, mut gauges: Gauges, now_ms: u64) {
+        // What has come through a moment ago may run in them still.
+        let latest = &self.tables[self.tables.len().saturating_sub(LATEST)..];
+        gauges.running.retain(|running| {
+            !latest.iter().any(|table| table.failed.is_none() && table.is_copied_by(running))
+        });
         let sample = Sample {
             at_ms: gauges.at_ms,
             bytes: gauges.bytes_done(),
@@ -358,6 +348,10 @@ impl Live {
         }
         rows.retain(|row| self.filter.admits(&[row.database(), row.name()]));
         rows
+    }
+
+    pub fn worth_a_look(&self) -> impl DoubleEndedIterator<Item = &Finding> {
+        self.run.findings.iter().filter(|finding| finding.severity >= Severity::Warning)
     }
 
     pub fn list_len(&self) -> usize {

@@ -2,7 +2,28 @@
 
 use crate::model::gauges::{LockWait, Running, Waiting};
 use crate::model::units::readable;
-use crate::ui::state::live::Table;
+use serde::{Deserialize, Serialize};
+
+/// A table that is through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    pub database: String,
+    pub name: String,
+    pub rows: u64,
+    pub bytes: u64,
+    pub ms: u64,
+    /// Why it failed; absent for one that is copied.
+    pub failed: Option<String>,
+}
+
+impl Table {
+    /// Gauges that are older than the news of its end say so.
+    pub fn is_copied_by(&self, running: &Running) -> bool {
+        let copied = running.what.strip_prefix("copying ");
+        let copied = copied.map(|what| what.strip_prefix("a part of ").unwrap_or(what));
+        running.database == self.database && copied == Some(self.name.as_str())
+    }
+}
 
 /// One line of the list of tables.
 #[derive(Debug)]

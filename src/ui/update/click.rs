@@ -5,7 +5,7 @@ use crate::model::units::Side;
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::{Effect, Hit};
 use crate::ui::state::form::{Field, Part};
-use crate::ui::state::{Focus, Overlay, Screen, State};
+use crate::ui::state::{Focus, GuideAt, Overlay, Screen, State};
 use crate::ui::update::fields;
 
 pub(super) fn click(state: &mut State, hit: Hit) -> Vec<Effect> {
@@ -24,6 +24,13 @@ pub(super) fn click(state: &mut State, hit: Hit) -> Vec<Effect> {
                 Focus::Field(field) if is_switch(field) => on_key(state, Key::char(' ')),
                 Focus::Field(_) | Focus::List => Vec::new(),
             }
+        }
+        Hit::Provider(number) => {
+            if leave_field(state, Focus::List) {
+                state.focus = Focus::List;
+                state.guide = GuideAt { provider: number, item: 0 };
+            }
+            Vec::new()
         }
         Hit::Row(at) => row(state, at),
         Hit::Answer(_) => Vec::new(),
@@ -84,7 +91,7 @@ fn row(state: &mut State, at: usize) -> Vec<Effect> {
     let Some(selected) = selected else { return Vec::new() };
     let before = std::mem::replace(selected, at);
     // Elsewhere Enter only goes on to the next field.
-    if again && before == at && state.screen == Screen::Start {
+    if again && before == at && matches!(state.screen, Screen::Start | Screen::Report) {
         return on_key(state, Key::plain(Code::Enter));
     }
     Vec::new()

@@ -4,6 +4,7 @@ use crate::ui::command;
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
 use crate::ui::state::{Colors, Focus, Letters, Overlay, Rights, Screen, State};
+use crate::ui::steps::validation::report::{of_finding, whole};
 
 /// Paces that + and - step through, in milliseconds.
 const PACES: [u64; 6] = [500, 1_000, 2_000, 3_000, 5_000, 10_000];
@@ -21,9 +22,12 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
             state.overlay = Some(Overlay::Command);
             return vec![Effect::Copy { title: "Command line".to_owned(), text: command::line(state) }];
         }
+        'f' if matches!(state.screen, Screen::Live | Screen::Close) => found(state),
         'l' if state.live.is_some() => state.overlay = Some(Overlay::Log { from_end: 0 }),
         'i' if matches!(state.screen, Screen::Live | Screen::Close) => {
-            state.overlay = Some(Overlay::Explain(0));
+            // On the last step the lag is what is asked about.
+            let first = if state.screen == Screen::Close { 3 } else { 0 };
+            state.overlay = Some(Overlay::Explain(first));
         }
         'm' => {
             state.mouse = state.mouse.other();
@@ -55,6 +59,18 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
         _ => {}
     }
     Vec::new()
+}
+
+/// What was found while it ran and is worth a look, the last one first: a panel has room for a line of it.
+fn found(state: &mut State) {
+    let Some(live) = &state.live else { return };
+    let texts: Vec<_> = live.worth_a_look().map(|finding| whole(&of_finding(finding))).rev().collect();
+    if texts.is_empty() {
+        state.say("Nothing was found that wants a look");
+        return;
+    }
+    let text = texts.join("\n\n");
+    state.overlay = Some(Overlay::Text { title: "To look at".to_owned(), text, from: 0 });
 }
 
 fn pace(state: &mut State, letter: char) {

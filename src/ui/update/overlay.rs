@@ -56,7 +56,18 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
             Some(to) => *from = to,
             None => state.overlay = None,
         },
-        Overlay::Command | Overlay::Copied { .. } => state.overlay = None,
+        Overlay::Text { title, text, from } => {
+            // More lines than it has in the narrowest window; the view lets no room stay empty.
+            let most = text.lines().count() + text.len() / 30;
+            match moved(key, *from, most, HELP_PAGE) {
+                Some(to) => *from = to,
+                None if key.code == Code::Char('y') => {
+                    return vec![Effect::Copy { title: title.clone(), text: text.clone() }];
+                }
+                None => state.overlay = None,
+            }
+        }
+        Overlay::Command => state.overlay = None,
     }
     Vec::new()
 }

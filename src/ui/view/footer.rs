@@ -1,6 +1,8 @@
 //! The last line: the keys of this screen, the most needed first. None is cut: what has no room is in the help.
 
+use crate::ui::state::form::{Field, Part};
 use crate::ui::state::{Focus, Overlay, Rights, Screen, State};
+use crate::ui::steps::migration::charts::offered;
 use crate::ui::steps::migration::failed;
 use crate::ui::steps::validation::report::rows;
 use crate::ui::widgets::line::Line;
@@ -14,7 +16,8 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     let always = 2.min(keys.len());
     let (most, last) = keys.split_at(keys.len() - always);
     let width = |(key, word): &(&str, &str)| Line::new(*key, p.theme.key).width() + word.len() + 4;
-    let mut room = usize::from(area.width).saturating_sub(1 + last.iter().map(width).sum::<usize>());
+    // Behind the last one nothing needs a space.
+    let mut room = usize::from(area.width + 2).saturating_sub(last.iter().map(width).sum::<usize>());
     let mut shown = Vec::new();
     for key in most {
         if width(key) > room {
@@ -24,10 +27,11 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
         shown.push(*key);
     }
     shown.extend(last);
-    let mut line = Line::new(" ", p.theme.text);
+    let mut line = Line::default();
     for (key, word) in shown {
+        line.push(if line.is_empty() { " " } else { "   " }, p.theme.dim);
         line.push(key, p.theme.key);
-        line.push(format!(" {word}   "), p.theme.dim);
+        line.push(format!(" {word}"), p.theme.dim);
     }
     p.line(area, 0, &line);
 }
@@ -46,11 +50,11 @@ pub fn keys(state: &State) -> Keys {
             Overlay::Passwords(_) => {
                 vec![("Tab", "switch"), ("Enter", "next, go on"), ("Esc", "change nothing")]
             }
+            Overlay::Text { .. } => vec![("↑↓", "scroll"), ("y", "copy"), ("Esc", "close")],
             Overlay::Help { .. } => vec![("↑↓", "scroll"), ("Esc", "close")],
             _ => vec![("Esc", "close")],
         };
     }
-    let typing = matches!(state.focus, Focus::Field(_));
     match state.screen {
         Screen::Start if state.start.filter.typing => vec![("Enter", "keep"), ("Esc", "clear")],
         Screen::Start => vec![
@@ -62,7 +66,7 @@ pub fn keys(state: &State) -> Keys {
             ("?", "help"),
             ("q", "quit"),
         ],
-        Screen::Configure if !typing => vec![
+        Screen::Configure if state.focus == Focus::List => vec![
             ("Tab", "next"),
             ("↑↓", "guide"),
             ("←→", "provider"),
@@ -71,14 +75,7 @@ pub fn keys(state: &State) -> Keys {
             ("?", "help"),
             ("q", "quit"),
         ],
-        Screen::Configure | Screen::Form => vec![
-            ("Tab", "next"),
-            ("Shift+Tab", "back"),
-            ("Space", "toggle"),
-            ("Enter", "next, press"),
-            ("F1", "help"),
-            ("Esc", "one screen back"),
-        ],
+        Screen::Configure | Screen::Form => form(state),
         Screen::Report if state.check.as_ref().is_some_and(|check| check.ended.is_none()) => {
             vec![("?", "help"), ("Esc", "do not wait")]
         }
@@ -95,15 +92,41 @@ pub fn keys(state: &State) -> Keys {
     }
 }
 
+/// What a key does depends on the field that it goes to.
+fn form(state: &State) -> Keys {
+    let mut keys = vec![("Tab", "next"), ("Shift+Tab", "back")];
+    match state.focus {
+        Focus::Button(_) | Focus::Choice(_) | Focus::List => {
+            keys.extend([("Enter", "press"), ("c", "command line"), ("?", "help")]);
+        }
+        Focus::Field(Field::Source(Part::Ssl) | Field::Target(Part::Ssl)) => {
+            keys.extend([("Space", "on or off"), ("←→", "mode"), ("F1", "help")]);
+        }
+        Focus::Field(Field::Source(Part::Password) | Field::Target(Part::Password)) => {
+            keys.extend([("Ctrl-R", "show"), ("F1", "help")]);
+        }
+        Focus::Field(_) => keys.extend([("Enter", "next"), ("F1", "help")]),
+    }
+    let first = state.screen == Screen::Configure && state.start.known.as_ref().is_none_or(Vec::is_empty);
+    // Before the first screen there is nothing where no migration is known.
+    keys.push(if first { ("Ctrl-C", "quit") } else { ("Esc", "one screen back") });
+    keys
+}
+
 fn report(state: &State) -> Keys {
     let listed = state.check.as_ref().is_some_and(|check| !rows(check).is_empty());
-    let mut keys = vec![("Tab", "next")];
+    let mut keys = match state.focus {
+        Focus::List if listed => vec![("↑↓", "move"), ("Enter", "all of it"), ("Tab", "next")],
+        Focus::List => vec![("Tab", "next")],
+        Focus::Field(_) => vec![("←→", "choose"), ("Tab", "next")],
+        Focus::Choice(_) => vec![("Space", "decide"), ("Tab", "next")],
+        Focus::Button(_) => vec![("Tab", "next"), ("Enter", "press")],
+    };
     if listed {
-        keys.insert(0, ("↑↓", "move"));
         keys.extend([("y", "copy fix"), ("Y", "all fixes")]);
     }
     keys.extend([("a", "all checks"), ("r", "Run check")]);
-    if listed {
+    if listed && state.focus == Focus::List {
         keys.push(("x", "leave out"));
     }
     keys.extend([("?", "help"), ("Esc", "edit")]);
@@ -122,6 +145,17 @@ fn running(state: &State) -> Keys {
 }
 
 fn all_running(state: &State) -> Keys {
+    let mut keys = of_running(state);
+    let charts = state.live.as_ref().map_or(0, |live| offered(state.screen, live).len());
+    keys.retain(|(key, _)| *key != "x" || charts > 1);
+    let found = state.live.as_ref().is_some_and(|live| live.worth_a_look().next().is_some());
+    if found && !state.live.as_ref().is_some_and(|live| live.filter.typing || failed(live)) {
+        keys.insert(2, ("f", "to look at"));
+    }
+    keys
+}
+
+fn of_running(state: &State) -> Keys {
     let Some(live) = &state.live else { return vec![("?", "help"), ("q", "quit")] };
     if live.filter.typing {
         return vec![("Enter", "keep"), ("Esc", "clear")];
@@ -142,6 +176,7 @@ fn all_running(state: &State) -> Keys {
             ("Tab", "next"),
             ("Enter", "press"),
             ("u", "Status update"),
+            ("x", "chart"),
             ("v", "how to verify"),
             ("s", "discontinue"),
             ("p", "passwords"),
@@ -168,6 +203,7 @@ fn all_running(state: &State) -> Keys {
         ("v", "view"),
         ("/", "filter"),
         ("o", "sort"),
+        ("x", "chart"),
         ("l", "log"),
         ("i", "explain"),
         ("c", "command"),

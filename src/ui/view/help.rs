@@ -8,7 +8,7 @@ use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 18] = [
     ("Tab Shift+Tab", "next field or button, the one before"),
     ("Enter Space", "press, toggle"),
     ("↑↓ j k g G", "move in lists; PgUp, PgDn, Home, End"),
@@ -16,11 +16,12 @@ const KEYS: [(&str, &str); 17] = [
     ("Esc", "one screen back, close, clear a filter"),
     ("q d Ctrl-C", "leave: a migration goes on without the window"),
     ("s", "stop the migration (asks first)"),
-    ("/ o v", "filter; sort; tables or databases"),
+    ("n a r x", "new; all checks; Run check; leave a database out"),
+    ("/ o v x", "filter; sort; tables or databases; another chart"),
     ("y Y", "copy this; copy all fixes as a script"),
     ("c", "the command line that does the same, copied"),
     ("l", "the log"),
-    ("i", "explain a number"),
+    ("i f", "explain a number; what was found, whole"),
     ("u p", "Status update; passwords for it"),
     ("w", "save log, report and versions, without secrets"),
     ("+ - Space", "slower, faster; freeze the numbers"),
@@ -34,21 +35,7 @@ const HEAD: usize = 15;
 pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, from): (&State, usize)) {
     let width = 68.min(area.width);
     let lines = lines(p.theme, state, usize::from(width).saturating_sub(4));
-    let area = super::centered(area, width, u16::try_from(lines.len()).unwrap_or(20) + 2);
-    p.cover(area);
-    let room = usize::from(area.height.saturating_sub(2));
-    let hidden = lines.len().saturating_sub(room);
-    let first = from.min(hidden);
-    let more = match (first, hidden) {
-        (_, 0) => "",
-        (0, _) => "↓ more",
-        (first, hidden) if first == hidden => "↑ more",
-        _ => "↑↓ more",
-    };
-    let title = Line::new("Keys", p.theme.title);
-    let right = if more.is_empty() { Line::default() } else { Line::new(more, p.theme.key) };
-    let inner = p.panel(area, &title, &right);
-    p.lines(inner, &lines[first..lines.len().min(first + room)]);
+    super::overlay::scrolled(p, (area, width), ("Keys", &lines, from));
 }
 
 fn lines(theme: Theme, state: &State, width: usize) -> Vec<Line> {

@@ -19,7 +19,7 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
         Some(Overlay::Log { from_end }) => log(p, area, (state, *from_end)),
         Some(Overlay::Command) => command_line(p, area, state),
         Some(Overlay::Explain(number)) => explain::view(p, area, (state, *number)),
-        Some(Overlay::Copied { title, text }) => copied(p, area, (title, text)),
+        Some(Overlay::Text { title, text, from }) => whole_text(p, area, (title, text, *from)),
         Some(Overlay::Dialog(dialog)) => dialog::view(p, area, (state, dialog)),
         Some(Overlay::Pick { on }) => pick(p, area, (state, *on)),
         Some(Overlay::Passwords(ask)) => passwords::view(p, area, (state, ask)),
@@ -69,9 +69,36 @@ fn command_line(p: &mut Paint<'_>, area: Rect, state: &State) {
     boxed(p, area, ("The same on the command line", &lines.join("\n")));
 }
 
-fn copied(p: &mut Paint<'_>, area: Rect, (title, text): (&str, &str)) {
-    let lines = format!("No clipboard could be reached. Here it is:\n\n{text}");
-    boxed(p, area, (title, &lines));
+fn whole_text(p: &mut Paint<'_>, area: Rect, (title, text, from): (&str, &str, usize)) {
+    let width = area.width.saturating_sub(4).min(100);
+    let lines: Vec<_> = wrap(text, usize::from(width).saturating_sub(4))
+        .into_iter()
+        .map(|line| Line::new(line, p.theme.text))
+        .collect();
+    scrolled(p, (area, width), (title, &lines, from));
+}
+
+/// In a frame in the middle; where there are more lines than fit, it says in which direction.
+pub(super) fn scrolled(
+    p: &mut Paint<'_>,
+    (area, width): (Rect, u16),
+    (title, lines, from): (&str, &[Line], usize),
+) {
+    let area = super::centered(area, width, u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2));
+    p.cover(area);
+    let room = usize::from(area.height.saturating_sub(2));
+    let hidden = lines.len().saturating_sub(room);
+    let first = from.min(hidden);
+    let more = match (first, hidden) {
+        (_, 0) => "",
+        (0, _) => "↓ more",
+        (first, hidden) if first == hidden => "↑ more",
+        _ => "↑↓ more",
+    };
+    let title = Line::new(title, p.theme.title);
+    let right = if more.is_empty() { Line::default() } else { Line::new(more, p.theme.key) };
+    let inner = p.panel(area, &title, &right);
+    p.lines(inner, &lines[first..lines.len().min(first + room)]);
 }
 
 fn boxed(p: &mut Paint<'_>, area: Rect, (title, text): (&str, &str)) {

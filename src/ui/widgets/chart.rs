@@ -8,7 +8,8 @@ use ratatui::layout::Rect;
 pub fn chart(paint: &mut Paint<'_>, area: Rect, values: &[Option<u64>], word: fn(u64) -> String) {
     let rows = usize::from(area.height);
     let largest = values.iter().flatten().copied().max().unwrap_or(0);
-    let top = word(largest);
+    // Where nothing was ever more than nothing, one label says so.
+    let top = if largest == 0 && rows > 1 { String::new() } else { word(largest) };
     let scale = top.chars().count().max(word(0).chars().count());
     let width = usize::from(area.width).saturating_sub(scale + 1);
     if rows == 0 || width < 4 {

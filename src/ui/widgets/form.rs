@@ -74,7 +74,7 @@ fn one(paint: &mut Paint<'_>, area: Rect, row: usize, (state, field): (&State, F
     }
     let (long, short) = hint(state, field);
     let room = usize::from(area.width).saturating_sub(line.width() + 3);
-    if let Some(hint) = [long, short].into_iter().find(|hint| hint.width() <= room) {
+    if let Some(hint) = [long, short].into_iter().find(|hint| !hint.is_empty() && hint.width() <= room) {
         line.push(format!("   {hint}"), theme.dim);
     }
     paint.line(area, row, &line);
@@ -156,6 +156,14 @@ pub fn identity(policy: IdentityPolicy) -> (&'static str, &'static str) {
     }
 }
 
+fn encrypts(state: &State, field: Field) -> bool {
+    let server = match field {
+        Field::Target(_) => &state.form.target,
+        _ => &state.form.source,
+    };
+    server.encrypts()
+}
+
 /// In full, and for narrow windows.
 fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
     match field {
@@ -178,7 +186,10 @@ fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
             Part::Host => ("a name, an address, or paste a postgres:// URI", "or paste a URI"),
             Part::Database => ("to connect to; empty: the usual ones", "to connect to"),
             Part::Password => ("Ctrl-R shows it; empty: ~/.pgpass, PGPASSWORD", "empty: ~/.pgpass"),
-            Part::Ssl => ("(recommended)  Space, or ← → for another mode", "(recommended)  ← → modes"),
+            Part::Ssl if encrypts(state, field) => {
+                ("(recommended)  Space, or ← → for another mode", "(recommended)  ← → modes")
+            }
+            Part::Ssl => ("may go in clear: Space encrypts, ← → for another mode", "may go in clear: Space"),
             Part::Ca => ("path, or system; compares the name too", "path, or system"),
             Part::Port | Part::User => ("", ""),
         },

@@ -6,6 +6,7 @@ use crate::ui::message::Effect;
 use crate::ui::state::live::Live;
 use crate::ui::state::passwords::{Ask, Errand};
 use crate::ui::state::{About, Button, Dialog, Focus, Home, Overlay, Rights, Screen, State, Switch};
+use crate::ui::steps::migration::charts;
 use crate::ui::update::{fields, leave, refuse_to_change};
 
 pub fn order(state: &State) -> Vec<Focus> {
@@ -61,6 +62,7 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
         Code::Char('s') if live.is_following() => {
             state.overlay = Some(Overlay::Dialog(Dialog::new(About::Stop)));
         }
+        Code::Char('x') if live.is_following() => charts::turn(Screen::Close, live),
         Code::Char('y') => {
             let text = live.shown.target_conninfo.clone();
             return Some(vec![Effect::Copy { title: "The target's address".to_owned(), text }]);

@@ -10,9 +10,8 @@ use crate::ui::format::ago;
 use crate::ui::state::live::{Live, Wanted};
 use crate::ui::state::{Engine, Focus, Rights, State};
 use crate::ui::steps::migration::view_parts::{button_line, rows};
-use crate::ui::steps::migration::{Of, leftovers};
+use crate::ui::steps::migration::{Of, charts, leftovers};
 use crate::ui::theme::Theme;
-use crate::ui::widgets::chart::{chart, squeeze};
 use crate::ui::widgets::line::{Line, column, column_right};
 use crate::ui::widgets::list::list;
 use crate::ui::widgets::paint::Paint;
@@ -34,18 +33,18 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
 }
 
 fn following(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
-    let chart_height = if area.height >= 30 { 6 } else { u16::from(area.height >= 24) * 4 };
-    let list_height = 9;
-    let [top, lag, switch, buttons] = rows(
-        area,
-        [area.height.saturating_sub(chart_height + list_height + 1), chart_height, list_height, 1],
-    );
+    // In the lowest windows the databases need the blank line, and what else could be done, more than the switch-over.
+    let switch_height = if area.height < 17 { 7 } else { 9 };
+    let chart_height = match area.height {
+        0..21 => 0,
+        21..24 => 3,
+        24..30 => 4,
+        _ => 6,
+    };
+    let left = area.height.saturating_sub(chart_height + switch_height + 1);
+    let [top, lag, switch, buttons] = rows(area, [left, chart_height, switch_height, 1]);
     databases(p, top, (state, live));
-    if chart_height > 0 {
-        let inner = p.panel(lag, &Line::new("Lag", p.theme.title), &Line::default());
-        let values: Vec<_> = live.samples.iter().map(|sample| sample.lag_bytes).collect();
-        chart(p, inner, &squeeze(&values, usize::from(inner.width).saturating_sub(8)), human_bytes);
-    }
+    charts::draw(p, lag, (state, live));
     switch_over(p, switch, (state, live));
     button_line(p, buttons, (state, &super::update::buttons(state)));
 }
@@ -87,13 +86,22 @@ fn databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
             Line::new(format!("The engine (pid {pid}) guards it, with or without this window."), theme.dim)
         }
     };
-    p.line(inner, 0, &guard);
+    let roomy = usize::from(inner.height > 3);
+    if roomy > 0 {
+        p.line(inner, 0, &guard);
+    }
     let width = usize::from(inner.width).saturating_sub(4);
     let head = Line::new("  ", theme.dim).and(heading(width), theme.dim);
-    p.line(inner, 1, &head);
+    p.line(inner, roomy, &head);
+    let found = found(theme, live).filter(|_| roomy > 0);
+    if let Some(line) = &found {
+        p.line(inner, usize::from(inner.height) - 1, line);
+    }
     let lines: Vec<_> = live.run.databases.keys().map(|name| database(theme, (live, name, width))).collect();
     let focused = state.focus == Focus::List && state.overlay.is_none();
-    let below = Rect { y: inner.y + 2.min(inner.height), height: inner.height.saturating_sub(2), ..inner };
+    let above = u16::try_from(roomy + 1).unwrap_or(2).min(inner.height);
+    let height = inner.height.saturating_sub(above + u16::from(found.is_some()));
+    let below = Rect { y: inner.y + above, height, ..inner };
     let before = p.cursor;
     list(p, below, &lines, focused.then_some(live.selected.min(lines.len().saturating_sub(1))));
     if !focused {
@@ -101,8 +109,24 @@ fn databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     }
 }
 
+/// The latest of what wants a look, and how to see it whole.
+fn found(theme: Theme, live: &Live) -> Option<Line> {
+    let last = live.worth_a_look().next_back()?;
+    let place = last.database.as_deref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
+    let count = count_of(live.worth_a_look().count() as u64, "warning");
+    let key = Line::new("▲ ", theme.warn).and(count, theme.warn).and(" (", theme.dim).and("f", theme.key);
+    Some(key.and(" shows all): ", theme.dim).and(format!("{place}{}", printable(&last.title)), theme.text))
+}
+
+/// Of the state and of the name: narrower before numbers would be cut.
+fn first_columns(width: usize) -> (usize, usize) {
+    if width < 58 { (12, 12) } else { (14, 16) }
+}
+
 fn heading(width: usize) -> String {
-    let mut text = format!("{}{}{}", column("STATE", 14), column("DATABASE", 16), column_right("LAG", 17));
+    let (state, name) = first_columns(width);
+    let mut text =
+        format!("{}{}{}", column("STATE", state), column("DATABASE", name), column_right("LAG", 17));
     text.push_str(&column_right("LOG KEPT", 11));
     if width >= 72 {
         text.push_str(&column_right("TABLES", 14));
@@ -124,7 +148,8 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
         Some(DatabaseOutcome::Cancelled) => ("■ stopped", theme.warn),
         None => ("· not begun", theme.dim),
     };
-    let mut line = Line::new(column(sign, 14), style).and(column(&readable(name), 16), theme.title);
+    let (state, wide) = first_columns(width);
+    let mut line = Line::new(column(sign, state), style).and(column(&readable(name), wide), theme.title);
     if !follows {
         let text = format!("  {}, {}", count_of(database.rows, "row"), human_bytes(database.bytes));
         line.push(text, theme.dim);

@@ -12,10 +12,19 @@ use crate::ui::widgets::paint::Paint;
 use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
+use unicode_width::UnicodeWidthStr;
+
+/// From this width on all providers are named.
+const ROOMY: u16 = 100;
+/// Lines that show most of the guide's items whole.
+const GUIDE: u16 = 8;
 
 pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     let needed = u16::try_from(height(state, &fields())).unwrap_or(8) + 3;
-    let guide_height = area.height.saturating_sub(needed).max(area.height / 3).max(5);
+    let spare = area.height.saturating_sub(needed).max(area.height / 3).max(5);
+    // In a low window the half that keys act on has the room: what the guide says is long.
+    let low = area.height < needed + GUIDE && state.focus == Focus::List;
+    let guide_height = if low { area.height.saturating_sub(5) } else { spare };
     let [top, below] = rows(area, [guide_height, area.height.saturating_sub(guide_height)]);
     draw_guide(p, top, state);
     let inner =
@@ -32,6 +41,7 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
     let theme = p.theme;
     let focused = state.focus == Focus::List && state.overlay.is_none();
     let mut title = Line::new("Prepare the source  ", theme.title);
+    let mut tabs = Vec::new();
     for (number, name) in guide::titles().enumerate() {
         let chosen = number == state.guide.provider % guide::COUNT;
         let style = match (chosen, focused) {
@@ -39,14 +49,22 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
             (true, false) => theme.accent.add_modifier(Modifier::BOLD),
             (false, _) => theme.dim,
         };
-        if chosen || area.width >= 100 {
-            title.push(format!(" {name} "), style);
+        if chosen || area.width >= ROOMY {
+            // Where it is the only one that has room, a click brings the next.
+            let clicked = if area.width >= ROOMY { number } else { (number + 1) % guide::COUNT };
+            let (text, before) = (format!(" {name} "), title.width());
+            tabs.push((before, text.width(), clicked));
+            title.push(text, style);
         }
     }
-    // The providers take the room where all of them are named.
-    let promise = if area.width >= 100 { "" } else { "nothing is changed before step 3" };
+    // The providers take the room where all of them are named, and where one of them hardly fits.
+    let promise = if (80..ROOMY).contains(&area.width) { "nothing is changed before step 3" } else { "" };
     let right = Line::new(promise, theme.dim);
     let inner = p.panel(area, &title, &right);
+    for (before, width, number) in tabs {
+        // The title begins behind the corner, a line and a space.
+        p.hit((area, 0), (3 + before, width), Hit::Provider(number));
+    }
     let guide = guide::guide(state.guide.provider);
     let text_width = usize::from(inner.width).saturating_sub(6);
     // Each item with its explanation where it is the selected one.

@@ -11,7 +11,6 @@ use crate::ui::format::{Eta, ago, clock, eta, minute, percent, quartiles, rate, 
 use crate::ui::state::live::{Listed, Live, Wanted};
 use crate::ui::state::{Engine, Focus, State};
 use crate::ui::theme::Theme;
-use crate::ui::widgets::chart::{chart, squeeze};
 use crate::ui::widgets::line::{Line, column};
 use crate::ui::widgets::list::list;
 use crate::ui::widgets::paint::Paint;
@@ -35,7 +34,7 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
         Listed::Tables => tables::draw(p, tables, (state, live)),
         Listed::Databases => draw_databases(p, tables, (state, live)),
     }
-    draw_charts(p, charts, live);
+    super::charts::draw(p, charts, (state, live));
     draw_log(p, log, (state, live));
     button_line(p, buttons, (state, &live_buttons(state)));
 }
@@ -228,17 +227,19 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
             let bar_width = if width < 90 { 8 } else { 16 };
             let (done, total) = (gauge.bytes_done, gauge.bytes_total);
             line.push(drawn(theme, (done, total, bar_width)), theme.accent);
-            let text = format!(
-                " {:>3} %  {} of {}  tables {}/{}  indexes {}/{}",
-                percent(done, total),
-                human_bytes(done),
-                human_bytes(total),
-                thousands(gauge.tables_done),
-                thousands(gauge.tables_total),
-                thousands(gauge.steps_done),
-                thousands(gauge.steps_total)
-            );
-            line.push(text, theme.text);
+            let parts = [
+                format!(" {:>3} %", percent(done, total)),
+                format!("  {} of {}", human_bytes(done), human_bytes(total)),
+                format!("  tables {}/{}", thousands(gauge.tables_done), thousands(gauge.tables_total)),
+                format!("  indexes {}/{}", thousands(gauge.steps_done), thousands(gauge.steps_total)),
+            ];
+            for part in parts {
+                // Whole or not at all; the list's marks take four columns.
+                if line.width() + part.chars().count() + 4 > width {
+                    break;
+                }
+                line.push(part, theme.text);
+            }
         }
         (None, _) => {
             let phase = database.phase.map(|phase| phase.to_string()).unwrap_or_default();
@@ -248,35 +249,6 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
         (Some(_), _) => line.push(printable(&database.message), theme.dim),
     }
     line
-}
-
-fn draw_charts(p: &mut Paint<'_>, area: Rect, live: &Live) {
-    if area.height < 3 {
-        return;
-    }
-    let speeds: Vec<Option<u64>> = live
-        .samples
-        .iter()
-        .zip(live.samples.iter().skip(1))
-        .map(|(from, to)| {
-            let ms = to.at_ms.saturating_sub(from.at_ms).max(1);
-            Some(to.bytes.saturating_sub(from.bytes).saturating_mul(1000) / ms)
-        })
-        .collect();
-    let kept: Vec<Option<u64>> = live.samples.iter().map(|sample| sample.kept_bytes).collect();
-    let two = area.width >= 100 && live.replicates();
-    let left = Rect { width: if two { area.width / 2 } else { area.width }, ..area };
-    let inner = p.panel(left, &Line::new("Speed, last 10 min", p.theme.title), &Line::default());
-    chart(p, inner, &squeeze(&speeds, usize::from(inner.width).saturating_sub(10)), rate);
-    if two {
-        let right = Rect { x: left.right(), width: area.width - left.width, ..area };
-        let inner = p.panel(right, &Line::new("Log kept by the slots", p.theme.title), &Line::default());
-        if kept.iter().any(Option::is_some) {
-            chart(p, inner, &squeeze(&kept, usize::from(inner.width).saturating_sub(10)), human_bytes);
-        } else {
-            p.line(inner, 0, &Line::new("not asked yet", p.theme.dim));
-        }
-    }
 }
 
 fn draw_log(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {

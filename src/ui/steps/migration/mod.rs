@@ -1,5 +1,6 @@
 //! Step 3: the plan before the start, the copy while it runs, and what to do where it failed.
 
+pub mod charts;
 pub mod failure;
 pub mod live;
 pub mod plan;

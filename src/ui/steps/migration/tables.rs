@@ -75,15 +75,20 @@ struct Columns {
     database: usize,
     bar: usize,
     name: usize,
+    time: usize,
 }
 
 impl Columns {
     fn of(width: usize) -> Self {
         let rows = usize::from(width >= 96) * 14;
         let database = usize::from(width >= 84) * 14;
-        let bar = if width >= 110 { 24 } else { 16 };
-        let name = width.saturating_sub(9 + 10 + 2 + bar + 12 + rows + database).clamp(12, 60);
-        Self { rows, database, bar, name }
+        let (bar, time) = match width {
+            110.. => (24, 12),
+            61.. => (16, 12),
+            _ => (9, 10),
+        };
+        let name = width.saturating_sub(9 + 10 + 2 + bar + time + rows + database).clamp(12, 60);
+        Self { rows, database, bar, name, time }
     }
 }
 
@@ -105,14 +110,14 @@ fn headed(p: &mut Paint<'_>, area: Rect) -> Rect {
         "{}  {}{}",
         column_right("SIZE", 10),
         column("DONE", c.bar),
-        column_right("TIME", 12)
+        column_right("TIME", c.time)
     ));
     p.line(area, 0, &Line::new(text, p.theme.dim));
     Rect { y: area.y + 1, height: area.height - 1, ..area }
 }
 
 fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
-    let Columns { rows, database, bar: bar_width, name: name_width } = Columns::of(width);
+    let Columns { rows, database, bar: bar_width, name: name_width, time } = Columns::of(width);
     let (shows_rows, shows_database) = (rows > 0, database > 0);
     let (sign, style) = match row {
         Row::Running(running) if running.lock.is_some() => ("▲ waits", theme.warn),
@@ -148,7 +153,7 @@ fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
             let per_second =
                 table.bytes.saturating_mul(1000).checked_div(table.ms).filter(|_| table.ms > 500);
             line.push(column(&per_second.map(rate).unwrap_or_default(), bar_width), theme.dim);
-            line.push(column_right(&human_ms(table.ms), 12), theme.dim);
+            line.push(column_right(&human_ms(table.ms), time), theme.dim);
         }
         Row::Running(running) => {
             let for_ms = state.now_ms.saturating_sub(running.since_ms);
@@ -160,10 +165,10 @@ fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
                 let done = wire.min(total.saturating_sub(total / 50));
                 line.push(size(total) + "  ", theme.text);
                 line.push(drawn(theme, (done, total, bar_width)), theme.accent);
-                line.push(column_right(&human_ms(for_ms), 12), theme.text);
+                line.push(column_right(&human_ms(for_ms), time), theme.text);
             } else {
                 let blank = " ".repeat(12 + bar_width);
-                line.push(blank + &column_right(&human_ms(for_ms), 12), theme.text);
+                line.push(blank + &column_right(&human_ms(for_ms), time), theme.text);
             }
         }
     }

@@ -123,6 +123,7 @@ pub fn live_key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
             };
             live.selected = 0;
         }
+        Code::Char('x') => super::charts::turn(Screen::Live, live),
         Code::Char('y') => return Some(copy(state)),
         Code::Enter if over => fields::step(state, &order, crate::ui::state::form::Turn::Forward),
         _ => return None,

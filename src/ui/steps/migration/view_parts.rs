@@ -5,6 +5,7 @@ use crate::ui::state::{Button, Focus, State};
 use crate::ui::widgets::line::Line;
 use crate::ui::widgets::paint::Paint;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 /// Areas below one another. What there is no room for gets less, from the last one on.
 pub fn rows<const N: usize>(area: Rect, heights: [u16; N]) -> [Rect; N] {
@@ -22,10 +23,13 @@ pub fn button_line(p: &mut Paint<'_>, area: Rect, (state, buttons): (&State, &[B
     let mut line = Line::default();
     let mut at = None;
     let mut places = Vec::new();
+    // Closer together before one of them would be cut.
+    let whole: usize = buttons.iter().map(|button| button.label().width() + 4).sum();
+    let gap = if whole + 3 * buttons.len() > usize::from(area.width) { " " } else { "   " };
     for button in buttons {
         let focused = state.overlay.is_none() && state.focus == Focus::Button(*button);
         if !line.is_empty() {
-            line.push("   ", p.theme.text);
+            line.push(gap, p.theme.text);
         }
         if focused {
             at = Some(line.width());

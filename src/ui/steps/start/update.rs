@@ -32,6 +32,11 @@ pub fn new(state: &mut State) {
     state.screen = Screen::Configure;
     state.focus = Focus::List;
     state.check = None;
+    // The name of one that exists is taken.
+    let name = state.form.name.trimmed();
+    if state.start.known.iter().flatten().any(|known| known.id == name) {
+        state.form.name.set("");
+    }
 }
 
 pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {

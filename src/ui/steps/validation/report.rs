@@ -89,7 +89,26 @@ pub fn rows(check: &Check) -> Vec<Row> {
     rows
 }
 
-fn of_finding(finding: &Finding) -> Row {
+/// All that is known of a line, as text to read.
+pub fn whole(row: &Row) -> String {
+    let place = row.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+    let mut text = format!("{place}{}", row.title);
+    if !row.what.is_empty() {
+        text.push_str(&format!("\n{}", row.what));
+    }
+    if !row.objects.is_empty() {
+        text.push_str(&format!("\n{}", row.objects.join(", ")));
+    }
+    if !row.fix.is_empty() {
+        text.push_str(&format!("\nWhat to do:\n{}", row.fix));
+    }
+    if !row.id.is_empty() {
+        text.push_str(&format!("\nMore: pgpassage explain {}", printable(&row.id)));
+    }
+    text
+}
+
+pub fn of_finding(finding: &Finding) -> Row {
     Row {
         weight: match finding.severity {
             Severity::Blocker => Weight::Fail,

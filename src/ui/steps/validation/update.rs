@@ -1,6 +1,6 @@
 //! Keys on the second step, and the news of its checks.
 
-use super::report::{Weight, rows, script, to_copy};
+use super::report::{Weight, rows, script, to_copy, whole};
 use crate::model::plan::IdentityPolicy;
 use crate::model::units::{Side, readable};
 use crate::ui::keys::{Code, Key, moved};
@@ -10,6 +10,9 @@ use crate::ui::state::form::{Field, PARTS, Part};
 use crate::ui::state::{Button, Focus, Overlay, Screen, State};
 use crate::ui::steps::configure::update::leaves;
 use crate::ui::update::fields;
+
+/// Over the text of a line of the report.
+pub const WHOLE: &str = "Why, and what to do";
 
 pub fn fields() -> Vec<Field> {
     let source = PARTS.iter().map(|part| Field::Source(*part));
@@ -169,7 +172,10 @@ pub fn report_key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
             return Some(vec![Effect::Copy { title: "All fixes".to_owned(), text: script(check) }]);
         }
         Code::Char('x') => leave_out(state),
-        Code::Enter => fields::step(state, &order, crate::ui::state::form::Turn::Forward),
+        Code::Enter if state.focus == Focus::List => {
+            let row = chosen?;
+            state.overlay = Some(Overlay::Text { title: WHOLE.to_owned(), text: whole(row), from: 0 });
+        }
         _ => return None,
     }
     Some(Vec::new())

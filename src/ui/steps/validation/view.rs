@@ -2,7 +2,7 @@
 
 use super::decisions;
 use super::report::{Row, Weight, rows as report_rows};
-use super::update::fields;
+use super::update::{WHOLE, fields};
 use crate::model::check::{Severity, Verdict};
 use crate::model::event::ServerSummary;
 use crate::model::units::{count_of, human_ms, printable, readable};
@@ -56,7 +56,8 @@ pub fn report(p: &mut Paint<'_>, area: Rect, state: &State) {
     let list_height = u16::try_from(report_rows(check).len() + 2).unwrap_or(u16::MAX);
     let spare =
         if area.height < decisions::ROOMY { (left - half).saturating_sub(list_height.max(4)) } else { 0 };
-    let detail_height = half + spare;
+    // A frame with nothing in it helps nobody: Enter shows it whole.
+    let detail_height = if half + spare < 4 { 0 } else { half + spare };
     let [top, middle, below, buttons] = rows(area, [left - detail_height, detail_height, method_height, 1]);
     findings(p, top, (state, check));
     detail(p, middle, check);
@@ -174,7 +175,7 @@ fn finding(theme: Theme, row: &Row) -> Line {
 fn detail(p: &mut Paint<'_>, area: Rect, check: &Check) {
     let theme = p.theme;
     let listed = report_rows(check);
-    let title = Line::new("Why, and what to do", theme.title);
+    let title = Line::new(WHOLE, theme.title);
     let Some(row) = listed.get(check.selected.min(listed.len().saturating_sub(1))) else {
         let inner = p.panel(area, &title, &Line::default());
         p.line(inner, 0, &Line::new("Nothing to do.", theme.dim));

@@ -1,0 +1,219 @@
+//! What a small window has no room for can be reached all the same, and what stands there is true.
+
+use super::scenes::{self, NOW_MS, press, send};
+use super::styled::{drawn, rows};
+use pgpassage::model::check::Finding;
+use pgpassage::model::event::{Entry, Event, RunOutcome};
+use pgpassage::model::gauges::Gauges;
+use pgpassage::model::units::TableName;
+use pgpassage::ui::keys::Code;
+use pgpassage::ui::message::Msg;
+use pgpassage::ui::state::form::{Encryption, Field, Part};
+use pgpassage::ui::state::live::Ending;
+use pgpassage::ui::state::{Button, Focus, Screen, State};
+use pgpassage::ui::update::update;
+
+fn scene(name: &str) -> State {
+    scenes::all().into_iter().find(|scene| scene.name == name).unwrap().state
+}
+
+fn text(state: &State, (width, height): (u16, u16)) -> String {
+    rows(&drawn(state, width, height).0).join("\n")
+}
+
+#[track_caller]
+fn shows(state: &State, size: (u16, u16), what: &str) {
+    let text = text(state, size);
+    assert!(text.contains(what), "no {what:?} in\n{text}");
+}
+
+fn click(state: &mut State, size: (u16, u16), what: &str) {
+    let (buffer, drawn) = drawn(state, size.0, size.1);
+    let rows = rows(&buffer);
+    let (y, row) = rows.iter().enumerate().find(|(_, row)| row.contains(what)).unwrap();
+    let x = row[..row.find(what).unwrap()].chars().count() + what.chars().count() / 2;
+    let place = (u16::try_from(x).unwrap(), u16::try_from(y).unwrap());
+    let hit = drawn.at(place.into()).unwrap();
+    drop(update(state, Msg::Click(hit)));
+}
+
+#[test]
+fn every_chart_has_its_turn() {
+    let small = (80, 24);
+    let mut state = scene("live");
+    for (now, next) in [("Speed, last", "x: log kept"), ("Log kept by", "x: lag"), ("Lag", "x: speed")] {
+        shows(&state, small, &format!("╭─ {now}"));
+        shows(&state, small, next);
+        press(&mut state, Code::Char('x'));
+    }
+    shows(&state, small, "╭─ Speed, last");
+    // With more room there are more of them, and in the end there is nothing to turn.
+    shows(&state, (120, 40), "x: lag");
+    let wide = text(&state, (160, 40));
+    assert!(["Speed", "Log kept", "Lag"].iter().all(|title| wide.contains(&format!("╭─ {title}"))), "{wide}");
+    assert!(!wide.contains("x: "), "{wide}");
+
+    let mut state = scene("close");
+    shows(&state, small, "╭─ Lag");
+    press(&mut state, Code::Char('x'));
+    shows(&state, small, "╭─ Log kept by the slots");
+    shows(&state, small, "17 MB┤");
+    // A snapshot keeps no log, and nothing lags behind it.
+    let mut state = scene("live");
+    state.live.as_mut().unwrap().run.databases.values_mut().for_each(|database| database.method = None);
+    assert!(!text(&state, small).contains("x: "));
+    press(&mut state, Code::Char('x'));
+    shows(&state, small, "╭─ Speed, last");
+}
+
+#[test]
+fn providers_of_the_guide_are_clicked() {
+    let mut state = scene("configure");
+    state.focus = Focus::Field(Field::Name);
+    for (number, name) in pgpassage::ui::guide::titles().enumerate().collect::<Vec<_>>().into_iter().rev() {
+        state.guide.item = 2;
+        click(&mut state, (100, 30), name);
+        assert_eq!((state.guide.provider, state.guide.item, state.focus), (number, 0, Focus::List), "{name}");
+    }
+    // Where one name has room, the next one comes.
+    click(&mut state, (80, 24), "Self-hosted");
+    shows(&state, (80, 24), "Aiven");
+}
+
+#[test]
+fn the_guide_is_whole_in_the_lowest_window() {
+    let mut state = scene("configure");
+    state.focus = Focus::List;
+    state.guide = pgpassage::ui::state::GuideAt::default();
+    shows(&state, (60, 16), "ALTER SYSTEM SET listen_addresses");
+    shows(&state, (60, 16), "Self-hosted");
+    state.focus = Focus::Field(Field::Target(Part::Database));
+    for label in ["Name", "Hostname", "Database name", "Username"] {
+        shows(&state, (60, 16), label);
+    }
+}
+
+#[test]
+fn a_finding_is_read_whole_wherever_it_has_no_room() {
+    let least = (60, 16);
+    let mut state = scene("report");
+    for finding in &mut state.check.as_mut().unwrap().run.findings {
+        finding.objects = (0..40).map(|number| format!("public.table_{number}")).collect();
+    }
+    press(&mut state, Code::Enter);
+    let mut seen = text(&state, least);
+    for _ in 0..30 {
+        press(&mut state, Code::Down);
+        seen.push_str(&text(&state, least));
+    }
+    for part in ["Why, and what to do", "What to do:", "More: pgpassage explain", "↓ more", "↑ more"] {
+        assert!(seen.contains(part), "no {part:?} in\n{seen}");
+    }
+    let copied = update(&mut state, Msg::Key(pgpassage::ui::keys::Key::char('y')));
+    assert_eq!(copied.len(), 1);
+    press(&mut state, Code::Esc);
+    assert!(state.overlay.is_none() && state.screen == Screen::Report);
+}
+
+/// The guard's warnings must not end in the log alone.
+#[test]
+fn what_is_found_while_databases_follow_is_shown() {
+    let mut state = scene("close");
+    let seq = state.live.as_ref().unwrap().run.seq + 1;
+    let finding = Finding::warning("schema-changed", "definitions on the source have changed")
+        .fix("make the same on the target");
+    send(&mut state, Msg::Entry(Entry { seq, at_ms: NOW_MS, event: Event::Finding { finding } }));
+    shows(&state, (80, 24), "▲ 1 warning (f shows all): definitions on the source have changed");
+    shows(&state, (80, 24), "f to look at");
+    press(&mut state, Code::Char('f'));
+    shows(&state, (60, 16), "make the same on the target");
+}
+
+#[test]
+fn nothing_is_copied_and_done_at_once() {
+    let mut state = scene("live");
+    let gauges = state.live.as_ref().unwrap().gauges.clone();
+    let running = gauges.running.iter().find(|r| r.what.starts_with("copying public.")).unwrap().clone();
+    let name = running.what.trim_start_matches("copying ").to_owned();
+    let times =
+        |state: &State| state.live.as_ref().unwrap().rows().iter().filter(|r| r.name() == name).count();
+    assert_eq!(times(&state), 1);
+    let seq = state.live.as_ref().unwrap().run.seq + 1;
+    let table = TableName::new("public", name.trim_start_matches("public."));
+    let event = Event::TableCopied { database: running.database, table, rows: 1, bytes: 1, ms: 1 };
+    // Gauges that were on their way when it came through.
+    send(&mut state, Msg::Gauges(Gauges { at_ms: NOW_MS + 151_000, ..gauges.clone() }));
+    send(&mut state, Msg::Entry(Entry { seq, at_ms: NOW_MS + 151_000, event }));
+    send(&mut state, Msg::Tick { now_ms: NOW_MS + 152_000 });
+    assert_eq!(times(&state), 1);
+    send(&mut state, Msg::Gauges(Gauges { at_ms: NOW_MS + 152_000, ..gauges }));
+    send(&mut state, Msg::Tick { now_ms: NOW_MS + 153_000 });
+    assert_eq!(times(&state), 1);
+}
+
+/// A wrong password comes from a server that listens, behind a firewall that is open.
+#[test]
+fn the_guide_does_not_say_what_it_cannot_know() {
+    let mut state = scene("report-refused");
+    let check = state.check.as_mut().unwrap();
+    (check.run.source, check.ended) = (None, Some(Ending::Ended(RunOutcome::Refused)));
+    state.screen = Screen::Configure;
+    state.focus = Focus::List;
+    shows(&state, (100, 30), "The server listens where you come from  could not be told");
+}
+
+#[test]
+fn only_encryption_is_recommended() {
+    let mut state = scene("form");
+    state.form.source.encryption = Encryption::On;
+    shows(&state, (100, 30), "(recommended)");
+    state.form.source.encryption = Encryption::Off;
+    let text = text(&state, (100, 30));
+    assert!(!text.contains("recommended") && text.contains("may go in clear"), "{text}");
+}
+
+#[test]
+fn a_new_migration_does_not_take_the_name_of_another() {
+    let mut state = scene("start");
+    for (name, kept) in [("legacy", ""), ("fresh", "fresh")] {
+        state.form.name.set(name);
+        state.screen = Screen::Start;
+        press(&mut state, Code::Char('n'));
+        assert_eq!((state.screen, state.form.name.value()), (Screen::Configure, kept));
+    }
+}
+
+#[test]
+fn no_button_is_cut_in_the_smallest_window() {
+    for scene in scenes::all() {
+        let mut state = scene.state;
+        state.overlay = None;
+        for row in text(&state, (60, 16)).lines().filter(|row| row.matches("[ ").count() > 1) {
+            // Fields and ticks have brackets of their own.
+            assert!(row.contains("[   ") || !row.contains('…'), "{}: {row}", scene.name);
+        }
+    }
+}
+
+#[test]
+fn the_smallest_window_shows_times_and_databases() {
+    let state = scene("live");
+    shows(&state, (60, 16), "2 min 29 s");
+    let state = scene("close");
+    shows(&state, (60, 16), "LOG KEPT");
+    shows(&state, (60, 16), "↻ Syncing   analytics");
+}
+
+/// Keys that are named are those of what has the focus.
+#[test]
+fn the_last_line_knows_the_field() {
+    let mut state = scene("form");
+    for (part, named) in
+        [(Part::Password, "Ctrl-R show"), (Part::Ssl, "Space on or off"), (Part::Host, "Enter next")]
+    {
+        state.focus = Focus::Field(Field::Source(part));
+        shows(&state, (80, 24), named);
+    }
+    state.focus = Focus::Button(Button::RunCheck);
+    shows(&state, (80, 24), "? help");
+}
