@@ -27,6 +27,7 @@ mod guards;
 mod kills;
 mod load;
 mod network;
+mod refused;
 mod rights;
 mod several;
 mod windows;

@@ -5,7 +5,7 @@ use crate::common::{Pair, Ran, eventually};
 use crate::{extras, pair};
 
 /// Tables that belong to somebody else, in a database of that name on both servers; a plain role `mover` on both.
-fn shops() -> Pair {
+pub(crate) fn shops() -> Pair {
     let pair = pair();
     let source = "CREATE ROLE mover LOGIN REPLICATION; GRANT pg_read_all_data TO mover; CREATE DATABASE shop";
     pair.source.psql("postgres", source).unwrap();
@@ -17,7 +17,7 @@ fn shops() -> Pair {
     pair
 }
 
-fn migrate(pair: &Pair, users: (&str, &str), further: &[&str]) -> Ran {
+pub(crate) fn migrate(pair: &Pair, users: (&str, &str), further: &[&str]) -> Ran {
     let (source, target) =
         (pair.source.uri_for(users.0, None, "shop"), pair.target.uri_for(users.1, None, "shop"));
     let arguments = ["migrate", "-s", &source, "-t", &target, "--json", "--database", "shop", "--no-owner"];
@@ -50,7 +50,6 @@ fn follows_and_is_closed(pair: &Pair, users: (&str, &str)) {
     let done =
         pair.program(&["finish", "follow", "-s", &source, "-t", &target, "--json", "--verify", "checksums"]);
     assert_eq!((done.code, done.status("shop")), (0, "done"), "{}\n{}", done.stderr, done.stdout);
-    assert!(!done.stdout.contains("ten seconds late"), "{}", done.stdout);
     assert!(!done.stdout.contains("ten seconds late"), "{}", done.stdout);
     assert_eq!((leftovers(&pair.source), leftovers(&pair.target)), (Vec::new(), Vec::new()));
     assert_eq!(pair.target.psql("shop", "INSERT INTO t (b) VALUES ('after') RETURNING a").unwrap(), "4");

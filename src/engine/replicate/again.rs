@@ -1,7 +1,8 @@
 //! Tables whose rows are copied again when the connection is closed: the old ones make room, and no trigger and no foreign
 //! key may act on either. Who may set session_replication_role holds off most of them, and switches off those that act all the
 //! same (ENABLE ALWAYS, ENABLE REPLICA). Else the owner of a table switches its triggers off, and foreign keys see rows go and
-//! come in an order in which nothing is amiss.
+//! come in an order in which nothing is amiss. What would refuse rows although it lets them stay, as a CHECK that was never
+//! validated does, or a publication of the target that wants deleted rows told apart, is set aside for that transaction.
 
 use crate::engine::context::execute;
 use crate::engine::database::Db;
@@ -10,9 +11,13 @@ use crate::model::check::Finding;
 use crate::model::failure::Failure;
 use crate::model::units::{TableName, readable};
 use crate::pg::connect::Session;
-use crate::pg::facts::relations::{Act, ActKind, Fires, Reference, acts_on_rows, references};
+use crate::pg::facts::relations::{
+    Act, ActKind, Fires, Reference, Refusal, acts_on_rows, references, refusals,
+};
 use crate::pg::facts::tables::{Belongs, TableFacts};
-use crate::pg::statement::data::{AS_ORIGIN, AS_REPLICA, AT_ONCE, delete_only, switch_off, switch_on};
+use crate::pg::statement::data::{
+    AS_ORIGIN, AS_REPLICA, AT_ONCE, delete_only, put_back, set_aside, switch_off, switch_on,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What to do where rows cannot be replaced.
@@ -26,10 +31,11 @@ pub(crate) struct Around {
     pub(crate) after: String,
 }
 
-/// What on the target would act on rows.
-#[derive(Debug)]
+/// What on the target would act on rows, or refuse them.
+#[derive(Debug, Default)]
 struct OnTarget {
     acts: Vec<Act>,
+    refusals: Vec<Refusal>,
     references: Vec<Reference>,
 }
 
@@ -38,7 +44,8 @@ impl OnTarget {
     async fn ask(db: &Db, target: &Session, idle: Fires) -> Result<OnTarget, Failure> {
         let asking = async {
             let acts = acts_on_rows(target).await?.into_iter().filter(|act| act.fires != idle).collect();
-            Ok(OnTarget { acts, references: references(target).await? })
+            let refusals = refusals(target).await?;
+            Ok(OnTarget { acts, refusals, references: references(target).await? })
         };
         db.guarded(target.canceller(), asking).await
     }
@@ -56,6 +63,10 @@ impl OnTarget {
         if !around.before.is_empty() {
             // Events of deferred keys that wait for the commit would be in the way of switching on again.
             around.before.insert_str(0, &format!("{AT_ONCE}; "));
+        }
+        for refusal in self.refusals.iter().filter(|refusal| tables.contains(&refusal.table)) {
+            around.before.push_str(&set_aside(refusal));
+            around.after.push_str(&put_back(refusal));
         }
         around
     }
@@ -334,7 +345,7 @@ mod tests {
             table(5, "p2", &["p"]),
         ];
         let blocked = |again: &[&str], pairs: &[(&str, &str)]| {
-            let there = OnTarget { acts: Vec::new(), references: refers(pairs) };
+            let there = OnTarget { references: refers(pairs), ..OnTarget::default() };
             let found = obstacles(&named(&all, again), &all, &there);
             found.into_keys().map(|table| table.name).collect::<Vec<_>>()
         };
@@ -361,7 +372,7 @@ mod tests {
         };
         let all = [table(1, "a", &[])];
         let why = |act: Act| {
-            let there = OnTarget { acts: vec![act], references: Vec::new() };
+            let there = OnTarget { acts: vec![act], ..OnTarget::default() };
             obstacles(&[&all[0]], &all, &there).into_values().next().unwrap_or_default()
         };
         assert!(why(act(ActKind::Rule, false, false)).starts_with("rule "));
@@ -370,7 +381,7 @@ mod tests {
         assert_eq!(why(act(ActKind::Trigger, false, true)), "");
         let mut acts = vec![act(ActKind::Trigger, false, true), act(ActKind::Rule, false, true)];
         acts[1].fires = Fires::Replica;
-        let there = OnTarget { acts, references: Vec::new() };
+        let there = OnTarget { acts, ..OnTarget::default() };
         let around = there.around(&alone(&all[0]));
         assert_eq!(
             around.before,

@@ -1,5 +1,6 @@
 //! What users have put into a database, and what watches over its rows.
 
+use super::replication::tables::{IdentitySetting, identity};
 use super::{get, rows};
 use crate::model::units::TableName;
 use crate::pg::connect::Session;
@@ -107,6 +108,40 @@ pub async fn acts_on_rows(session: &Session) -> Result<Vec<Act>, Error> {
             is_fixed: get(r, "fixed")?,
             table_is_ours: get(r, "owned")?,
         })
+    })
+    .await
+}
+
+/// What would refuse rows of a table that are deleted and come anew, although it lets them stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub table: TableName,
+    pub by: RefusedBy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefusedBy {
+    /// A publication of the same database, which cannot tell the deleted ones apart by this replica identity.
+    Identity(IdentitySetting, Option<String>),
+    /// A constraint that was never validated.
+    Constraint { name: String, definition: String, comment: Option<String> },
+}
+
+/// # Errors
+/// When the server does not answer.
+pub async fn refusals(session: &Session) -> Result<Vec<Refusal>, Error> {
+    rows(session, include_str!("../../../assets/sql/refuses_rows.sql"), &[], |r| {
+        let part: Option<String> = get(r, "part")?;
+        let setting: String = get(r, "setting")?;
+        let by = match get::<String>(r, "kind")?.as_str() {
+            "identity" => RefusedBy::Identity(identity(&setting)?, part),
+            _ => RefusedBy::Constraint {
+                name: part.unwrap_or_default(),
+                definition: setting,
+                comment: get(r, "comment")?,
+            },
+        };
+        Ok(Refusal { table: name(r)?, by })
     })
     .await
 }

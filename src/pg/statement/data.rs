@@ -3,10 +3,11 @@
 use crate::model::units::TableName;
 use crate::pg::facts::grants::Grant;
 use crate::pg::facts::objects::LargeObjectFacts;
-use crate::pg::facts::relations::{Act, ActKind, Fires, ForeignKey};
+use crate::pg::facts::relations::{Act, ActKind, Fires, ForeignKey, Refusal, RefusedBy};
+use crate::pg::facts::replication::tables::IdentitySetting;
 use crate::pg::facts::tables::{Belongs, TableFacts};
 use crate::pg::quote::{Ident, Literal, Qualified, column_list};
-use crate::pg::statement::replication::NamedTable;
+use crate::pg::statement::replication::{NamedTable, ReplicaIdentity, replica_identity};
 
 /// The form in which rows travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -242,6 +243,41 @@ pub fn switch_on(table: &TableName, acts: &[&Act]) -> String {
         format!("ENABLE {when}{} {}", kind(act), Ident(&act.name))
     });
     format!("ALTER TABLE ONLY {} {}", Qualified(table), each.collect::<Vec<_>>().join(", "))
+}
+
+/// For the transaction that replaces the table's rows: they are not refused. Each ends with a semicolon.
+pub fn set_aside(refusal: &Refusal) -> String {
+    let table = &refusal.table;
+    match &refusal.by {
+        RefusedBy::Identity(..) => format!("{}; ", replica_identity(table, ReplicaIdentity::Full)),
+        RefusedBy::Constraint { name, .. } => {
+            format!("ALTER TABLE ONLY {} DROP CONSTRAINT {}; ", Qualified(table), Ident(name))
+        }
+    }
+}
+
+/// As it was before [`set_aside`]. A constraint's definition is the server's own text, and goes back to that server.
+pub fn put_back(refusal: &Refusal) -> String {
+    let table = &refusal.table;
+    match &refusal.by {
+        RefusedBy::Identity(setting, index) => {
+            let before = match (setting, index) {
+                (IdentitySetting::Index, Some(index)) => ReplicaIdentity::Index(index),
+                (IdentitySetting::Full, _) => ReplicaIdentity::Full,
+                (IdentitySetting::Nothing, _) => ReplicaIdentity::Nothing,
+                (IdentitySetting::Default | IdentitySetting::Index, _) => ReplicaIdentity::Default,
+            };
+            format!("{}; ", replica_identity(table, before))
+        }
+        RefusedBy::Constraint { name, definition, comment } => {
+            let (table, name) = (Qualified(table), Ident(name));
+            let add = format!("ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {definition}; ");
+            let comment = comment
+                .as_deref()
+                .map(|text| format!("COMMENT ON CONSTRAINT {name} ON {table} IS {}; ", Literal(text)));
+            add + &comment.unwrap_or_default()
+        }
+    }
 }
 
 /// Some of the database's that are not among `$1` (oid[]), one row each: again and again, until there are none. Each is

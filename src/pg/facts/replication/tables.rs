@@ -104,7 +104,7 @@ pub async fn candidates(session: &Session) -> Result<Vec<PublishCandidate>, Erro
     .await
 }
 
-fn identity(letter: &str) -> Result<IdentitySetting, Error> {
+pub(crate) fn identity(letter: &str) -> Result<IdentitySetting, Error> {
     match letter {
         "d" => Ok(IdentitySetting::Default),
         "i" => Ok(IdentitySetting::Index),
