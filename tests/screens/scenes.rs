@@ -421,7 +421,7 @@ fn shown() -> Shown {
 
 fn opened(engine: Engine, events: Vec<Event>) -> State {
     let mut state = state_with(form());
-    send(&mut state, Msg::Opened { id: "shop".into(), engine, plan: shown() });
+    send(&mut state, Msg::Opened { id: "shop".into(), engine, face: Some(1), plan: shown() });
     for entry in entries(events) {
         send(&mut state, Msg::Entry(entry));
     }
@@ -721,7 +721,7 @@ pub(crate) fn film(mut show: impl FnMut(&mut State, u16)) {
 }
 
 fn film_of_the_copy(state: &mut State, show: &mut impl FnMut(&mut State, u16)) {
-    send(state, Msg::Opened { id: "shop".into(), engine: APART, plan: shown() });
+    send(state, Msg::Opened { id: "shop".into(), engine: APART, face: Some(1), plan: shown() });
     for entry in entries(copying_events()) {
         send(state, Msg::Entry(entry));
     }

@@ -7,6 +7,7 @@ use crate::model::phase::Phase;
 use crate::model::plan::Method;
 use crate::model::run::{DatabaseRun, Run};
 use crate::model::status::DatabaseStatus;
+use crate::model::task::{Finish, Task, Unfinished};
 use crate::model::telling;
 use crate::ui::message::Shown;
 pub use crate::ui::state::row::Row;
@@ -61,6 +62,10 @@ pub struct Live {
     pub filter: Filter,
     /// What a stop, a close or a clean-up has been asked for, until it has happened.
     pub wanted: Option<Wanted>,
+    /// The last entry before that was asked for: what is older answers something else.
+    pub wanted_after: u64,
+    /// What the engine calls this window in its answers; absent where it does not say.
+    pub face: Option<u32>,
     pub verify: crate::model::task::Verify,
 }
 
@@ -84,10 +89,19 @@ pub enum Wanted {
     CleanUp,
     StartOver,
     /// As a new migration, once everything is taken back that is in its way.
-    TryAgain {
-        /// The last entry before that was asked for.
-        after_seq: u64,
-    },
+    TryAgain,
+}
+
+impl Wanted {
+    /// What the command is called that it begins with.
+    fn verb(self) -> &'static str {
+        match self {
+            Wanted::Stop => Task::Stop.verb(),
+            Wanted::Close => Task::Finish(Finish::default()).verb(),
+            Wanted::CleanUp | Wanted::StartOver => Task::Clean(Unfinished::Drop).verb(),
+            Wanted::TryAgain => Task::Clear.verb(),
+        }
+    }
 }
 
 /// A table that is through.
@@ -156,6 +170,8 @@ impl Live {
             selected: 0,
             filter: Filter::default(),
             wanted: None,
+            wanted_after: 0,
+            face: None,
             verify: crate::model::task::Verify::Counts,
         }
     }
@@ -190,9 +206,9 @@ impl Live {
                     *known = *pid;
                 }
             }
-            // Whatever was asked of an engine that guards has been worked through.
-            Event::Answered { .. } => {
-                self.wanted.take_if(|wanted| !matches!(wanted, Wanted::TryAgain { .. }));
+            // Trying again goes on from there.
+            Event::Answered { .. } if self.is_answered(entry) && self.wanted != Some(Wanted::TryAgain) => {
+                self.wanted = None;
             }
             _ => {}
         }
@@ -202,6 +218,16 @@ impl Live {
                 self.log.pop_front();
             }
         }
+    }
+
+    pub fn want(&mut self, wanted: Wanted) {
+        (self.wanted, self.wanted_after) = (Some(wanted), self.run.seq);
+    }
+
+    /// Whether an engine that guards has worked through what this window wants, and not what another one does.
+    pub fn is_answered(&self, entry: &Entry) -> bool {
+        let (Some(wanted), Event::Answered { verb, .. }) = (self.wanted, &entry.event) else { return false };
+        *verb == wanted.verb() && entry.seq > self.wanted_after && entry.event.answers(self.face)
     }
 
     fn table(&mut self, table: Table) {
