@@ -85,6 +85,7 @@ pub(crate) fn all() -> Vec<Scene> {
         ("report-refused", report_refused()),
         ("plan", plan()),
         ("plan-snapshot", plan_snapshot()),
+        ("plan-restrictions", plan_restrictions()),
         ("live", live()),
         ("live-databases", live_databases()),
         ("live-stale", live_stale()),
@@ -391,6 +392,29 @@ fn plan() -> State {
     let mut state = checked(good_events(), Some(CHECKED));
     press(&mut state, Code::Enter);
     assert_eq!(state.screen, Screen::Plan);
+    state
+}
+
+/// What this source has of what replication does not carry; scrolled to where that is said.
+fn plan_restrictions() -> State {
+    let mut events = good_events();
+    let found = [
+        ("sequences", "shop", 14),
+        ("sequences", "analytics", 3),
+        ("materialized-views", "analytics", 1),
+        ("large-objects", "shop", 21_400),
+        ("partitions", "shop", 2),
+    ];
+    let finding = |(id, database, number): (&str, &str, usize)| {
+        let finding = Finding::info(id, "found").in_database(database).not_carried(number);
+        Event::Finding { finding }
+    };
+    events.extend(found.map(finding));
+    let mut state = checked(events, Some(CHECKED));
+    press(&mut state, Code::Enter);
+    assert_eq!(state.screen, Screen::Plan);
+    state.focus = Focus::List;
+    press(&mut state, Code::End);
     state
 }
 

@@ -7,10 +7,10 @@ use crate::model::phase::Phase;
 use crate::model::plan::Method;
 use crate::model::run::{DatabaseRun, Run};
 use crate::model::status::DatabaseStatus;
-use crate::model::task::{Finish, Task, Unfinished};
 use crate::model::telling;
 use crate::ui::message::Shown;
 pub use crate::ui::state::row::Row;
+pub use crate::ui::state::wanted::Wanted;
 use crate::ui::state::{Engine, Filter, Switch};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -80,28 +80,6 @@ pub struct Asked {
 pub struct Best {
     pub bytes: u64,
     pub steps: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wanted {
-    Stop,
-    Close,
-    CleanUp,
-    StartOver,
-    /// As a new migration, once everything is taken back that is in its way.
-    TryAgain,
-}
-
-impl Wanted {
-    /// What the command is called that it begins with.
-    fn verb(self) -> &'static str {
-        match self {
-            Wanted::Stop => Task::Stop.verb(),
-            Wanted::Close => Task::Finish(Finish::default()).verb(),
-            Wanted::CleanUp | Wanted::StartOver => Task::Clean(Unfinished::Drop).verb(),
-            Wanted::TryAgain => Task::Clear.verb(),
-        }
-    }
 }
 
 /// A table that is through.
