@@ -10,6 +10,7 @@ mod common;
 mod proxy;
 
 mod again;
+mod identity;
 mod leaving;
 mod passwords;
 mod plain;
