@@ -16,6 +16,8 @@ use crate::ui::drive::{Host, Purpose};
 use crate::ui::state::check::{Check, Decision, Replicable, Way};
 use crate::ui::state::form::{Encryption, Field, FieldError, Form, PARTS};
 use crate::ui::state::live::Ending;
+use crate::ui::steps::migration::plan::replicates;
+use crate::ui::steps::migration::restrictions::restrictions;
 use crate::ui::steps::start::Tag;
 use crate::ui::steps::validation::report::{Weight, rows};
 use crate::ui::update::fields::IDENTITIES;
@@ -66,6 +68,9 @@ async fn talk(rooms: &Rooms) -> Result<Exit, Gone> {
         };
         let size = possible.size_bytes.map(human_bytes).unwrap_or_default();
         out::print(&format!("  {} {size}: {way}", readable(&possible.database)));
+    }
+    if replicates(&check) {
+        restrictions(&check, form.identity).iter().for_each(|line| out::print(&format!("  {line}")));
     }
     let purpose = Purpose::Start { method: check.policy(), left_out: check.left_out() };
     out::print(&format!(

@@ -76,12 +76,14 @@ impl Link {
         self.commands.clone()
     }
 
+    /// What the engine calls this face in its answers; absent where it does not say.
+    pub fn face(&self) -> Option<u32> {
+        self.face
+    }
+
     /// Whether this is the engine's answer to a command of ours, and not to another window's.
     pub fn is_answered(&self, event: &Event) -> bool {
-        match event {
-            Event::Answered { face, .. } => face.is_none() || self.face.is_none() || *face == self.face,
-            _ => false,
-        }
+        event.answers(self.face)
     }
 
     /// How the engine ended. To be asked after the entries have ended.

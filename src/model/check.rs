@@ -76,9 +76,17 @@ pub struct Finding {
     pub fix: String,
     #[serde(default)]
     pub objects: Vec<String>,
+    /// How many of what it is about do not follow, or not by themselves: replication does not carry them as they are.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub not_carried: u64,
     /// Found by an attempt to close the connection: the next attempt looks anew.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub of_attempt: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Finding {
@@ -91,6 +99,7 @@ impl Finding {
             why: String::new(),
             fix: String::new(),
             objects: Vec::new(),
+            not_carried: 0,
             of_attempt: false,
         }
     }
@@ -134,6 +143,12 @@ impl Finding {
     #[must_use]
     pub fn objects(mut self, objects: impl IntoIterator<Item = String>) -> Self {
         self.objects.extend(objects);
+        self
+    }
+
+    #[must_use]
+    pub fn not_carried(mut self, number: usize) -> Self {
+        self.not_carried = number as u64;
         self
     }
 }

@@ -208,6 +208,14 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether it is an answer, and may be one to a command of this face. Old journals, and old engines, do not say whose.
+    pub fn answers(&self, to: Option<u32>) -> bool {
+        match self {
+            Event::Answered { face, .. } => face.is_none() || to.is_none() || *face == to,
+            _ => false,
+        }
+    }
+
     /// Whether this entry must be on disk before work goes on: objects on servers and the ends of phases.
     pub fn must_be_durable(&self) -> bool {
         matches!(

@@ -51,6 +51,8 @@ pub enum Msg {
     Opened {
         id: String,
         engine: Engine,
+        /// What the engine calls this window in its answers; absent where it does not say.
+        face: Option<u32>,
         plan: Shown,
     },
     Entry(Entry),

@@ -7,6 +7,7 @@ pub mod live;
 pub mod passwords;
 pub mod row;
 pub mod text;
+pub mod wanted;
 
 pub use crate::link::Rights;
 use crate::model::run::Run;

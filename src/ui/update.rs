@@ -15,8 +15,7 @@ use super::message::{Effect, Msg};
 use super::state::live::{Ending, Live, Wanted};
 use super::state::{About, Dialog, Engine, Focus, Overlay, Rights, Screen, State};
 use super::steps::{close, configure, migration, start, validation};
-use crate::model::event::{DatabaseOutcome, Event};
-use crate::model::task::Task;
+use crate::model::event::DatabaseOutcome;
 
 /// How often the list of migrations is read anew, and what follows without a guard is asked about.
 const LIST_MS: u64 = 5_000;
@@ -79,12 +78,13 @@ fn is_open(state: &State, id: &str) -> bool {
 fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
     let now_ms = state.now_ms;
     match (msg, &mut state.live) {
-        (Msg::Opened { id, engine, plan }, live) => {
+        (Msg::Opened { id, engine, face, plan }, live) => {
             let again = live.as_ref().is_some_and(|live| live.id == id);
             // A later command tells the whole story again from its beginning.
             let mut fresh = Live::new(id, engine, plan);
+            fresh.face = face;
             if let (true, Some(old)) = (again, live.take()) {
-                fresh.wanted = old.wanted;
+                (fresh.wanted, fresh.wanted_after) = (old.wanted, old.wanted_after);
                 fresh.verify = old.verify;
                 fresh.samples = old.samples;
             }
@@ -96,12 +96,9 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
             }
         }
         (Msg::Entry(entry), Some(live)) => {
+            let answered = live.is_answered(&entry);
             live.apply(&entry);
-            if let (Event::Answered { verb, .. }, Some(Wanted::TryAgain { after_seq })) =
-                (&entry.event, live.wanted)
-                && verb == Task::Clear.verb()
-                && entry.seq > after_seq
-            {
+            if answered && live.wanted == Some(Wanted::TryAgain) {
                 return migration::update::go_on_trying(state);
             }
             return settle(state);
@@ -118,7 +115,7 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
             live.ended = Some(ending);
             live.engine = Engine::Gone;
             match live.wanted {
-                Some(Wanted::TryAgain { .. }) => return migration::update::go_on_trying(state),
+                Some(Wanted::TryAgain) => return migration::update::go_on_trying(state),
                 Some(Wanted::StartOver) => return dialog::go_on_starting_over(state),
                 _ => live.wanted = None,
             }

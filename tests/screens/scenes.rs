@@ -85,6 +85,7 @@ pub(crate) fn all() -> Vec<Scene> {
         ("report-refused", report_refused()),
         ("plan", plan()),
         ("plan-snapshot", plan_snapshot()),
+        ("plan-restrictions", plan_restrictions()),
         ("live", live()),
         ("live-databases", live_databases()),
         ("live-stale", live_stale()),
@@ -394,6 +395,29 @@ fn plan() -> State {
     state
 }
 
+/// What this source has of what replication does not carry; scrolled to where that is said.
+fn plan_restrictions() -> State {
+    let mut events = good_events();
+    let found = [
+        ("sequences", "shop", 14),
+        ("sequences", "analytics", 3),
+        ("materialized-views", "analytics", 1),
+        ("large-objects", "shop", 21_400),
+        ("partitions", "shop", 2),
+    ];
+    let finding = |(id, database, number): (&str, &str, usize)| {
+        let finding = Finding::info(id, "found").in_database(database).not_carried(number);
+        Event::Finding { finding }
+    };
+    events.extend(found.map(finding));
+    let mut state = checked(events, Some(CHECKED));
+    press(&mut state, Code::Enter);
+    assert_eq!(state.screen, Screen::Plan);
+    state.focus = Focus::List;
+    press(&mut state, Code::End);
+    state
+}
+
 fn plan_snapshot() -> State {
     let mut state = report();
     for _ in 0..1 {
@@ -421,7 +445,7 @@ fn shown() -> Shown {
 
 fn opened(engine: Engine, events: Vec<Event>) -> State {
     let mut state = state_with(form());
-    send(&mut state, Msg::Opened { id: "shop".into(), engine, plan: shown() });
+    send(&mut state, Msg::Opened { id: "shop".into(), engine, face: Some(1), plan: shown() });
     for entry in entries(events) {
         send(&mut state, Msg::Entry(entry));
     }
@@ -721,7 +745,7 @@ pub(crate) fn film(mut show: impl FnMut(&mut State, u16)) {
 }
 
 fn film_of_the_copy(state: &mut State, show: &mut impl FnMut(&mut State, u16)) {
-    send(state, Msg::Opened { id: "shop".into(), engine: APART, plan: shown() });
+    send(state, Msg::Opened { id: "shop".into(), engine: APART, face: Some(1), plan: shown() });
     for entry in entries(copying_events()) {
         send(state, Msg::Entry(entry));
     }

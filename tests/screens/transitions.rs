@@ -248,6 +248,30 @@ fn trying_again_beside_what_follows() {
     assert_eq!(state.screen, Screen::Close);
 }
 
+/// Two windows have given orders to one engine: each waits for the answer to its own.
+#[test]
+fn another_windows_answer_moves_nothing() {
+    let mut state = scene("close");
+    press(&mut state, Code::Tab);
+    for code in [Code::Enter, Code::Tab, Code::Enter] {
+        press(&mut state, code);
+    }
+    let seq = state.live.as_ref().unwrap().run.seq;
+    let answered = |seq, verb: &str, face| {
+        let event = Event::Answered { verb: verb.to_owned(), outcome: RunOutcome::Following, face };
+        Msg::Entry(Entry { seq, at_ms: NOW_MS, event })
+    };
+    let closing = |state: &State| rows(&draw(state, 80, 24)).join("\n").contains("closing the connection");
+    for other in [answered(seq, "finish", Some(1)), answered(seq + 1, "finish", Some(2))] {
+        send(&mut state, other);
+        assert!(closing(&state));
+    }
+    send(&mut state, answered(seq + 2, "clear", Some(1)));
+    assert!(closing(&state), "an answer to something else");
+    send(&mut state, answered(seq + 3, "finish", Some(1)));
+    assert!(!closing(&state) && state.live.as_ref().unwrap().wanted.is_none());
+}
+
 /// What waits goes on by a word to its engine; what it holds open is not cleaned up under it.
 #[test]
 fn what_waits_goes_on() {

@@ -1,6 +1,6 @@
 //! Whoever leaves stops nothing: by a key, by a dead line, by kill -9.
 
-use super::common::{Pair, eventually};
+use super::common::{Pair, Ran, eventually, wait};
 use super::proxy::Proxy;
 use super::tty::Tty;
 use super::{pair, start, to_report, uris, wizard};
@@ -92,6 +92,49 @@ fn a_read_only_window_shows_everything_and_changes_nothing() {
     window.wait("the migration mine goes on");
     tty.wait("Replication mode active");
     tty.send("d");
+    assert_eq!(tty.exit(), 0);
+}
+
+/// Two faces want the connection closed: the answer to the one that came first does not end the other's wait.
+#[test]
+fn a_window_waits_for_the_answer_to_its_own_order() {
+    let pair = pair("logical");
+    let (source, target) = uris(&pair);
+    let mut tty = wizard(&pair);
+    to_report(&mut tty, (&source, &target));
+    start(&mut tty);
+    tty.wait("Replication mode active");
+    std::thread::scope(|scope| {
+        // Nothing can be applied meanwhile, so that neither gets what it wants.
+        scope.spawn(|| pair.target.psql("shop", "BEGIN; LOCK TABLE orders; SELECT pg_sleep(90)").ok());
+        let held = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop' AND wait_event = 'PgSleep'";
+        eventually(&pair.target, "postgres", held, "1");
+        pair.source.psql("shop", "INSERT INTO orders VALUES (5001, 'late')").unwrap();
+        let first = pair.start(&["finish", "mine", "--timeout", "12"], &[]);
+        tty.send("l");
+        tty.wait_for("the first order", |screen| screen.matches("asked to finish").count() == 1);
+        tty.send("\x1b");
+        tty.wait("Keep replicating");
+        tty.tab_to("▐ Close connection ▌");
+        tty.send("\r");
+        tty.wait("▐ Keep replicating ▌");
+        tty.send("\t");
+        tty.wait("▐ Wait until in sync, then close ▌");
+        tty.send("\r");
+        tty.wait("↻ closing the connection");
+        let Ran { code, .. } = Ran::from(wait(first));
+        assert_eq!(code, 4);
+        tty.send("l");
+        tty.wait_for("the second order", |screen| screen.matches("asked to finish").count() == 2);
+        tty.send("\x1b");
+        tty.wait("Keep replicating");
+        tty.wait("↻ closing the connection");
+        let release = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        pair.target.psql("postgres", release).unwrap();
+    });
+    tty.wait("✔ Ready: everything that was asked for is on the target");
+    eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "5001");
+    tty.send("q");
     assert_eq!(tty.exit(), 0);
 }
 

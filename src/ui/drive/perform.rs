@@ -233,7 +233,8 @@ async fn begun(to: &Answer, opened: Result<Opened, Failure>) {
 /// Tells of a migration that is open now, from its first entry on.
 async fn told(to: &Answer, opened: Opened) {
     let id = opened.shown.id.clone();
-    let msg = Msg::Opened { id, engine: opened.engine, plan: opened.shown };
+    let face = opened.link.as_ref().and_then(Link::face);
+    let msg = Msg::Opened { id, engine: opened.engine, face, plan: opened.shown };
     match opened.link {
         Some(link) => {
             let what = What::Attached { link: Box::new(link), opened: msg };

@@ -12,6 +12,7 @@ use crate::model::telling;
 use crate::ui::message::Shown;
 pub use crate::ui::state::chart::{Charted, Sample};
 pub use crate::ui::state::row::{Row, Table};
+pub use crate::ui::state::wanted::Wanted;
 use crate::ui::state::{Engine, Filter, Switch};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -67,6 +68,10 @@ pub struct Live {
     pub filter: Filter,
     /// What a stop, a close or a clean-up has been asked for, until it has happened.
     pub wanted: Option<Wanted>,
+    /// The last entry before that was asked for: what is older answers something else.
+    pub wanted_after: u64,
+    /// What the engine calls this window in its answers; absent where it does not say.
+    pub face: Option<u32>,
     pub verify: crate::model::task::Verify,
 }
 
@@ -81,19 +86,6 @@ pub struct Asked {
 pub struct Best {
     pub bytes: u64,
     pub steps: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wanted {
-    Stop,
-    Close,
-    CleanUp,
-    StartOver,
-    /// As a new migration, once everything is taken back that is in its way.
-    TryAgain {
-        /// The last entry before that was asked for.
-        after_seq: u64,
-    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,6 +133,8 @@ impl Live {
             selected: 0,
             filter: Filter::default(),
             wanted: None,
+            wanted_after: 0,
+            face: None,
             verify: crate::model::task::Verify::Counts,
         }
     }
@@ -175,9 +169,9 @@ impl Live {
                     *known = *pid;
                 }
             }
-            // Whatever was asked of an engine that guards has been worked through.
-            Event::Answered { .. } => {
-                self.wanted.take_if(|wanted| !matches!(wanted, Wanted::TryAgain { .. }));
+            // Trying again goes on from there.
+            Event::Answered { .. } if self.is_answered(entry) && self.wanted != Some(Wanted::TryAgain) => {
+                self.wanted = None;
             }
             _ => {}
         }
@@ -187,6 +181,16 @@ impl Live {
                 self.log.pop_front();
             }
         }
+    }
+
+    pub fn want(&mut self, wanted: Wanted) {
+        (self.wanted, self.wanted_after) = (Some(wanted), self.run.seq);
+    }
+
+    /// Whether an engine that guards has worked through what this window wants, and not what another one does.
+    pub fn is_answered(&self, entry: &Entry) -> bool {
+        let (Some(wanted), Event::Answered { verb, .. }) = (self.wanted, &entry.event) else { return false };
+        *verb == wanted.verb() && entry.seq > self.wanted_after && entry.event.answers(self.face)
     }
 
     fn table(&mut self, table: Table) {

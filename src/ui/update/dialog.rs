@@ -105,7 +105,7 @@ fn perform(state: &mut State, act: Act) -> Vec<Effect> {
 /// Ends the copy; what follows already is discontinued.
 fn stop(state: &mut State) -> Vec<Effect> {
     let Some(live) = &mut state.live else { return Vec::new() };
-    live.wanted = Some(Wanted::Stop);
+    live.want(Wanted::Stop);
     if commandable(live) { vec![Effect::Send(Command::Discontinue)] } else { vec![Effect::Run(Task::Stop)] }
 }
 
@@ -119,7 +119,7 @@ fn finish(state: &mut State, loss: Loss) -> Vec<Effect> {
     if loss == Loss::Accept {
         how.timeout_s = 0;
     }
-    live.wanted = Some(Wanted::Close);
+    live.want(Wanted::Close);
     if commandable(live) {
         vec![Effect::Send(Command::Finish(how))]
     } else {
@@ -129,7 +129,7 @@ fn finish(state: &mut State, loss: Loss) -> Vec<Effect> {
 
 fn later(state: &mut State, (wanted, task): (Wanted, Task)) -> Vec<Effect> {
     let Some(live) = &mut state.live else { return Vec::new() };
-    live.wanted = Some(wanted);
+    live.want(wanted);
     vec![Effect::Run(task)]
 }
 
@@ -139,7 +139,7 @@ fn start_over(state: &mut State) -> Vec<Effect> {
     let nothing = migration::leftovers(live, Of::All).is_empty()
         && migration::dropped(live, Unfinished::DropIncomplete).is_empty();
     if !nothing {
-        live.wanted = Some(Wanted::StartOver);
+        live.want(Wanted::StartOver);
         return vec![Effect::Run(Task::Clean(Unfinished::DropIncomplete))];
     }
     begin_anew(state)
@@ -160,7 +160,7 @@ pub(super) fn go_on_starting_over(state: &mut State) -> Vec<Effect> {
 /// What is left of unfinished databases goes first; what follows is not touched.
 fn try_again(state: &mut State) -> Vec<Effect> {
     let Some(live) = &mut state.live else { return Vec::new() };
-    live.wanted = Some(Wanted::TryAgain { after_seq: live.run.seq });
+    live.want(Wanted::TryAgain);
     let nothing = migration::leftovers(live, Of::Unfinished).is_empty()
         && migration::dropped(live, Unfinished::DropIncomplete).is_empty();
     if nothing {

@@ -54,7 +54,7 @@ fn title(errand: Errand, live: Option<&Live>) -> &'static str {
         (_, Some(Wanted::Close)) => "Passwords, to close the connection",
         (_, Some(Wanted::CleanUp)) => "Passwords, to clean up",
         (_, Some(Wanted::StartOver)) => "Passwords, to start over",
-        (_, Some(Wanted::TryAgain { .. }) | None) => "Passwords, to try again",
+        (_, Some(Wanted::TryAgain) | None) => "Passwords, to try again",
     }
 }
 

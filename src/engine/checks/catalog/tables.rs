@@ -4,7 +4,7 @@ use super::{Check, Fix, Judge, Judged, Only, PLAIN, blocker, info, listed, state
 use crate::engine::checks::facts::{Facts, Wanted, of};
 use crate::engine::checks::provider::Provider;
 use crate::engine::replicate::survey::help;
-use crate::model::check::Severity;
+use crate::model::check::{Finding, Severity};
 use crate::model::plan::{IdentityPolicy, MethodPolicy, Plan};
 use crate::model::units::{Side, TableName, count_of, human_bytes, readable, thousands};
 use crate::pg::facts::remarks::Question;
@@ -173,6 +173,11 @@ pub(super) const CHECKS: [Check; 16] = [
     },
 ];
 
+/// The same findings: replication does not carry what they are about.
+fn not_carried(told: Vec<Finding>, number: usize) -> Vec<Finding> {
+    told.into_iter().map(|finding| finding.not_carried(number)).collect()
+}
+
 fn tables(wanted: &Wanted) -> Result<&[PublishCandidate], String> {
     of(wanted.source()?.tables.as_ref())
 }
@@ -330,6 +335,7 @@ fn unlogged(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     let plain: Vec<_> = found.iter().filter(|r| r.kind == "unlogged table").collect();
     let told =
         listed(Severity::Warning, &found, "unlogged table", |n| format!("{n}, whose changes do not follow"));
+    let told = not_carried(told, found.len());
     Ok(super::fixed(told, || statements(Side::Source, &plain, |r| fixes::set_logged(&r.table()))))
 }
 
@@ -343,15 +349,17 @@ fn large_objects(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
             let n = r.name.parse().unwrap_or(0);
             warning(format!("{}, not carried by replication", count_of(n, "large object")))
                 .objects(columns.clone())
+                .not_carried(usize::try_from(n).unwrap_or(usize::MAX))
         })
         .collect())
 }
 
 fn sequences(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     let found = wanted.remarks(Question::Relations, &["sequence"])?;
-    Ok(listed(Severity::Info, &found, "sequence", |n| {
+    let told = listed(Severity::Info, &found, "sequence", |n| {
         format!("{n}, whose values are set when the connection is closed")
-    }))
+    });
+    Ok(not_carried(told, found.len()))
 }
 
 fn views(_: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
@@ -359,9 +367,10 @@ fn views(_: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
     let empty = wanted.remarks(Question::Relations, &["unpopulated view"])?;
     let when =
         if plan.method == MethodPolicy::Dump { "" } else { ", and again when the connection is closed" };
-    let mut found = listed(Severity::Info, &filled, "materialized view", |n| {
+    let told = listed(Severity::Info, &filled, "materialized view", |n| {
         format!("{n}, refreshed on the target{when}")
     });
+    let mut found = not_carried(told, filled.len());
     let told = listed(Severity::Info, &empty, "materialized view", |n| {
         format!("{n} without rows, as on the source")
     });
@@ -373,9 +382,10 @@ fn views(_: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
 fn generated(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     let computed = wanted.remarks(Question::Columns, &["generated"])?;
     let identity = wanted.remarks(Question::Columns, &["identity"])?;
-    let mut found = listed(Severity::Info, &computed, "generated column", |n| {
+    let told = listed(Severity::Info, &computed, "generated column", |n| {
         format!("{n}, computed anew on the target")
     });
+    let mut found = not_carried(told, computed.len());
     found.extend(listed(Severity::Info, &identity, "identity column", |n| {
         format!("{n} GENERATED ALWAYS, filled with the source's values")
     }));
@@ -387,13 +397,14 @@ fn partitions(facts: &Facts, wanted: &Wanted, plan: &Plan) -> Judged {
     let children = wanted.remarks(Question::Relations, &["inheritance"])?;
     let late = plan.method != MethodPolicy::Dump && !facts.from().at_least(13);
     let severity = if late { Severity::Warning } else { Severity::Info };
-    let mut found = listed(severity, &partitioned, "partitioned table", |n| {
+    let told = listed(severity, &partitioned, "partitioned table", |n| {
         if late {
             format!("{n}: new partitions do not follow")
         } else {
             format!("{n}, moved partition by partition")
         }
     });
+    let mut found = not_carried(told, partitioned.len());
     found.extend(listed(Severity::Info, &children, "table", |n| {
         format!("{n} by inheritance: columns come in the order in which INHERITS merges them")
     }));

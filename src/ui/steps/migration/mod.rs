@@ -4,6 +4,7 @@ pub mod charts;
 pub mod failure;
 pub mod live;
 pub mod plan;
+pub mod restrictions;
 pub mod tables;
 pub mod update;
 pub mod view_parts;

@@ -1,7 +1,8 @@
 //! Before the start: what will happen on each side, what to know, and the equal command line.
 
+use super::restrictions::restrictions;
 use super::view_parts::{button_line, rows};
-use crate::model::plan::{IdentityPolicy, TargetPolicy};
+use crate::model::plan::TargetPolicy;
 use crate::model::units::{count_of, human_bytes, readable};
 use crate::ui::command;
 use crate::ui::format::ago;
@@ -9,7 +10,7 @@ use crate::ui::state::check::{Check, Way};
 use crate::ui::state::form::Field;
 use crate::ui::state::{Button, Focus, State};
 use crate::ui::theme::Theme;
-use crate::ui::widgets::form::{form, identity};
+use crate::ui::widgets::form::form;
 use crate::ui::widgets::line::{Line, column, column_right};
 use crate::ui::widgets::paint::Paint;
 use crate::ui::widgets::wrap::wrap;
@@ -92,7 +93,7 @@ fn databases(theme: Theme, check: &Check) -> Vec<Line> {
     lines
 }
 
-fn replicates(check: &Check) -> bool {
+pub fn replicates(check: &Check) -> bool {
     if check.possible.is_empty() {
         return !check.decisions.snapshot;
     }
@@ -160,25 +161,8 @@ fn to_know(state: &State, check: &Check) -> Vec<(&'static str, String)> {
             .to_owned(),
     ));
     all.push(("", "A stopped migration cannot be continued, only started over.".to_owned()));
-    let without = check.without_identity().len() as u64;
-    if replicates(check) && without > 0 {
-        let (word, means) = identity(state.form.identity);
-        let undone = match state.form.identity {
-            IdentityPolicy::Index | IdentityPolicy::Full => {
-                ". Their REPLICA IDENTITY on the source is changed for as long as it follows"
-            }
-            _ => "",
-        };
-        let tables = count_of(without, "table");
-        all.push(("", format!("{tables} without a replica identity, {word}: {means}{undone}.")));
-    }
     if replicates(check) {
-        all.push((
-            "",
-            "Logical replication carries rows only. Definitions must not change until you close; sequences and \
-             materialized views are brought up to date at the close; large objects that change later are not seen."
-                .to_owned(),
-        ));
+        all.extend(restrictions(check, state.form.identity).into_iter().map(|sentence| ("", sentence)));
     }
     all
 }
