@@ -2,12 +2,12 @@
 
 use super::scenes::{self, NOW_MS, press, send};
 use super::styled::{drawn, rows};
-use pgpassage::model::check::Finding;
+use pgpassage::model::check::{Finding, Severity};
 use pgpassage::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
 use pgpassage::model::gauges::Gauges;
 use pgpassage::model::units::TableName;
 use pgpassage::ui::keys::Code;
-use pgpassage::ui::message::Msg;
+use pgpassage::ui::message::{Effect, Msg};
 use pgpassage::ui::state::form::{Encryption, Field, Part};
 use pgpassage::ui::state::live::Ending;
 use pgpassage::ui::state::{Button, Focus, Screen, State};
@@ -262,4 +262,26 @@ fn one_thing_has_the_focus() {
         assert_eq!(marks, 1, "{text}");
         press(&mut state, Code::Tab);
     }
+}
+
+/// The way out that the finding names is to be had in the window, too.
+#[test]
+fn a_target_that_is_not_empty_can_be_appended_to() {
+    let mut state = scene("report-some");
+    let finding = Finding::new("target-empty", Severity::Blocker, "the target's database is not empty");
+    state.check.as_mut().unwrap().run.findings.push(finding);
+    shows(&state, (80, 24), "Target not empty  ← refuse →");
+    for _ in 0..20 {
+        if state.focus == Focus::Field(Field::NotEmpty) {
+            break;
+        }
+        press(&mut state, Code::Tab);
+    }
+    press(&mut state, Code::Right);
+    shows(&state, (60, 16), "▌ Target not empty  ← append →");
+    shows(&state, (100, 40), "add rows where tables are defined alike");
+    let check = state.check.as_ref().unwrap();
+    assert!(check.may_start().unwrap_err().contains("Run check"));
+    assert_eq!(update(&mut state, Msg::Key(pgpassage::ui::keys::Key::char('r'))), [Effect::Check]);
+    assert!(pgpassage::ui::command::line(&state).contains("--if-target-not-empty=append"));
 }
