@@ -191,7 +191,7 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
         RunOutcome::Partly => {
             format!("NOT everything came across (after {took}): see above what is missing.")
         }
-        RunOutcome::Failed if is_discontinued(run) => {
+        RunOutcome::Failed if run.is_discontinued() => {
             "Discontinued: the target follows the source no longer. What was copied until then stays there."
                 .to_owned()
         }
@@ -206,12 +206,6 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
         }
         RunOutcome::Refused => "Refused. Nothing was changed.".to_owned(),
     }
-}
-
-/// All that followed was given up by the operator: that is no failure.
-fn is_discontinued(run: &Run) -> bool {
-    let given_up = |d: &DatabaseRun| d.followed && d.outcome == Some(DatabaseOutcome::Cancelled);
-    !run.databases.is_empty() && run.databases.values().all(given_up)
 }
 
 /// An engine stays with what follows.

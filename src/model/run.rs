@@ -296,6 +296,12 @@ impl Run {
             && ends.any(|end| end == Some(DatabaseOutcome::Following))
     }
 
+    /// All that followed was given up by the operator: that is no failure, and no success either.
+    pub fn is_discontinued(&self) -> bool {
+        let given_up = |d: &DatabaseRun| d.followed && d.outcome == Some(DatabaseOutcome::Cancelled);
+        !self.databases.is_empty() && self.databases.values().all(given_up)
+    }
+
     /// What the databases' ends and the findings amount to.
     pub fn judge(&self) -> RunOutcome {
         if self.refused.is_some() {

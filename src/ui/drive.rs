@@ -3,6 +3,7 @@
 mod clipboard;
 mod host;
 mod news;
+mod pace;
 mod perform;
 mod terminal;
 
@@ -19,6 +20,7 @@ use crossterm::event::{
 };
 use futures_util::StreamExt;
 use news::{From, News};
+use pace::Pace;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -26,8 +28,6 @@ use terminal::{Hangup, Screen as Terminal, Signals};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// No faster than eyes: what comes in between is drawn together.
-const FRAME: Duration = Duration::from_millis(40);
 /// News that may wait while the wizard draws.
 const NEWS: usize = 1024;
 /// How long a migration in this process gets to stop when the terminal goes away.
@@ -115,16 +115,16 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
     let mut terminal = Terminal::enter()?;
     let mut hangup = Hangup::watch()?;
     let mut signals = Signals::new()?;
-    drive.draw(&mut terminal)?;
+    let mut pace = Pace::new(Instant::now());
+    pace.drew(drive.draw(&mut terminal)?, Instant::now());
     drive.zone();
     let mut keys = Some(EventStream::new());
     let mut leaves = drive.perform_all(effects, &mut terminal)?;
     let mut tick = Instant::now() + Duration::from_secs(1);
-    let mut drawn = Instant::now();
     let mut dirty = false;
     let mut why = Why::Asked;
     while !leaves {
-        let next_frame = drawn + FRAME;
+        let next_frame = pace.next();
         tokio::select! {
             event = next_key(&mut keys) => match event {
                 Some(Ok(event)) => leaves = gone(drive.on_event(event, &mut terminal), &mut why),
@@ -145,8 +145,8 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
         }
         dirty = true;
         if Instant::now() >= next_frame && why == Why::Asked {
-            leaves |= gone(drive.draw(&mut terminal).map(|()| false), &mut why);
-            drawn = Instant::now();
+            let drawn = drive.draw(&mut terminal).map(|bytes| pace.drew(bytes, Instant::now()));
+            leaves |= gone(drawn.map(|()| false), &mut why);
             dirty = false;
         }
     }
@@ -180,15 +180,16 @@ pub(super) fn now_ms() -> u64 {
 }
 
 impl Drive {
-    fn draw(&mut self, terminal: &mut Terminal) -> io::Result<()> {
+    /// Returns how many bytes it took.
+    fn draw(&mut self, terminal: &mut Terminal) -> io::Result<usize> {
         let state = &self.state;
         let mut drawn = Drawn::default();
-        terminal.draw(|area, buffer| {
+        let bytes = terminal.draw(|area, buffer| {
             drawn = view(state, area, buffer);
             drawn.cursor
         })?;
         self.drawn = drawn;
-        Ok(())
+        Ok(bytes)
     }
 
     fn take(&mut self, msg: Msg, terminal: &mut Terminal) -> io::Result<bool> {

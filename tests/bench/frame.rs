@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 const WINDOW: (u16, u16) = (100, 30);
 const FIRST_FRAMES: usize = 20;
-const KEYS: usize = 40;
+const KEYS: usize = 20;
 const IDLE: Duration = Duration::from_secs(20);
 /// The marks around a frame (synchronized update).
 const BEGIN: &[u8] = b"\x1b[?2026h";
@@ -95,7 +95,8 @@ fn copying(pair: &Pair) {
         tty.send("v");
         until(|| tty.text().contains(wanted));
         answers.push(began.elapsed().as_secs_f64() * 1000.0);
-        std::thread::sleep(Duration::from_millis(37));
+        // As fast as somebody presses keys who reads what they show.
+        std::thread::sleep(Duration::from_millis(337));
     }
     let still = tty.text();
     assert!(still.contains("▶ running"), "the copy was over too soon:\n{still}");

@@ -2,12 +2,12 @@
 
 use super::scenes::{self, NOW_MS, press, send};
 use super::styled::{drawn, rows};
-use pgpassage::model::check::Finding;
-use pgpassage::model::event::{Entry, Event, RunOutcome};
+use pgpassage::model::check::{Finding, Severity};
+use pgpassage::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
 use pgpassage::model::gauges::Gauges;
 use pgpassage::model::units::TableName;
 use pgpassage::ui::keys::Code;
-use pgpassage::ui::message::Msg;
+use pgpassage::ui::message::{Effect, Msg};
 use pgpassage::ui::state::form::{Encryption, Field, Part};
 use pgpassage::ui::state::live::Ending;
 use pgpassage::ui::state::{Button, Focus, Screen, State};
@@ -216,4 +216,72 @@ fn the_last_line_knows_the_field() {
     }
     state.focus = Focus::Button(Button::RunCheck);
     shows(&state, (80, 24), "? help");
+}
+
+/// What was given up is neither ready nor a place for applications.
+#[test]
+fn a_discontinued_migration_is_not_called_ready() {
+    let mut state = scene("close");
+    let names: Vec<String> = state.live.as_ref().unwrap().run.databases.keys().cloned().collect();
+    for database in names {
+        let seq = state.live.as_ref().unwrap().run.seq + 1;
+        let message = "discontinued; what was copied stays".to_owned();
+        let event = Event::DatabaseEnded { database, outcome: DatabaseOutcome::Cancelled, message };
+        send(&mut state, Msg::Entry(Entry { seq, at_ms: NOW_MS, event }));
+    }
+    for size in [(60, 16), (80, 24), (120, 40)] {
+        shows(&state, size, "■ Discontinued: the target follows");
+        let text = text(&state, size);
+        assert!(!text.contains("Ready") && !text.contains("Point your applications"), "{text}");
+        assert!(!text.contains("replicated, closed"), "{text}");
+    }
+    // Nor is one of which something is missing.
+    let mut state = scene("result");
+    let databases = &mut state.live.as_mut().unwrap().run.databases;
+    databases.values_mut().next().unwrap().outcome = Some(DatabaseOutcome::Incomplete);
+    shows(&state, (80, 24), "▲ Not whole: 2 of 3 databases came across");
+    shows(&state, (80, 24), "Only what is Ready is for applications");
+}
+
+#[test]
+fn the_smallest_list_has_lines() {
+    let state = scene("start");
+    let text = text(&state, (60, 16));
+    let known = state.start.known.as_ref().unwrap();
+    let seen = known.iter().filter(|known| text.contains(&format!(" {} ", known.id))).count();
+    assert!(seen >= 2, "{seen}\n{text}");
+}
+
+/// Two marks of a focus would be one too many.
+#[test]
+fn one_thing_has_the_focus() {
+    let mut state = scene("report-some");
+    for _ in 0..8 {
+        let text = text(&state, (100, 30));
+        let marks = text.matches('▌').count();
+        assert_eq!(marks, 1, "{text}");
+        press(&mut state, Code::Tab);
+    }
+}
+
+/// The way out that the finding names is to be had in the window, too.
+#[test]
+fn a_target_that_is_not_empty_can_be_appended_to() {
+    let mut state = scene("report-some");
+    let finding = Finding::new("target-empty", Severity::Blocker, "the target's database is not empty");
+    state.check.as_mut().unwrap().run.findings.push(finding);
+    shows(&state, (80, 24), "Target not empty  ← refuse →");
+    for _ in 0..20 {
+        if state.focus == Focus::Field(Field::NotEmpty) {
+            break;
+        }
+        press(&mut state, Code::Tab);
+    }
+    press(&mut state, Code::Right);
+    shows(&state, (60, 16), "▌ Target not empty  ← append →");
+    shows(&state, (100, 40), "add rows where tables are defined alike");
+    let check = state.check.as_ref().unwrap();
+    assert!(check.may_start().unwrap_err().contains("Run check"));
+    assert_eq!(update(&mut state, Msg::Key(pgpassage::ui::keys::Key::char('r'))), [Effect::Check]);
+    assert!(pgpassage::ui::command::line(&state).contains("--if-target-not-empty=append"));
 }

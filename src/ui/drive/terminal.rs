@@ -43,9 +43,9 @@ impl Out {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn commit(&self) -> io::Result<()> {
+    fn commit(&self) -> io::Result<usize> {
         let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = write_all(&bytes);
+        let result = write_all(&bytes).map(|()| bytes.len());
         bytes.clear();
         result
     }
@@ -108,20 +108,20 @@ impl Screen {
         }
     }
 
-    /// One frame, in one write; none where nothing has changed.
+    /// One frame, in one write of so many bytes; none where nothing has changed.
     pub(super) fn draw(
         &mut self,
         view: impl FnOnce(Rect, &mut Buffer) -> Option<Position>,
-    ) -> io::Result<()> {
+    ) -> io::Result<usize> {
         if !self.inside.is_on() {
-            return Ok(());
+            return Ok(0);
         }
         // The library writes colours and cursor even for a frame that is the same.
         let mut buffer = Buffer::empty(self.terminal.get_frame().area());
         let cursor = view(buffer.area, &mut buffer);
         let now = (buffer, cursor);
         if self.shown.as_ref() == Some(&now) {
-            return Ok(());
+            return Ok(0);
         }
         self.out.drop_all();
         queue!(self.out, BeginSynchronizedUpdate)?;
@@ -142,7 +142,7 @@ impl Screen {
         let (width, height) = crossterm::terminal::size()?;
         self.shown = None;
         self.terminal.resize(Rect::new(0, 0, width, height))?;
-        self.out.commit()
+        self.out.commit().map(drop)
     }
 
     pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use super::live::Ending;
 use crate::model::check::{Finding, Judgement, Possible, Severity, Verdict};
 use crate::model::event::{Entry, Event, RunOutcome};
-use crate::model::plan::{Fallback, IdentityPolicy, MethodPolicy};
+use crate::model::plan::{Fallback, IdentityPolicy, MethodPolicy, TargetPolicy};
 use crate::model::run::Run;
 use crate::model::units::{printable, readable};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,9 @@ pub struct Check {
     pub identity: IdentityPolicy,
     /// The same as the operator wants it now: another one has to be judged first.
     pub identity_wanted: IdentityPolicy,
+    /// The same of databases on the target that hold something.
+    pub not_empty: TargetPolicy,
+    pub not_empty_wanted: TargetPolicy,
 }
 
 /// The checks that find tables of which nothing tells the rows apart.
@@ -87,6 +90,8 @@ impl Check {
             left_out_before: Vec::new(),
             identity: IdentityPolicy::default(),
             identity_wanted: IdentityPolicy::default(),
+            not_empty: TargetPolicy::Refuse,
+            not_empty_wanted: TargetPolicy::Refuse,
         }
     }
 
@@ -196,6 +201,9 @@ impl Check {
         // A snapshot needs no identity.
         if self.identity_wanted != self.identity && !self.decisions.snapshot {
             return Err("Another choice for replica identities: Run check judges it.".to_owned());
+        }
+        if self.not_empty_wanted != self.not_empty {
+            return Err("Another choice for targets that are not empty: Run check judges it.".to_owned());
         }
         if self.possible.is_empty() {
             return match self.count(Severity::Blocker) {

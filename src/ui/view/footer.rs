@@ -149,7 +149,7 @@ fn all_running(state: &State) -> Keys {
     let charts = state.live.as_ref().map_or(0, |live| offered(state.screen, live).len());
     keys.retain(|(key, _)| *key != "x" || charts > 1);
     let found = state.live.as_ref().is_some_and(|live| live.worth_a_look().next().is_some());
-    if found && !state.live.as_ref().is_some_and(|live| live.filter.typing || failed(live)) {
+    if found && !state.live.as_ref().is_some_and(|live| live.filter.typing) {
         keys.insert(2, ("f", "to look at"));
     }
     keys

@@ -89,7 +89,7 @@ fn one(paint: &mut Paint<'_>, area: Rect, row: usize, (state, field): (&State, F
 /// What stands in the field, and at which column of it the cursor is.
 fn content(state: &State, field: Field, width: usize) -> (String, usize) {
     match field {
-        Field::NotEmpty => (not_empty(state.form.not_empty).to_owned(), 0),
+        Field::NotEmpty => (not_empty(state.form.not_empty).0.to_owned(), 0),
         Field::Identity => (format!("← {} →", identity(state.form.identity).0), 0),
         Field::Source(part) | Field::Target(part) => {
             let side = match field {
@@ -137,11 +137,12 @@ pub fn window(text: &str, cursor: usize, width: usize) -> (String, usize) {
     (super::line::clip(&format!("{head}{rest}"), width), at)
 }
 
-fn not_empty(policy: TargetPolicy) -> &'static str {
+/// How the policy stands in a field, and what it means.
+pub fn not_empty(policy: TargetPolicy) -> (&'static str, &'static str) {
     match policy {
-        TargetPolicy::Refuse => "← refuse →",
-        TargetPolicy::Append => "← append →",
-        TargetPolicy::Truncate => "← truncate →",
+        TargetPolicy::Refuse => ("← refuse →", "leave such a database alone and say what is in it"),
+        TargetPolicy::Append => ("← append →", "add rows where tables are defined alike"),
+        TargetPolicy::Truncate => ("← truncate →", "empty the tables that are copied, then copy"),
     }
 }
 
@@ -172,15 +173,14 @@ fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
         Field::Exclude => ("names with spaces between them", "spaces between them"),
         Field::SkipTables => ("table, schema.table or db.schema.table, commas", "commas between them"),
         Field::Jobs => ("empty: by the servers' processors", "empty: automatic"),
-        Field::NotEmpty => match state.form.not_empty {
-            TargetPolicy::Refuse => {
-                ("leave such a database alone and say what is in it", "leave it alone, say so")
-            }
-            TargetPolicy::Append => ("add rows where tables are defined alike", "add rows to it"),
-            TargetPolicy::Truncate => {
-                ("empty the tables that are copied, then copy", "empty its tables first")
-            }
-        },
+        Field::NotEmpty => {
+            let short = match state.form.not_empty {
+                TargetPolicy::Refuse => "leave it alone, say so",
+                TargetPolicy::Append => "add rows to it",
+                TargetPolicy::Truncate => "empty its tables first",
+            };
+            (not_empty(state.form.not_empty).1, short)
+        }
         Field::Identity => (identity(state.form.identity).1, ""),
         Field::Source(part) | Field::Target(part) => match part {
             Part::Host => ("a name, an address, or paste a postgres:// URI", "or paste a URI"),

@@ -245,18 +245,23 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let low = if low == 0 { 0 } else { low + 2 };
     let [top, below, buttons] = rows(area, [area.height.saturating_sub(low + 1), low, 1]);
     let took = human_ms(live.run.last_ms.saturating_sub(live.run.started_ms));
-    let title =
-        Line::new("✔ Ready: ", theme.ok).and("everything that was asked for is on the target", theme.title);
+    let (title, advice) = verdict(theme, live);
     let inner = p.panel(top, &title, &Line::new(format!("took {took}"), theme.dim));
     let width = usize::from(inner.width);
+    let name = name_column(width.saturating_sub(4));
     let mut head =
-        format!("  {}{}{}", column("RESULT", 12), column("DATABASE", 20), column_right("ROWS", 15));
+        format!("  {}{}{}", column("RESULT", 12), column("DATABASE", name), column_right("ROWS", 15));
     head.push_str(&column_right("COPIED", 10));
     if width >= 74 {
         head.push_str(&column_right("TIME", 13));
     }
     p.line(inner, 0, &Line::new(head, theme.dim));
-    let lines: Vec<_> = live.run.databases.iter().map(|(name, d)| outcome(theme, (name, d, width))).collect();
+    let lines: Vec<_> = live
+        .run
+        .databases
+        .iter()
+        .map(|(name, d)| outcome(theme, (name, d, width.saturating_sub(4))))
+        .collect();
     let focused = state.focus == Focus::List && state.overlay.is_none();
     let list_area =
         Rect { y: inner.y + 1.min(inner.height), height: inner.height.saturating_sub(4), ..inner };
@@ -266,12 +271,11 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         p.cursor = before;
     }
     let rest = usize::from(inner.height);
-    let mut address =
-        Line::new("Point your applications to  ", theme.text).and(live.shown.target.clone(), theme.info);
-    if address.width() + 15 <= width {
-        address.push("  (y copies it)", theme.dim);
+    let mut advice = advice;
+    if !live.run.is_discontinued() && advice.width() + 15 <= width {
+        advice.push("  (y copies it)", theme.dim);
     }
-    p.line(inner, rest.saturating_sub(2), &address);
+    p.line(inner, rest.saturating_sub(2), &advice);
     let left = leftovers(live, Of::All);
     let last = if left.is_empty() {
         Line::new("Nothing that served replication is left on either server.", theme.dim)
@@ -286,6 +290,33 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     button_line(p, buttons, (state, &super::update::buttons(state)));
 }
 
+/// What came of it in a line, and what to do with the target. Only what is whole is for applications.
+fn verdict(theme: Theme, live: &Live) -> (Line, Line) {
+    let is_ready = |d: &&DatabaseRun| d.outcome == Some(DatabaseOutcome::Done);
+    let (ready, all) = (live.run.databases.values().filter(is_ready).count(), live.run.databases.len());
+    if ready == all {
+        let title = Line::new("✔ Ready: ", theme.ok)
+            .and("everything that was asked for is on the target", theme.title);
+        let to = Line::new("Point your applications to  ", theme.text);
+        return (title, to.and(live.shown.target.clone(), theme.info));
+    }
+    if live.run.is_discontinued() {
+        let title = Line::new("■ Discontinued: ", theme.warn)
+            .and("the target follows the source no longer", theme.title);
+        let stays = "What was copied until then stays on the target, and grows old.";
+        return (title, Line::new(stays, theme.warn));
+    }
+    let title = Line::new("▲ Not whole: ", theme.error)
+        .and(format!("{ready} of {} came across", count_of(all as u64, "database")), theme.title);
+    let to = Line::new("Only what is Ready is for applications: ", theme.warn);
+    (title, to.and(live.shown.target.clone(), theme.info))
+}
+
+/// Narrower before numbers would be cut.
+fn name_column(width: usize) -> usize {
+    if width < 57 { 14 } else { 20 }
+}
+
 fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line {
     let (sign, style) = match d.outcome {
         Some(DatabaseOutcome::Done) => ("✔ Ready", theme.ok),
@@ -294,18 +325,19 @@ fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line 
         _ => ("✖ FAILED", theme.error),
     };
     let mut line = Line::new(column(sign, 12), style)
-        .and(column(&readable(name), 20), theme.title)
+        .and(column(&readable(name), name_column(width)), theme.title)
         .and(column_right(&thousands(d.rows), 15), theme.text)
         .and(column_right(&human_bytes(d.bytes), 10), theme.text);
-    if width >= 74 {
+    if width >= 70 {
         let ms = d.ended_ms.zip(d.began_ms).map_or(0, |(end, begin)| end.saturating_sub(begin));
         line.push(column_right(&human_ms(ms), 13), theme.dim);
     }
-    let method = match d.method {
-        Some(Method::Replication) => "  replicated, closed",
+    let method = match (d.method, d.outcome) {
+        (Some(Method::Replication), Some(DatabaseOutcome::Done)) => "  replicated, closed",
+        (Some(Method::Replication), _) => "  replicated",
         _ => "  snapshot",
     };
-    if line.width() + method.len() + 4 <= width {
+    if line.width() + method.len() <= width {
         line.push(method, theme.dim);
     }
     line

@@ -27,8 +27,10 @@ impl Tag {
         match run.outcome {
             Some(RunOutcome::Done) => Tag::Ready,
             Some(RunOutcome::Following) => Tag::Syncing,
-            Some(RunOutcome::Partly | RunOutcome::Failed) => Tag::Failed,
             Some(RunOutcome::Stopped) => Tag::Stopped,
+            // It was there, followed, and was told to end.
+            Some(RunOutcome::Failed) if run.is_discontinued() => Tag::Stopped,
+            Some(RunOutcome::Partly | RunOutcome::Failed) => Tag::Failed,
             Some(RunOutcome::Checked) => Tag::Checked,
             Some(RunOutcome::Refused) => Tag::Refused,
             None if run.databases.values().all(|d| d.outcome == Some(DatabaseOutcome::Following))

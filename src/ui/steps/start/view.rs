@@ -19,7 +19,9 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     let attention = attention(state);
     let told = u16::try_from(attention.len()).unwrap_or(0).min(4);
     let low = if told == 0 { 0 } else { told + 2 };
-    let [top, middle, bottom] = rows(area, [area.height.saturating_sub(6 + low), 6, low]);
+    // In the lowest windows a line of the list is worth more than a blank one.
+    let words = if area.height < 17 { 5 } else { 6 };
+    let [top, middle, bottom] = rows(area, [area.height.saturating_sub(words + low), words, low]);
     migrations(p, top, state);
     detail(p, middle, state);
     if told > 0 {
@@ -74,10 +76,13 @@ fn migrations(p: &mut Paint<'_>, area: Rect, state: &State) {
     }
     let width = usize::from(inner.width).saturating_sub(4);
     let head = Line::new("  ", theme.dim).and(heading(width), theme.dim);
-    p.line(inner, 0, &head);
+    let headed = u16::from(inner.height > 3);
+    if headed > 0 {
+        p.line(inner, 0, &head);
+    }
     let lines: Vec<_> = shown.iter().map(|known| line(theme, state, (known, width))).collect();
     let selected = state.start.selected.min(shown.len() - 1);
-    let below = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+    let below = Rect { y: inner.y + headed, height: inner.height.saturating_sub(headed), ..inner };
     list(p, below, &lines, Some(selected));
 }
 
@@ -88,15 +93,17 @@ fn columns(width: usize) -> (usize, usize) {
     (address, usize::from(width >= 71) * 13)
 }
 
+/// Where it has no room, the selected one's stands below the list.
+fn shows_lag(width: usize) -> bool {
+    width >= 59
+}
+
 fn heading(width: usize) -> String {
     let (address, since) = columns(width);
-    let mut text = format!(
-        "{} {} {} {}",
-        column("STATE", 13),
-        column("NAME", 12),
-        column("PROGRESS", 22),
-        column_right("LAG", 9)
-    );
+    let mut text = format!("{} {} {}", column("STATE", 13), column("NAME", 12), column("PROGRESS", 22));
+    if shows_lag(width) {
+        text.push_str(&format!(" {}", column_right("LAG", 9)));
+    }
     if since > 0 {
         text.push_str(&column_right("SINCE", since));
     }
@@ -113,9 +120,10 @@ fn line(theme: Theme, state: &State, (known, width): (&Known, usize)) -> Line {
         .and(" ", theme.text)
         .and(column(&known.id, 12), theme.title)
         .and(" ", theme.text)
-        .and(column(&progress(known), 22), theme.text)
-        .and(" ", theme.text)
-        .and(column_right(&lag(known), 9), theme.text);
+        .and(column(&progress(known), 22), theme.text);
+    if shows_lag(width) {
+        line.push(format!(" {}", column_right(&lag(known), 9)), theme.text);
+    }
     if since > 0 {
         line.push(column_right(&day(known.run.started_ms, state.utc_offset_s), since), theme.dim);
     }

@@ -1,6 +1,6 @@
 //! Below the report: which methods are possible, and what the operator decides upon it.
 
-use super::update::{asks_for_identities, offers_snapshot};
+use super::update::{asks_about_content, asks_for_identities, offers_snapshot};
 use crate::model::check::Possible;
 use crate::model::units::{count_of, human_bytes, printable, readable};
 use crate::ui::format::ago;
@@ -9,7 +9,7 @@ use crate::ui::state::check::{Check, Replicable, Way};
 use crate::ui::state::form::Field;
 use crate::ui::state::{Focus, State};
 use crate::ui::theme::Theme;
-use crate::ui::widgets::form::identity;
+use crate::ui::widgets::form::{identity, not_empty};
 use crate::ui::widgets::line::{Line, column};
 use crate::ui::widgets::list::first_shown;
 use crate::ui::widgets::paint::Paint;
@@ -26,6 +26,12 @@ pub(super) fn lines(theme: Theme, state: &State, (check, height): (&Check, u16))
     let mut lines: Vec<Decision> = vec![(None, possible(theme, check))];
     if asks_for_identities(state, check) {
         lines.extend(identities(theme, state, check));
+    }
+    if asks_about_content(state, check) {
+        let (word, means) = not_empty(state.form.not_empty);
+        let text = format!("{}{word}", column("Target not empty", 18));
+        lines.push(choice(theme, (state, Focus::Field(Field::NotEmpty)), text));
+        lines.push((None, Line::new(format!("      {means}"), theme.dim)));
     }
     if offers_snapshot(check) {
         let tick = if check.decisions.snapshot { "[✔]" } else { "[ ]" };

@@ -1,7 +1,7 @@
 //! Keys on the second step, and the news of its checks.
 
 use super::report::{Weight, rows, script, to_copy, whole};
-use crate::model::plan::IdentityPolicy;
+use crate::model::plan::{IdentityPolicy, TargetPolicy};
 use crate::model::units::{Side, readable};
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::{Effect, Msg};
@@ -69,6 +69,8 @@ pub fn run_check(state: &mut State) -> Vec<Effect> {
     check.left_out_before = state.form.excluded();
     check.identity = state.form.identity;
     check.identity_wanted = state.form.identity;
+    check.not_empty = state.form.not_empty;
+    check.not_empty_wanted = state.form.not_empty;
     state.check = Some(check);
     state.screen = Screen::Report;
     state.focus = Focus::List;
@@ -102,6 +104,9 @@ pub fn report_order(state: &State) -> Vec<Focus> {
         if asks_for_identities(state, check) {
             order.push(Focus::Field(Field::Identity));
         }
+        if asks_about_content(state, check) {
+            order.push(Focus::Field(Field::NotEmpty));
+        }
         if offers_snapshot(check) {
             order.push(Focus::Choice(0));
         }
@@ -119,6 +124,12 @@ pub fn report_order(state: &State) -> Vec<Focus> {
 pub fn asks_for_identities(state: &State, check: &Check) -> bool {
     let chosen = state.form.identity != IdentityPolicy::Refuse;
     check.ended.is_some() && (chosen || !check.without_identity().is_empty())
+}
+
+/// Whether databases on the target hold something, or did before something was chosen for that.
+pub fn asks_about_content(state: &State, check: &Check) -> bool {
+    let chosen = state.form.not_empty != TargetPolicy::Refuse;
+    check.ended.is_some() && (chosen || check.run.findings.iter().any(|finding| finding.id == "target-empty"))
 }
 
 /// The checkbox stands wherever the snapshot is possible; where replication is not, it is what is left.
@@ -145,6 +156,7 @@ pub fn report_key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     let handled = fields::key(state, key, &order);
     let check = state.check.as_mut()?;
     check.identity_wanted = state.form.identity;
+    check.not_empty_wanted = state.form.not_empty;
     if handled {
         return Some(Vec::new());
     }

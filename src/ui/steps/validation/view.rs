@@ -13,7 +13,7 @@ use crate::ui::steps::migration::view_parts::{button_line, rows};
 use crate::ui::theme::Theme;
 use crate::ui::widgets::form::form as draw_form;
 use crate::ui::widgets::line::{Line, column};
-use crate::ui::widgets::list::list;
+use crate::ui::widgets::list::{first_shown, list};
 use crate::ui::widgets::paint::Paint;
 use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
@@ -154,9 +154,13 @@ fn findings(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
     let lines: Vec<_> = listed.iter().map(|row| finding(theme, row)).collect();
     let focused = state.focus == Focus::List && state.overlay.is_none();
     let before = p.cursor;
-    list(p, below, &lines, Some(check.selected.min(lines.len() - 1)));
+    let selected = check.selected.min(lines.len() - 1);
+    list(p, below, &lines, Some(selected));
     if !focused {
         p.cursor = before;
+        // What is explained below stays marked; the full mark is where keys act.
+        let row = selected - first_shown(selected, lines.len(), below.height.into());
+        p.line(Rect { width: 1, ..below }, row, &Line::new("│", theme.dim));
     }
 }
 
