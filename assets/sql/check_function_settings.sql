@@ -6,7 +6,7 @@ SELECT 'function setting' AS kind, n.nspname::text AS schema, p.proname::text AS
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
  CROSS JOIN LATERAL pg_catalog.unnest(p.proconfig) x(setting)
- WHERE p.oid >= 16384 AND n.nspname !~ '^pg_temp'
+ WHERE p.oid >= 16384 AND p.proconfig IS NOT NULL AND n.nspname !~ '^pg_temp'
    AND pg_catalog.split_part(x.setting, '=', 1) IN
        ('replacement_sort_tuples', 'default_with_oids', 'operator_precedence_warning', 'vacuum_cleanup_index_scale_factor',
         'escape_string_warning', 'standard_conforming_strings')

@@ -24,6 +24,19 @@ UNION ALL
 SELECT 'large objects', '', l.number::text, NULL, NULL
   FROM (SELECT pg_catalog.count(*)::int8 AS number FROM pg_catalog.pg_largeobject_metadata) l WHERE l.number > 0
 UNION ALL
+-- Not its owner's, nor by a grant; from 19 on pg_read_all_data reads all of them.
+SELECT 'unreadable large objects', '', l.number::text, NULL, NULL
+  FROM (SELECT pg_catalog.count(*)::int8 AS number
+          FROM pg_catalog.pg_largeobject_metadata m
+         WHERE NOT pg_catalog.pg_has_role(m.lomowner, 'USAGE')
+           AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(m.lomacl) a
+                            WHERE a.privilege_type = 'SELECT'
+                              AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))) l
+ WHERE l.number > 0 AND pg_catalog.current_setting('lo_compat_privileges') = 'off'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles g
+                    WHERE g.rolname = 'pg_read_all_data' AND pg_catalog.pg_has_role(g.oid, 'USAGE')
+                      AND pg_catalog.current_setting('server_version_num')::int4 >= 190000)
+UNION ALL
 -- Only of those in use: to ask a library for its version takes a while, and there are hundreds.
 SELECT 'collation version', '', k.collname::text, NULL, pg_catalog.format('%s to %s', k.collversion, v.version)
   FROM (SELECT DISTINCT a.attcollation FROM pg_catalog.pg_attribute a

@@ -25,13 +25,9 @@ fn on_terminal(pair: &Pair, typed: &str, arguments: &str) -> Ran {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(typed.as_bytes()).unwrap();
-    let typing = std::thread::spawn(move || {
-        // What is typed has to stay open until it has been read.
-        std::thread::sleep(std::time::Duration::from_secs(8));
-        drop(stdin);
-    });
+    // What is typed stays open until the program has ended.
     let ran = Ran::from(wait(child));
-    typing.join().unwrap();
+    drop(stdin);
     ran
 }
 

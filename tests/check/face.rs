@@ -152,9 +152,9 @@ fn a_slot_is_only_tried_where_that_stays_out_of_the_log() {
 /// What nothing was found about on good servers, for each check by itself: it was asked, and it has nothing to say.
 #[test]
 fn on_good_servers_every_check_is_silent() {
-    let newest = super::versions::pair(18, 18);
-    let tools = if newest.is_some() { super::versions::tools(18) } else { Vec::new() };
-    let pair = newest.unwrap_or_else(pair);
+    let newest = [19, 18].into_iter().find_map(|major| Some((super::versions::pair(major, major)?, major)));
+    let tools = newest.as_ref().map_or_else(Vec::new, |(_, major)| super::versions::tools(*major));
+    let pair = newest.map_or_else(pair, |(pair, _)| pair);
     let mut arguments = vec!["--database", "postgres"];
     arguments.extend(tools.iter().map(String::as_str));
     let make = "CREATE TABLE t (i int PRIMARY KEY, t text); INSERT INTO t VALUES (1, 'x'); CREATE INDEX ON t (t);

@@ -72,12 +72,14 @@ fn a_plain_role_is_told_what_it_lacks_and_the_fixes_give_it() {
         obey(&pair, ran.one(id, database), "postgres");
     }
     obey(&pair, readable, "shop");
+    obey(&pair, ran.one("large-objects-readable", Some("shop")), "shop");
     let after = check_as(&pair, users, &[]);
     for id in ["create-databases", "create-roles", "user-expiry", "replication-right"] {
         after.is_silent(id, None);
     }
     after.is_silent("source-databases", Some(HOSTILE));
     after.is_silent("readable", Some("shop"));
+    after.is_silent("large-objects-readable", Some("shop"));
     // From 14 on the fix gave pg_read_all_data too; policies still apply.
     let security = after.says("row-security", Some("shop"), "blocker");
     obey(&pair, security, "shop");

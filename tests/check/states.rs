@@ -217,15 +217,23 @@ fn too_few_locks_and_connections_are_told_and_the_fixes_give_them() {
     pair.source.psql("postgres", &tables).unwrap();
     let ran = check(&pair, &[]);
     let told = ran.says("locks", None, "warning");
-    ran.says("connections", None, "warning");
     obey(&pair, told, "postgres");
-    pair.target.psql("postgres", "ALTER SYSTEM SET max_connections = 40").unwrap();
+    // Of both servers.
+    for told in ran.of("connections", None) {
+        obey(&pair, told, "postgres");
+    }
     for cluster in [&pair.source, &pair.target] {
         cluster.restart().unwrap();
     }
     let after = check(&pair, &[]);
     after.is_silent("locks", None);
     after.is_silent("connections", None);
+    // Then the role's own limit.
+    pair.source.psql("postgres", "CREATE ROLE \"one; two\" LOGIN CONNECTION LIMIT 5").unwrap();
+    let users = ("one; two", "postgres");
+    let limited = check_as(&pair, users, &["--only", "connections"]);
+    obey(&pair, limited.says("connections", None, "warning"), "postgres");
+    check_as(&pair, users, &["--only", "connections"]).is_silent("connections", None);
     speaks("too_few_locks_and_connections_are_told_and_the_fixes_give_them");
 }
 

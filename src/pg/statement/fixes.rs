@@ -30,6 +30,21 @@ pub fn grant_role(role: &str, to: &str) -> String {
     format!("GRANT {} TO {};", Ident(role), Ident(to))
 }
 
+/// Each that there is in the database. Up to 18 no role reads them all.
+pub fn grant_large_objects(to: &str) -> String {
+    let body = format!(
+        "DECLARE o oid; BEGIN FOR o IN SELECT m.oid FROM pg_catalog.pg_largeobject_metadata m LOOP EXECUTE \
+         pg_catalog.format('GRANT SELECT ON LARGE OBJECT %s TO %I', o, {}); END LOOP; END",
+        Literal(to)
+    );
+    format!("DO {};", Literal(&body))
+}
+
+/// How many sessions a role may have; -1 for any number.
+pub fn connection_limit(role: &str, limit: i32) -> String {
+    format!("ALTER ROLE {} CONNECTION LIMIT {limit};", Ident(role))
+}
+
 /// From 15. `parameter`: a name of ours; never from a server.
 pub fn grant_set(parameter: &'static str, to: &str) -> String {
     format!("GRANT SET ON PARAMETER {parameter} TO {};", Ident(to))

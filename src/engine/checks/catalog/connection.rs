@@ -6,6 +6,7 @@ use crate::engine::checks::provider::Provider;
 use crate::model::endpoint::Host;
 use crate::model::plan::Plan;
 use crate::model::units::{Side, count_of};
+use crate::pg::statement::fixes;
 
 pub(super) const CHECKS: [Check; 8] = [
     Check {
@@ -192,6 +193,8 @@ fn tool(facts: &Facts, _: &Plan) -> Judged {
 
 /// What a migration of one worker takes.
 const FEWEST: i32 = 6;
+/// What leaves room for several workers, and for the checks.
+const ENOUGH: i32 = 20;
 
 fn connections(facts: &Facts, _: &Plan) -> Judged {
     let mut found = Vec::new();
@@ -204,10 +207,20 @@ fn connections(facts: &Facts, _: &Plan) -> Judged {
         };
         let free = of.server.free_connections.min(own).max(0);
         if free < FEWEST {
+            let most = of.settings.as_ref().ok().and_then(|s| s.number("max_connections"));
+            let statement = match most {
+                // Our own limit is what is short.
+                _ if own < of.server.free_connections => {
+                    fixes::connection_limit(facts.user(side), standing.connections.saturating_add(ENOUGH))
+                }
+                Some(most) => of.provider.set("max_connections", &(most + i64::from(ENOUGH)).to_string()),
+                None => "raise max_connections".to_owned(),
+            };
             let free = count_of(u64::try_from(free).unwrap_or(0), "connection");
-            found.push(warning(format!(
-                "the {side} has {free} left for us, and {FEWEST} are wanted at least"
-            )));
+            found.push(
+                warning(format!("the {side} has {free} left for us, and {FEWEST} are wanted at least"))
+                    .fix(format!("close idle sessions, or on the {side}: {statement}")),
+            );
         }
     }
     Ok(found)

@@ -149,15 +149,19 @@ fn row_security(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
 }
 
 fn large_objects_readable(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
-    if facts.source.server.superuser || facts.from().at_least(19) {
-        return super::well();
-    }
-    let there = wanted.remarks(Question::Surroundings, &["large objects"])?;
+    let there = wanted.remarks(Question::Surroundings, &["unreadable large objects"])?;
+    let user = facts.user(Side::Source);
+    let statement = if facts.from().at_least(19) {
+        fixes::grant_role("pg_read_all_data", user)
+    } else {
+        fixes::grant_large_objects(user)
+    };
     Ok(there
         .into_iter()
         .map(|r| {
             let n = count_of(r.name.parse().unwrap_or(0), "large object");
-            warning(format!("{n}, and our user may not be allowed to read all of them"))
+            warning(format!("the source's user may not read {n}"))
+                .fix(format!("on the source, as a superuser: {statement}"))
         })
         .collect())
 }

@@ -81,8 +81,7 @@ pub(super) const CASES: [Case; 83] = [
         says(f, Question::RowSecurity, "row security");
     }),
     ("large-objects-readable", Warning, |f, _| {
-        plain_users(f);
-        says(f, Question::Surroundings, "large objects");
+        says(f, Question::Surroundings, "unreadable large objects");
     }),
     ("target-rights", Blocker, |f, _| {
         on_target(f, InDatabase { creates: Some(Ok(false)), ..InDatabase::default() });
