@@ -147,7 +147,7 @@ fn the_engine_is_killed_after_every_kind_of_entry() {
         let id = format!("k{at}");
         let held = start_held(&pair, &arguments(&pair, &id));
         let killed = kill_upon(&pair, &id, held.child, 0, |entry| kind(entry) == *wanted);
-        assert!(killed, "not killed upon {wanted}");
+        assert!(killed, "not killed upon {wanted}: {:?}", entries(&pair, &id));
         let status = of_migration(&pair, "status", &id, &[]);
         assert_ne!(status.json["migration"]["status"], "done", "after {wanted}: {}", status.stdout);
         let verb = if follows(&pair, &id) { "stop" } else { "clean" };

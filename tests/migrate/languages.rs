@@ -29,6 +29,11 @@ fn german(folder: &Path) -> Result<(), String> {
     bound.map_err(|e| format!("mount: {e}"))
 }
 
+/// Until somebody ends it.
+const WANTED: &str = "DO $$ BEGIN LOOP \
+    BEGIN LOCK TABLE t IN ACCESS EXCLUSIVE MODE; EXCEPTION WHEN lock_not_available THEN NULL; END; COMMIT; \
+    END LOOP; END $$";
+
 /// Somebody who wants a table for himself, again and again, keeps pg_dump waiting behind our own locks. It tells the reason in
 /// the server's language, unless our user may choose another.
 #[test]
@@ -54,14 +59,16 @@ fn pg_dump_that_is_kept_waiting_is_understood_in_german() {
             ["migrate", "-s", &source, "-t", &target, "--database", "shop", "--migration-id", user, "--json"];
         let again = || pair.state_text().matches("snapshot taken again").count();
         let before = again();
+        pair.source.psql("postgres", "ALTER DATABASE shop SET lock_timeout = '5s'").unwrap();
         let child = pair.start(&words, &[]);
         let ran = std::thread::scope(|scope| {
             let ran = scope.spawn(|| super::traps::finish(child));
+            scope.spawn(|| pair.source.psql("shop", WANTED).ok());
             while again() == before && !ran.is_finished() {
-                let wanted = "SET lock_timeout = '5s'; BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE; COMMIT";
-                // It gives up where we hold on for longer.
-                pair.source.psql("shop", wanted).ok();
+                std::thread::sleep(std::time::Duration::from_millis(20));
             }
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DO %'";
+            ask(&pair.source, "postgres", end);
             ran.join().unwrap()
         });
         assert_eq!((ran.code, ran.status("shop")), (0, "done"), "{user}: {}\n{}", ran.stderr, ran.stdout);
