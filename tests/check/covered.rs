@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Files, tests in them, and the checks that speak there; each of these tests ends with [`speaks`].
-const SPEAKS: [(&str, &str, &[&str]); 45] = [
+const SPEAKS: [(&str, &str, &[&str]); 46] = [
     (
         "databases",
         "what_a_database_holds_is_told_and_every_fix_works",
@@ -54,6 +54,7 @@ const SPEAKS: [(&str, &str, &[&str]); 45] = [
         &["disk", "total-size", "create-databases", "filter", "database-names", "system-databases"],
     ),
     ("servers", "the_way_from_the_target_to_the_source_is_tried", &["replication"]),
+    ("servers", "what_is_in_template1_is_told_before_and_in_the_result", &["template1"]),
     ("servers", "what_earlier_migrations_left_is_found", &["leftovers"]),
     ("servers", "a_slot_of_others_that_was_given_up_is_dropped_as_told", &["wal-kept"]),
     ("servers", "old_transactions_are_named_and_ended_as_told", &["open-transactions"]),

@@ -1,7 +1,7 @@
 //! Checks of the servers as a whole, and of what replication takes of them.
 
 use super::covered::speaks;
-use super::{Checked, Open, check, obey, objects, pair, text, with};
+use super::{Checked, Open, check, check_as, obey, objects, pair, text, with};
 use crate::common::{Pair, eventually};
 
 #[test]
@@ -213,4 +213,48 @@ fn old_transactions_are_named_and_ended_as_told() {
     eventually(&pair.source, "postgres", writing, "0");
     check(&pair, &["--only", "open-transactions"]).is_silent("open-transactions", None);
     speaks("old_transactions_are_named_and_ended_as_told");
+}
+
+#[test]
+fn what_is_in_template1_is_told_before_and_in_the_result() {
+    let pair = pair();
+    pair.source.psql("postgres", "CREATE DATABASE shop").unwrap();
+    check(&pair, &["--only", "template1"]).is_silent("template1", None);
+    let make = "CREATE EXTENSION hstore; CREATE TABLE house (i int); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'";
+    pair.source.psql("template1", make).unwrap();
+    let ran = check(&pair, &[]);
+    let told = ran.says("template1", None, "warning");
+    assert_eq!(objects(told), ["extension hstore", "function public.f", "table public.house"]);
+    assert_eq!(ran.0.code, 0, "{:?}", ran.0);
+    let moved = pair.migrate(&["--database", "shop"]);
+    assert_eq!(moved.code, 0, "{moved:?}");
+    let said = moved.findings("warning").join("\n");
+    assert!(said.contains("template1: template1 holds 3 things, not moved with the databases"), "{said}");
+    // Whoever wants it moved has it moved.
+    check(&pair, &["--database", "template1"]).is_silent("template1", None);
+    speaks("what_is_in_template1_is_told_before_and_in_the_result");
+}
+
+/// By a user who cannot keep statements out of the log, whose server keeps them.
+#[test]
+fn passwords_of_mappings_that_stay_in_a_log_are_told() {
+    let pair = pair();
+    let mapping = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA WRAPPER w;
+                   CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (password 'x')";
+    pair.source.psql("postgres", mapping).unwrap();
+    pair.target.psql("postgres", "CREATE ROLE mover LOGIN CREATEDB").unwrap();
+    let kept = |users| {
+        let ran = check_as(&pair, users, &["--only", "foreign-servers"]);
+        let found = ran.of("foreign-servers", Some("postgres"));
+        found.into_iter().find(|f| text(f, "title").contains("writes into its log")).cloned()
+    };
+    let plain = ("postgres", "mover");
+    assert_eq!(kept(plain), None);
+    pair.target.psql("postgres", "ALTER SYSTEM SET log_statement = 'ddl'; SELECT pg_reload_conf()").unwrap();
+    eventually(&pair.target, "postgres", "SHOW log_statement", "ddl");
+    let told = kept(plain).unwrap();
+    assert_eq!(told["severity"], "warning");
+    assert_eq!(kept(("postgres", "postgres")), None);
+    obey(&pair, &told, "postgres");
+    assert_eq!(kept(plain), None);
 }

@@ -62,6 +62,11 @@ impl Pair {
     /// A migration is a snapshot unless its arguments say how it is to go: our clusters can all replicate, and most tests
     /// are about what a snapshot moves.
     pub(crate) fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
+        self.start_into(arguments, environment, Stdio::piped())
+    }
+
+    /// The same with its standard output somewhere else.
+    pub(crate) fn start_into(&self, arguments: &[&str], environment: &[(&str, &str)], out: Stdio) -> Child {
         let says_how = |a: &&str| ["--force-method", "--fallback"].contains(a);
         let by_snapshot = arguments.first() == Some(&"migrate") && !arguments.iter().any(says_how);
         Command::new(env!("CARGO_BIN_EXE_pgpassage"))
@@ -73,7 +78,7 @@ impl Pair {
             .env("XDG_STATE_HOME", self.state.path())
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(out)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap()

@@ -6,6 +6,9 @@ use crate::common::{Pair, Ran, eventually, test_all, wait};
 use crate::engine::{later, make_slow, replicate};
 use crate::pair;
 use crate::proxy::Proxy;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use std::io::{PipeReader, Write};
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -51,8 +54,25 @@ fn kind(entry: &serde_json::Value) -> String {
     entry["event"]["kind"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Kills the program once its journal has an entry that is meant, not counting the first `skip`. Returns whether it was
-/// killed before its end.
+/// A migration that cannot come to its end: it prints its result into a pipe that is full, and waits there for whoever kills
+/// it. However slow this machine is, the one that looks at its journal comes in time.
+struct Held {
+    child: Child,
+    _result: PipeReader,
+}
+
+fn start_held(pair: &Pair, arguments: &[String]) -> Held {
+    let (result, mut into) = std::io::pipe().unwrap();
+    let pipe = into.as_raw_fd();
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    while into.write(b" ").is_ok() {}
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    Held { child: pair.start_into(&words, &[], into.into()), _result: result }
+}
+
+/// Kills the program once its journal has an entry that is meant, not counting the first `skip`, or says that it has ended.
+/// Returns whether it was killed upon the entry, and before its end.
 fn kill_upon(
     pair: &Pair,
     id: &str,
@@ -62,9 +82,12 @@ fn kill_upon(
 ) -> bool {
     let began = Instant::now();
     loop {
-        if entries(pair, id).iter().skip(skip).any(&meant) {
+        let entries = entries(pair, id);
+        let mut news = entries.iter().skip(skip);
+        let came = news.clone().any(&meant);
+        if came || news.any(|entry| kind(entry) == "ended") {
             child.kill().unwrap();
-            return child.wait().unwrap().code().is_none();
+            return came && child.wait().unwrap().code().is_none();
         }
         if child.try_wait().unwrap().is_some() {
             return false;
@@ -86,14 +109,15 @@ fn follows(pair: &Pair, id: &str) -> bool {
     entries(pair, id).iter().any(ended)
 }
 
-/// Each kind of entry once, in the order in which they come, up to the end of a run that nobody kills.
+/// Each kind of entry once, in the order in which they come, up to the end of a run that nobody kills. Without those that
+/// come only where a statement takes its time.
 fn kinds_of_a_whole_run(pair: &Pair) -> Vec<String> {
     let ran = Ran::from(wait(start(pair, &arguments(pair, "whole"))));
     assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, ran.stdout);
     let mut kinds = Vec::new();
     for entry in entries(pair, "whole") {
         let kind = kind(&entry);
-        if !kinds.contains(&kind) {
+        if kind != "statement_timed" && !kinds.contains(&kind) {
             kinds.push(kind);
         }
     }
@@ -119,11 +143,11 @@ fn the_engine_is_killed_after_every_kind_of_entry() {
     }
     assert_eq!(of_migration(&pair, "stop", "whole", &[]).code, 0);
     clear(&pair, "whole", &before);
-    let mut killed = 0;
     for (at, wanted) in kinds.iter().enumerate() {
         let id = format!("k{at}");
-        let child = start(&pair, &arguments(&pair, &id));
-        killed += usize::from(kill_upon(&pair, &id, child, 0, |entry| kind(entry) == *wanted));
+        let held = start_held(&pair, &arguments(&pair, &id));
+        let killed = kill_upon(&pair, &id, held.child, 0, |entry| kind(entry) == *wanted);
+        assert!(killed, "not killed upon {wanted}: {:?}", entries(&pair, &id));
         let status = of_migration(&pair, "status", &id, &[]);
         assert_ne!(status.json["migration"]["status"], "done", "after {wanted}: {}", status.stdout);
         let verb = if follows(&pair, &id) { "stop" } else { "clean" };
@@ -131,7 +155,6 @@ fn the_engine_is_killed_after_every_kind_of_entry() {
         assert_eq!(cleaned.code, 0, "after {wanted}: {}\n{}", cleaned.stderr, cleaned.stdout);
         clear(&pair, wanted, &before);
     }
-    assert!(killed + 2 >= kinds.len(), "only {killed} of {} were killed in time", kinds.len());
 }
 
 /// `make test-all`: after every single entry.
@@ -149,8 +172,8 @@ fn the_engine_is_killed_after_every_entry() {
     clear(&pair, "whole", &before);
     for at in 1..=whole {
         let id = format!("e{at}");
-        let child = start(&pair, &arguments(&pair, &id));
-        kill_upon(&pair, &id, child, at - 1, |_| true);
+        let held = start_held(&pair, &arguments(&pair, &id));
+        kill_upon(&pair, &id, held.child, at - 1, |_| true);
         let verb = if follows(&pair, &id) { "stop" } else { "clean" };
         let cleaned = of_migration(&pair, verb, &id, &[]);
         assert_eq!(cleaned.code, 0, "after entry {at}: {}\n{}", cleaned.stderr, cleaned.stdout);

@@ -16,6 +16,7 @@ mod archive;
 mod clean;
 mod everything;
 mod fast;
+mod languages;
 mod privileges;
 mod questions;
 mod replication;

@@ -158,6 +158,42 @@ fn nothing_secret_is_seen_or_written() {
     assert_private(&pair.state.path().join("pgpassage"));
 }
 
+/// By a user who may not keep statements out of the target's log: where the password went is said.
+#[test]
+fn a_mapping_that_stays_in_the_targets_log_is_told() {
+    let cluster =
+        || Cluster::start(ClusterOptions::new(server_binaries()).setting("log_statement", "ddl")).unwrap();
+    let pair = Pair::of(cluster(), cluster());
+    let mapping = format!(
+        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA WRAPPER w;
+         CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (password '{MAPPING}')"
+    );
+    pair.source.psql("postgres", "CREATE DATABASE shop").unwrap();
+    pair.source.psql("shop", &mapping).unwrap();
+    pair.target.psql("postgres", "CREATE ROLE mover LOGIN CREATEDB CREATEROLE").unwrap();
+    let migrate = |user: &str, id: &str| {
+        let (source, target) = (pair.source.uri("postgres"), pair.target.uri_for(user, None, "postgres"));
+        let more =
+            ["--database", "shop", "--migration-id", id, "--skip-check", "superuser-objects", "--json"];
+        pair.program(&[["migrate", "-s", &source, "-t", &target].as_slice(), more.as_slice()].concat())
+    };
+    let ran = migrate("mover", "plain");
+    let said = ran.findings("warning").join("\n");
+    let told = "log: the target writes options of user mappings and foreign servers, which may hold passwords, into its log";
+    assert!(said.contains(told) && pair.target.log_text().contains(MAPPING), "{said}\n{}", ran.stdout);
+    assert_nowhere(
+        &[MAPPING],
+        &[("stdout", &ran.stdout), ("stderr", &ran.stderr), ("the state folder", &pair.state_text())],
+    );
+
+    pair.target.psql("postgres", "DROP DATABASE shop").unwrap();
+    let before = pair.target.log_text().matches(MAPPING).count();
+    let ran = migrate("postgres", "super");
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    assert!(!ran.findings("warning").join("\n").contains("log: "), "{}", ran.stdout);
+    assert_eq!(pair.target.log_text().matches(MAPPING).count(), before);
+}
+
 /// Nobody else reads anything below.
 #[track_caller]
 fn assert_private(folder: &Path) {

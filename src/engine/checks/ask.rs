@@ -7,16 +7,18 @@ use super::provider::recognise;
 use crate::engine::sessions::settings_for_questions;
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
-use crate::model::units::{ServerVersion, Side};
+use crate::model::units::{ServerVersion, Side, readable};
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::databases::collations;
-use crate::pg::facts::extensions::{available, languages};
+use crate::pg::facts::extensions::{available, installed, languages};
+use crate::pg::facts::relations::user_objects;
 use crate::pg::facts::remarks::{Question, ask};
 use crate::pg::facts::replication::objects::{slots, subscriptions};
 use crate::pg::facts::replication::server::gather as replication;
 use crate::pg::facts::replication::watch::open_transactions;
 use crate::pg::facts::roles::{ParameterPrivilege, gather as roles, memberships, parameter_privileges};
+use crate::pg::facts::server::{Statements, keeps_statements};
 use crate::pg::facts::standing::{own_pid, password_kinds, settable, settings as server_settings, standing};
 use std::future::Future;
 use std::time::Duration;
@@ -60,6 +62,9 @@ fn missing(error: &Error) -> String {
     }
 }
 
+/// What databases are made from where nobody says otherwise.
+pub(crate) const TEMPLATE: &str = "template1";
+
 const NOT_ASKED: &str = "not asked";
 
 /// All facts of one server.
@@ -89,6 +94,10 @@ pub(crate) async fn side(reached: &Reached, side: Side, depth: Depth) -> Result<
     let (memberships, parameter_privileges) = tokio::join!(
         when((all && !is_target).then(|| known(s, memberships(s)))),
         when((all && !is_target).then(|| granted_parameters(s, reached.facts.version))),
+    );
+    let (keeps, template) = tokio::join!(
+        when((all && is_target).then(|| known(s, keeps_statements(s, Statements::Done)))),
+        when((!is_target).then(|| in_template(reached))),
     );
     let settable = settable_by_us(s, reached).await;
     let collations = when((all && is_target).then(|| known(s, collations(s)))).await;
@@ -120,7 +129,23 @@ pub(crate) async fn side(reached: &Reached, side: Side, depth: Depth) -> Result<
         languages,
         collations,
         remarks,
+        keeps,
+        template,
     })
+}
+
+/// Of databases made from template1 from now on. A session in it is in the way of whoever makes one: it asks and leaves.
+async fn in_template(reached: &Reached) -> Known<Vec<String>> {
+    let settings = settings_for_questions(Side::Source, reached.facts.version);
+    let session = match reached.server.connect(TEMPLATE, &settings).await {
+        Err(error) if error.kind == ErrorKind::NoDatabase => return Ok(Vec::new()),
+        session => session.map_err(|error| missing(&error))?,
+    };
+    let (objects, extensions) =
+        tokio::join!(known(&session, user_objects(&session)), known(&session, installed(&session)));
+    let extensions = extensions?.into_iter().filter(|e| e.name != "plpgsql");
+    let named = extensions.map(|e| format!("extension {}", readable(&e.name)));
+    Ok(named.chain(objects?.iter().map(ToString::to_string)).collect())
 }
 
 /// Before 15 there were none.

@@ -104,6 +104,10 @@ pub(crate) struct SideFacts {
     /// Names of collations that came with the server.
     pub(crate) collations: Known<BTreeSet<String>>,
     pub(crate) remarks: Known<Vec<Remark>>,
+    /// Where it keeps our statements, passwords in them among it. Asked of targets.
+    pub(crate) keeps: Known<Option<&'static str>>,
+    /// What somebody has put into template1. Asked of sources.
+    pub(crate) template: Known<Vec<String>>,
 }
 
 impl SideFacts {

@@ -203,12 +203,11 @@ pub(super) fn imports_statistics(db: &Db) -> bool {
 
 /// True if statistics were imported.
 async fn import_statistics(db: &Db, session: &Session) -> Result<bool, Failure> {
-    let cx = &db.cx;
     if !imports_statistics(db) {
         return Ok(false);
     }
     let options = DumpOptions { content: Content::Statistics, ..DumpOptions::default() };
-    let archive = match dump_from(db, &cx.source, None, options).await {
+    let archive = match dump_from(db, Side::Source, None, options).await {
         Ok(archive) => archive,
         Err(failure) if failure.is_interruption() => return Err(failure),
         Err(failure) => {

@@ -10,8 +10,10 @@ use crate::model::failure::{Failure, FailureKind};
 use crate::model::plan::Keep;
 use crate::pg::archive::{Archive, Entry, Handling};
 use crate::pg::connect::Session;
+use crate::pg::facts::server::{Statements, keeps_statements};
 use crate::pg::tools::redact;
 use std::collections::{BTreeSet, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,13 +35,16 @@ pub(crate) struct Script {
     settled: Mutex<BTreeSet<i32>>,
     /// Those that broke off, so that it is not known whether they are done.
     doubtful: Mutex<BTreeSet<i32>>,
+    /// That the target writes down what it should not has been said.
+    is_told: AtomicBool,
 }
 
 impl Script {
     pub(crate) fn new(archive: Archive, tablespaces: Vec<String>) -> Self {
         let tables = archive.entries.iter().filter(|e| e.desc == "TABLE").map(|e| e.dump_id).collect();
         let tablespaces = tablespaces.into_iter().collect();
-        Self { archive, tablespaces, tables, settled: Mutex::default(), doubtful: Mutex::default() }
+        let (settled, doubtful, is_told) = Default::default();
+        Self { archive, tablespaces, tables, settled, doubtful, is_told }
     }
 
     /// String constants in it are to be read as everywhere.
@@ -166,7 +171,7 @@ async fn execute_settled(db: &Db, session: &Session, script: &Script, entry: &En
     if entry.handling() == Handling::Execute {
         let sql = statement(db, script, entry, &entry.definition);
         let began = Instant::now();
-        if let Err(failure) = discreetly(db, session, entry, &sql).await {
+        if let Err(failure) = discreetly(db, session, (script, entry), &sql).await {
             if crate::engine::retry::ends_the_database(&failure) {
                 return Err(failure.while_doing(entry.title()));
             }
@@ -381,12 +386,33 @@ fn may_hold_passwords(entry: &Entry) -> bool {
 }
 
 /// Keeps passwords in options out of the server's log, into which it writes a statement that fails, if not any.
-async fn discreetly(db: &Db, session: &Session, entry: &Entry, sql: &str) -> Result<(), Failure> {
+async fn discreetly(
+    db: &Db,
+    session: &Session,
+    (script, entry): (&Script, &Entry),
+    sql: &str,
+) -> Result<(), Failure> {
     if !may_hold_passwords(entry) {
         return patiently(db, session, sql).await;
     }
     keep_out_of_log(session).await;
     let result = patiently(db, session, sql).await;
+    let how = if result.is_ok() { Statements::Done } else { Statements::Failed };
+    // Who does not answer any more fails what comes next.
+    if entry.definition.contains("OPTIONS (")
+        && let Ok(Some(place)) = keeps_statements(session, how).await
+        && !script.is_told.swap(true, Ordering::Relaxed)
+    {
+        let title = format!(
+            "the target writes options of user mappings and foreign servers, which may hold passwords, into {place}"
+        );
+        db.finding(
+            Finding::warning("log", title)
+                .because("it keeps statements, and the migration's user may not switch that off for itself")
+                .fix("clean it, or change those passwords")
+                .object(entry.title()),
+        );
+    }
     let_into_log(session).await;
     result
 }

@@ -9,7 +9,7 @@ use crate::engine::retry::ends_the_database;
 use crate::model::check::Finding;
 use crate::model::failure::Failure;
 use crate::model::plan::TargetPolicy;
-use crate::model::units::{TableName, count_of, printable, readable};
+use crate::model::units::{Side, TableName, count_of, printable, readable};
 use crate::pg::archive::{Archive, Entry, Handling};
 use crate::pg::connect::Session;
 use crate::pg::facts::relations::{active_triggers, foreign_keys};
@@ -24,7 +24,7 @@ const NAMED: usize = 5;
 /// Makes sure that the schema is there and matches, that nothing fires while rows arrive, and makes room where the
 /// operator said so.
 pub(crate) async fn prepare(db: &Db, snapshot: &Snapshot, script: &Script) -> Result<(), Failure> {
-    let theirs = dump_from(db, &db.cx.target, None, DumpOptions::default()).await?;
+    let theirs = dump_from(db, Side::Target, None, DumpOptions::default()).await?;
     compare(db, &script.archive, &theirs)?;
     // With the partitioned tables above them: their triggers are their partitions'.
     let tables: HashSet<TableName> = snapshot.tables.iter().flat_map(TableFacts::names).collect();

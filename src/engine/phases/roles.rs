@@ -11,7 +11,7 @@ use crate::model::secret::Secret;
 use crate::model::units::{Side, readable};
 use crate::pg::connect::Session;
 use crate::pg::facts::roles::{self as facts, Membership, RoleFacts};
-use crate::pg::facts::server::keeps_statements;
+use crate::pg::facts::server::{Statements, keeps_statements};
 use crate::pg::statement::roles::{self, Grantor};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -139,7 +139,9 @@ async fn target_session(cx: &Cx) -> Result<Session, Failure> {
     let session =
         opened(&cx.cancel, cx.target.connect(&cx.target_home, &settings(Side::Target, version))).await?;
     keep_out_of_log(&session).await;
-    if let Some(place) = guarded(&cx.cancel, session.canceller(), keeps_statements(&session)).await? {
+    if let Some(place) =
+        guarded(&cx.cancel, session.canceller(), keeps_statements(&session, Statements::Done)).await?
+    {
         let title = format!("the target writes the password hashes of new roles into {place}");
         cx.finding(
             Finding::warning("log", title)

@@ -9,9 +9,12 @@ use crate::engine::replicate::slot;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::plan::Method;
+use crate::model::units::Side;
 use crate::pg::archive::{self, Archive, Entry, Handling, Pass, Section};
-use crate::pg::connect::{Server, Session};
+use crate::pg::connect::Session;
+use crate::pg::error::Error;
 use crate::pg::facts::databases::tablespaces;
+use crate::pg::statement::data::LANGUAGE;
 use crate::pg::tools::{DumpOptions, DumpRequest, LeaveOut, Level, ToolError, dump_schema};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -24,8 +27,10 @@ const DUMP_TIME_LIMIT: Duration = Duration::from_secs(4 * 3600);
 const DUMP_LOCK_TIMEOUT_MS: u64 = 1_000;
 /// How often all locks are let go of, so that such a one gets his turn.
 const ATTEMPTS: u32 = 10;
-/// What a server says that has no room for more locks.
-const OUT_OF_LOCKS: &str = "out of shared memory";
+/// What a server's hint names, in any language, that has no room for more locks.
+const OUT_OF_LOCKS: &str = "max_locks_per_transaction";
+/// pg_dump tells no SQLSTATE, only the server's text: in English, where our user may say so.
+const IN_ENGLISH: &str = "-c lc_messages=C";
 /// Written and read with the same locale for amounts of money and the same reading of backslashes, as the rows are: from 19 on
 /// there is but one. And its questions are not worth compiling.
 const SESSION_OPTIONS: &str = "-c lc_monetary=C -c standard_conforming_strings=on -c jit=off";
@@ -52,30 +57,30 @@ pub(crate) async fn under_snapshot(db: &Arc<Db>, link: Option<&Link>) -> Result<
             (Err(failure), None) => return Err(failure),
         };
         let read = tokio::try_join!(with_spare(db, &snapshot), snapshot::contents(db, &snapshot));
-        match read {
+        let failure = match read {
             Ok((script, contents)) => {
                 snapshot.fill(db, contents);
                 report_left_out(db, &snapshot);
                 report_beyond_dump(db, &snapshot);
                 return Ok((snapshot, script));
             }
-            Err(failure) if kept_waiting(&failure) && attempt < ATTEMPTS => {
-                tracing::info!(database = db.name, attempt, "snapshot taken again: {failure}");
-                attempt += 1;
-                // Whatever keeps us waiting, pg_dump waits less long behind our own locks.
-                purpose = Purpose::InTurn;
-                if let Some(link) = followed {
-                    slot::discard(db, link).await?;
-                }
-            }
-            Err(failure) if kept_waiting(&failure) => {
-                let advice = "keep schema changes and maintenance away from the source while it is migrated, and start again";
-                return Err(failure.advise(advice));
-            }
-            Err(failure) if failure.what.contains(OUT_OF_LOCKS) => {
-                return Err(failure.advise("raise max_locks_per_transaction on the source and restart it"));
-            }
-            Err(failure) => return Err(failure),
+            Err(failure) => failure,
+        };
+        if !kept_waiting(db, &failure).await {
+            let out_of_locks = failure.what.contains(OUT_OF_LOCKS);
+            let advice = "raise max_locks_per_transaction on the source and restart it";
+            return Err(if out_of_locks { failure.advise(advice) } else { failure });
+        }
+        if attempt == ATTEMPTS {
+            let advice = "keep schema changes and maintenance away from the source while it is migrated, and start again";
+            return Err(failure.advise(advice));
+        }
+        tracing::info!(database = db.name, attempt, "snapshot taken again: {failure}");
+        attempt += 1;
+        // Whatever keeps us waiting, pg_dump waits less long behind our own locks.
+        purpose = Purpose::InTurn;
+        if let Some(link) = followed {
+            slot::discard(db, link).await?;
         }
     }
 }
@@ -99,9 +104,26 @@ async fn with_spare(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
 }
 
 /// Somebody waits for the lock of our holder, and pg_dump or the spare for him.
-fn kept_waiting(failure: &Failure) -> bool {
-    let of_dump = failure.what.contains("LOCK TABLE") && failure.what.contains("timeout");
-    of_dump || failure.sqlstate.as_deref() == Some(snapshot::LOCK_NOT_AVAILABLE)
+async fn kept_waiting(db: &Db, failure: &Failure) -> bool {
+    if failure.sqlstate.as_deref() == Some(snapshot::LOCK_NOT_AVAILABLE) {
+        return true;
+    }
+    // pg_dump itself speaks English, and names the statement; why it failed is told in the server's language.
+    let of_dump = failure.what.contains("LOCK TABLE") && !failure.what.contains(OUT_OF_LOCKS);
+    of_dump && (failure.what.contains("timeout") || !speaks_english(db).await)
+}
+
+/// Where the source does not, whatever hinders a lock is taken for somebody who waits: that costs a few attempts, and its
+/// text is told in the end.
+async fn speaks_english(db: &Db) -> bool {
+    let asking = async {
+        let session = db.cx.source_session(&db.name).await?;
+        let row = db.guarded(session.canceller(), session.query_one(LANGUAGE, &[])).await?;
+        row.try_get::<_, String>(0).map_err(|e| Failure::from(Error::from(e)))
+    };
+    let language = asking.await.unwrap_or_default();
+    let language = language.split(['.', '_', '@']).next().unwrap_or_default().to_lowercase();
+    ["", "c", "posix", "en", "english"].contains(&language.as_str())
 }
 
 async fn script(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
@@ -132,17 +154,21 @@ pub(super) async fn read_archive(
     leave_out: Vec<LeaveOut>,
 ) -> Result<Archive, Failure> {
     let options = DumpOptions { leave_out, ..DumpOptions::default() };
-    dump_from(db, &db.cx.source, Some(snapshot), options).await
+    dump_from(db, Side::Source, Some(snapshot), options).await
 }
 
 /// Runs pg_dump against one of the servers and reads what it wrote.
 pub(crate) async fn dump_from(
     db: &Db,
-    server: &Server,
+    side: Side,
     snapshot: Option<&str>,
     options: DumpOptions,
 ) -> Result<Archive, Failure> {
     let cx = &db.cx;
+    let (server, superuser) = match side {
+        Side::Source => (&cx.source, cx.source_facts.superuser),
+        Side::Target => (&cx.target, cx.target_facts.superuser),
+    };
     let mut endpoint = server.endpoint().clone();
     let host = endpoint.hosts.first().cloned().ok_or_else(|| Failure::local("the server has no address"))?;
     let ours = if cx.source_facts.version.at_least(11) && cx.target_facts.version.at_least(11) {
@@ -150,10 +176,8 @@ pub(crate) async fn dump_from(
     } else {
         SESSION_OPTIONS_BEFORE_11
     };
-    endpoint.options = Some(match &endpoint.options {
-        Some(options) => format!("{options} {ours}"),
-        None => ours.to_owned(),
-    });
+    let said = [endpoint.options.as_deref(), Some(ours), superuser.then_some(IN_ENGLISH)];
+    endpoint.options = Some(said.into_iter().flatten().collect::<Vec<_>>().join(" "));
     endpoint.application_name = Some(format!("pgpassage/{} {}", env!("CARGO_PKG_VERSION"), cx.plan.id));
     let request = DumpRequest {
         tool: cx.tool.path.clone(),

@@ -19,7 +19,7 @@ use crate::pg::error::Error;
 use crate::pg::facts::replication::objects::{TableState, subscriptions, table_states};
 use crate::pg::facts::replication::server;
 use crate::pg::facts::replication::tables::{LeftOut, left_out};
-use crate::pg::facts::server::keeps_statements;
+use crate::pg::facts::server::{Statements, keeps_statements};
 use crate::pg::facts::tables::gather;
 use crate::pg::statement::replication::aiven;
 use crate::pg::statement::replication::subscription::{
@@ -82,7 +82,7 @@ pub(crate) async fn subscribe(db: &Db, link: &Link) -> Result<(), Failure> {
         return Err(Failure::refused(format!("the target has a subscription {} already", object.name)));
     }
     keep_out_of_log(&session).await;
-    if let Some(place) = db.guarded(session.canceller(), keeps_statements(&session)).await?
+    if let Some(place) = db.guarded(session.canceller(), keeps_statements(&session, Statements::Done)).await?
         && cx.source.password_for(&db.name).is_some()
     {
         let title = format!(

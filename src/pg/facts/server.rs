@@ -105,15 +105,26 @@ fn quota(text: &str) -> Option<u32> {
 ///
 /// # Errors
 /// When the server does not answer.
-pub async fn keeps_statements(session: &Session) -> Result<Option<&'static str>, Error> {
+pub async fn keeps_statements(session: &Session, of: Statements) -> Result<Option<&'static str>, Error> {
     let sql = include_str!("../../../assets/sql/logs_statements.sql");
-    let read = |r: &Row| Ok::<(bool, bool), Error>((get(r, "logs")?, get(r, "counts")?));
+    let read = |r: &Row| {
+        let fails = of == Statements::Failed && get(r, "logs_failed")?;
+        Ok::<(bool, bool), Error>((get::<bool>(r, "logs")? || fails, get(r, "counts")?))
+    };
     Ok(match rows(session, sql, &[], read).await?.pop().unwrap_or_default() {
         (true, true) => Some("its log and pg_stat_statements"),
         (true, false) => Some("its log"),
         (false, true) => Some("pg_stat_statements"),
         (false, false) => None,
     })
+}
+
+/// How a statement went that is to remain nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statements {
+    Done,
+    /// By default a server logs what fails.
+    Failed,
 }
 
 #[cfg(test)]

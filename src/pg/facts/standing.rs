@@ -208,9 +208,10 @@ pub async fn password_kinds(session: &Session) -> Result<Vec<(String, String)>, 
 pub const REPLICATION_ROLE: &str = "session_replication_role";
 
 /// What takes a superuser to be set, unless somebody was granted it.
-const GUARDED: [&str; 3] = [REPLICATION_ROLE, "log_min_messages", "log_replication_commands"];
+const GUARDED: [&str; 4] =
+    [REPLICATION_ROLE, "log_min_messages", "log_replication_commands", "log_statement"];
 
-/// Of [`REPLICATION_ROLE`] and what keeps a replication connection out of the log: what our user may set without being a
+/// Of [`REPLICATION_ROLE`] and what keeps a replication connection or a password out of the log: what our user may set without being a
 /// superuser. From 15.
 ///
 /// # Errors

@@ -200,6 +200,9 @@ pub const TIMELINE: &str = "SELECT c.system_identifier::text || ' ' || \
      pg_catalog.pg_current_wal_flush_lsn()::text \
      FROM pg_catalog.pg_control_system() c";
 
+/// In which language the server writes to this session.
+pub const LANGUAGE: &str = "SHOW lc_messages";
+
 /// Deferred constraints are looked at with each statement, until the transaction ends.
 pub const AT_ONCE: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 

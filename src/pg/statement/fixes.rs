@@ -50,6 +50,11 @@ pub fn grant_set(parameter: &'static str, to: &str) -> String {
     format!("GRANT SET ON PARAMETER {parameter} TO {};", Ident(to))
 }
 
+/// From the role's next session on.
+pub fn log_no_statements(role: &str) -> String {
+    format!("ALTER ROLE {} SET log_statement = 'none';", Ident(role))
+}
+
 /// `attribute`: a word such as REPLICATION; never from a server.
 pub fn role_attribute(role: &str, attribute: &'static str) -> String {
     format!("ALTER ROLE {} {attribute};", Ident(role))

@@ -1,7 +1,7 @@
 //! Checks of definitions that may not come across as they are, or act where nobody expects them to.
 
-use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, listed, statements, warning};
-use crate::engine::checks::facts::{Facts, Wanted};
+use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, fixed, info, listed, statements, warning};
+use crate::engine::checks::facts::{Facts, Known, Wanted};
 use crate::model::check::Severity;
 use crate::model::plan::{Keep, Plan};
 use crate::model::units::{Side, count_of, printable, readable};
@@ -73,8 +73,9 @@ pub(super) const CHECKS: [Check; 12] = [
     Check {
         id: "foreign-servers",
         title: "Foreign servers",
-        what: "Foreign servers and user mappings. The passwords of mappings can be read by superusers and their owners only.",
-        why: "a mapping whose options are hidden comes across without them",
+        what: "Foreign servers and user mappings. The passwords of mappings can be read by superusers and their owners only, and \
+               go to the target in SQL.",
+        why: "a mapping whose options are hidden comes across without them, and a server that keeps statements keeps passwords",
         fix: Fix::Same("use a superuser, or set the options of the mappings on the target afterwards"),
         judge: Judge::Database(foreign_servers),
         ..PLAIN
@@ -211,17 +212,36 @@ fn event_triggers(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     Ok(listed(severity, &found, "event trigger", |n| n))
 }
 
-fn foreign_servers(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
+fn foreign_servers(facts: &Facts, wanted: &Wanted, _: &Plan) -> Judged {
     let servers = wanted.remarks(Question::Surroundings, &["foreign server"])?;
     let mut found = listed(Severity::Info, &servers, "foreign server", |n| {
         format!("{n}, which the target has to reach too")
     });
     let mappings = wanted.remarks(Question::Surroundings, &["user mapping"])?;
-    let hidden: Vec<_> = mappings.into_iter().filter(|r| r.detail.is_some()).collect();
+    let (hidden, open): (Vec<_>, Vec<_>) = mappings.into_iter().partition(|r| r.detail.is_some());
     found.extend(listed(Severity::Warning, &hidden, "user mapping", |n| {
         format!("{n}, whose options are hidden from us or empty")
     }));
+    if !open.is_empty()
+        && let Some(place) = kept_in(facts)?
+    {
+        let title = |n| format!("{n}, whose passwords the target writes into {place}");
+        let kept = listed(Severity::Warning, &open, "user mapping", title);
+        let user = facts.user(Side::Target);
+        let fix = || format!("on the target, as a superuser: {}", fixes::log_no_statements(user));
+        found.extend(if place == "its log" { fixed(kept, fix) } else { kept });
+    }
     Ok(found)
+}
+
+/// Where the target keeps statements that our user cannot keep out.
+fn kept_in(facts: &Facts) -> Known<Option<&'static str>> {
+    if facts.target.server.superuser {
+        return Ok(None);
+    }
+    let place = facts.target.keeps.clone()?;
+    let settable = facts.target.settable.as_ref().is_ok_and(|all| all.iter().any(|p| p == "log_statement"));
+    Ok(place.filter(|place| *place != "its log" || !settable))
 }
 
 fn publications(_: &Facts, wanted: &Wanted, _: &Plan) -> Judged {

@@ -1,13 +1,14 @@
 //! Checks of the two servers as such, and of what was asked for.
 
 use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, warning};
+use crate::engine::checks::ask::TEMPLATE;
 use crate::engine::checks::facts::Facts;
 use crate::engine::checks::provider::Provider;
 use crate::model::filter::TableScope;
 use crate::model::plan::{Keep, Plan};
-use crate::model::units::{Side, readable};
+use crate::model::units::{Side, count_of, readable};
 
-pub(super) const CHECKS: [Check; 11] = [
+pub(super) const CHECKS: [Check; 12] = [
     Check {
         id: "same-server",
         title: "Two servers",
@@ -87,6 +88,17 @@ pub(super) const CHECKS: [Check; 11] = [
         why: "the target has its own; what somebody put into template1 is not moved",
         fix: Fix::Same("name such a database with --database to have it moved all the same"),
         judge: Judge::Servers(system_databases),
+        ..PLAIN
+    },
+    Check {
+        id: "template1",
+        title: "Contents of template1",
+        weight: Weight::Stops,
+        what: "What somebody has put into the source's template1: extensions, tables, functions and types. Databases that are made \
+               from it get that too.",
+        why: "it is not moved, so that databases made on the target later lack it; those that are moved have what they have",
+        fix: Fix::Same("make it in the target's template1 too, if new databases are to have it"),
+        judge: Judge::Servers(template),
         ..PLAIN
     },
     Check {
@@ -205,6 +217,19 @@ fn system_databases(facts: &Facts, plan: &Plan) -> Judged {
     } else {
         vec![info("databases of the system stay where they are").objects(system)]
     })
+}
+
+fn template(facts: &Facts, plan: &Plan) -> Judged {
+    if plan.scope.databases.iter().any(|name| name == TEMPLATE) {
+        return Err(super::Unjudged::Moot("it is moved itself, as asked".to_owned()));
+    }
+    let objects = facts.source.template.clone()?;
+    if objects.is_empty() {
+        return super::well();
+    }
+    let title =
+        format!("template1 holds {}, not moved with the databases", count_of(objects.len() as u64, "thing"));
+    Ok(vec![warning(title).objects(objects)])
 }
 
 fn create_databases(facts: &Facts, plan: &Plan) -> Judged {

@@ -70,7 +70,7 @@ fn objects() -> InDatabase {
     InDatabase { objects: Some(Ok(vec![theirs])), ..InDatabase::default() }
 }
 
-pub(super) const CASES: [Case; 83] = [
+pub(super) const CASES: [Case; 84] = [
     ("source-databases", Blocker, |f, _| f.databases[0].source = Err(Failure::refused("closed"))),
     ("readable", Blocker, |f, _| {
         plain_users(f);
@@ -218,6 +218,13 @@ pub(super) const CASES: [Case; 83] = [
     }),
     ("foreign-servers", Info, |f, _| says(f, Question::Surroundings, "foreign server")),
     ("foreign-servers", Warning, |f, _| says(f, Question::Surroundings, "user mapping")),
+    ("foreign-servers", Warning, |f, _| {
+        plain_users(f);
+        f.target.keeps = Ok(Some("its log"));
+        says(f, Question::Surroundings, "user mapping");
+        let Some((_, Ok(remarks))) = database(f).remarks.last_mut() else { return };
+        remarks[0].detail = None;
+    }),
     ("publications", Info, |f, _| says(f, Question::Surroundings, "publication")),
     ("public-schema", Info, |f, _| says(f, Question::PublicSchema, "public")),
     ("search-path", Warning, |f, _| {

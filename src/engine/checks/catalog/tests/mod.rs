@@ -81,6 +81,8 @@ fn what_is_not_known_is_not_judged() {
         side.languages = Err(lost());
         side.collations = Err(lost());
         side.remarks = Err(lost());
+        side.keeps = Err(lost());
+        side.template = Err(lost());
     }
     let here = database(&mut facts);
     here.remarks = [Question::Relations, Question::Surroundings, Question::Columns, Question::Constraints]
@@ -186,6 +188,8 @@ fn side(identifier: &str, port: u16) -> SideFacts {
         languages: Ok(Vec::new()),
         collations: Ok(BTreeSet::new()),
         remarks: Ok(Vec::new()),
+        keeps: Ok(None),
+        template: Ok(Vec::new()),
     }
 }
 

@@ -59,7 +59,7 @@ fn replication(facts: &mut Facts) -> &mut crate::pg::facts::replication::server:
     facts.source.replication.as_mut().unwrap()
 }
 
-pub(super) const CASES: [Case; 75] = [
+pub(super) const CASES: [Case; 76] = [
     ("tls", Warning, |f, _| {
         host(f, "db", "10.0.0.1");
         f.source.standing.as_mut().unwrap().encrypted = false;
@@ -98,6 +98,7 @@ pub(super) const CASES: [Case; 75] = [
     ("database-names", Blocker, |_, p| p.scope.databases.push("Shop".into())),
     ("database-names", Blocker, |f, _| f.databases.clear()),
     ("filter", Info, |_, p| p.scope.excluded_databases.push("nowhere".into())),
+    ("template1", Warning, |f, _| f.source.template = Ok(vec!["extension hstore".into()])),
     ("system-databases", Info, |f, _| f.left_out.push("rdsadmin".into())),
     ("create-databases", Blocker, |_, p| p.policies.create_databases = Keep::No),
     ("create-databases", Blocker, |f, _| {
