@@ -25,12 +25,15 @@ struct Compared {
     on_target: String,
     /// Where a tree has rows of other servers too: its own partitions, on each side.
     parts: Option<(Vec<TableName>, Vec<TableName>)>,
+    /// The order in which columns are read, where both sides have them in another one; else empty.
+    columns: Vec<String>,
 }
 
 impl Compared {
     fn whole(name: TableName, form: TableForm) -> Self {
         let (on_source, on_target) = Default::default();
-        Self { table: Published { name, form }, on_source, on_target, parts: None }
+        let table = Published { name, form };
+        Self { table, on_source, on_target, parts: None, columns: Vec::new() }
     }
 
     fn lots(&self) -> (Lot<'_>, Lot<'_>) {
@@ -44,6 +47,17 @@ impl Compared {
 /// The partitions of a tree that hold rows of this server.
 fn parts_of(top: &TableName, all: &[TableFacts]) -> Vec<TableName> {
     all.iter().filter(|t| t.ancestors.last() == Some(top)).map(|t| t.name.clone()).collect()
+}
+
+/// Tables by inheritance: pg_dump has them made with the parents' columns first. Generated columns follow from the others.
+fn order_of_columns(table: &TableFacts, theirs: &[TableFacts]) -> Vec<String> {
+    let there = theirs.iter().find(|there| there.name == table.name);
+    match there.filter(|there| there.columns != table.columns) {
+        Some(there) if there.columns.iter().collect::<HashSet<_>>() == table.columns.iter().collect() => {
+            table.columns.clone()
+        }
+        Some(_) | None => Vec::new(),
+    }
 }
 
 pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
@@ -65,7 +79,7 @@ pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
     for table in tables.iter().filter(|table| wanted(table)).cloned() {
         let rows = table.rows_estimate.max(1);
         // A tree as a whole: on the target a row may belong into another partition.
-        match (table.ancestors.last(), table.belongs) {
+        match (table.ancestors.last(), table.belongs.clone()) {
             (Some(top), _) if seen.insert(top.clone()) => {
                 let mut whole = Compared::whole(top.clone(), TableForm::Partitioned);
                 if foreign.contains(top) {
@@ -75,7 +89,9 @@ pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
             }
             (Some(_), _) => {}
             (None, Belongs::User) => {
-                graph.add(Compared::whole(table.name, TableForm::Plain), rows, vec![]);
+                let columns = order_of_columns(&table, &theirs);
+                let whole = Compared::whole(table.name, TableForm::Plain);
+                graph.add(Compared { columns, ..whole }, rows, vec![]);
             }
             (None, Belongs::Extension { condition, .. }) => {
                 // The source's words are not for the target to execute.
@@ -85,8 +101,8 @@ pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
                     Some(Belongs::User) | None => String::new(),
                 };
                 let on_source = condition.unwrap_or_default();
-                let table = Published { name: table.name, form: TableForm::Plain };
-                graph.add(Compared { table, on_source, on_target, parts: None }, rows, vec![]);
+                let whole = Compared::whole(table.name, TableForm::Plain);
+                graph.add(Compared { on_source, on_target, ..whole }, rows, vec![]);
             }
         }
     }
@@ -109,7 +125,7 @@ async fn compare(db: &Db, compared: &Compared, how: Verify) -> Result<(), Failur
     let name = &compared.table.name;
     let doing = db.cx.board.doing(&db.name, format!("comparing {name}"), None);
     let sql = |lot: Lot<'_>, condition: &str| match how {
-        Verify::Checksums => checksum_rows(lot, condition),
+        Verify::Checksums => checksum_rows(lot, condition, &compared.columns),
         Verify::Counts | Verify::Nothing => count_rows(lot, condition),
     };
     let (here, there) = compared.lots();

@@ -209,11 +209,19 @@ pub const AT_ONCE: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 /// For a transaction of a session that does not wait for its commits.
 pub const DURABLY: &str = "SET LOCAL synchronous_commit = local";
 
-/// The same with a sum over a hash of each row's text: the order of rows does not matter.
-pub fn checksum_rows(lot: Lot<'_>, condition: &str) -> String {
+/// The same with a sum over a hash of each row's text: the order of rows does not matter. `columns`: in which order a row's
+/// are read; empty for their own.
+pub fn checksum_rows(lot: Lot<'_>, condition: &str, columns: &[String]) -> String {
+    let row = match columns {
+        [] => "t".to_owned(),
+        columns => {
+            let each: Vec<_> = columns.iter().map(|column| format!("t.{}", Ident(column))).collect();
+            format!("ROW({})", each.join(", "))
+        }
+    };
     format!(
         "SELECT pg_catalog.count(*)::text || ' rows, checksum ' || \
-         coalesce(pg_catalog.sum(('x' || pg_catalog.substr(pg_catalog.md5(t::text), 1, 15))::bit(60)::int8), 0)::text \
+         coalesce(pg_catalog.sum(('x' || pg_catalog.substr(pg_catalog.md5({row}::text), 1, 15))::bit(60)::int8), 0)::text \
          FROM {lot} {condition}"
     )
 }
