@@ -10,8 +10,10 @@ const FRAME: Duration = Duration::from_millis(40);
 const SPARING: Duration = Duration::from_millis(200);
 /// The slowest line that is thought of.
 const BYTES_PER_SECOND: u64 = 2_400;
-/// Two whole screens: whoever presses single keys stays below it.
-const MOST_BYTES: u64 = 8_000;
+/// More than a whole screen.
+const MOST_BYTES: u64 = 6_000;
+/// Whoever presses single keys has looked at what came of the one before: that is no flood, whatever it took.
+const LOOKED: Duration = Duration::from_millis(300);
 
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -26,9 +28,11 @@ impl Pace {
     }
 
     pub(super) fn drew(&mut self, bytes: usize, now: Instant) {
-        let since_ms = now.saturating_duration_since(self.drawn).as_millis();
-        let carried = u64::try_from(since_ms).unwrap_or(u64::MAX).saturating_mul(BYTES_PER_SECOND) / 1000;
-        self.on_its_way = self.on_its_way.saturating_sub(carried).saturating_add(bytes as u64);
+        let since = now.saturating_duration_since(self.drawn);
+        let since_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let carried = since_ms.saturating_mul(BYTES_PER_SECOND) / 1000;
+        let before = if since > LOOKED { 0 } else { self.on_its_way.saturating_sub(carried) };
+        self.on_its_way = before.saturating_add(bytes as u64);
         self.drawn = now;
     }
 
@@ -48,8 +52,8 @@ mod tests {
         pace.drew(5_000, now);
         assert_eq!(pace.next() - now, FRAME);
         for _ in 0..20 {
-            now += Duration::from_millis(700);
-            pace.drew(1_600, now);
+            now += Duration::from_millis(310);
+            pace.drew(3_000, now);
             assert_eq!(pace.next() - now, FRAME, "{pace:?}");
         }
         for _ in 0..30 {
@@ -57,6 +61,9 @@ mod tests {
             pace.drew(400, now);
         }
         assert_eq!(pace.next() - now, SPARING, "{pace:?}");
+        now += SPARING;
+        pace.drew(400, now);
+        assert_eq!(pace.next() - now, SPARING, "not after one of them");
         now += Duration::from_secs(4);
         pace.drew(400, now);
         assert_eq!(pace.next() - now, FRAME);
