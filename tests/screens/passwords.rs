@@ -129,6 +129,23 @@ fn a_status_update_takes_them_too() {
     assert_eq!(update(&mut state, let_in), [Effect::Status]);
 }
 
+/// What waits for a password is not said to be under way.
+#[test]
+fn nothing_is_begun_before_both_servers_let_us_in() {
+    let mut state = scene("close-unknown");
+    press(&mut state, Code::Tab);
+    for code in [Code::Enter, Code::Tab] {
+        press(&mut state, code);
+    }
+    assert!(matches!(effects(&mut state, Code::Enter)[..], [Effect::Run(Task::Finish(_))]));
+    let closing = |state: &State| rows(&draw(state, 120, 40)).join("\n").contains("closing the connection");
+    assert!(closing(&state));
+    barred(&mut state, vec![(Side::Source, Barrier::Missing, "the server wants a password")]);
+    assert!(!closing(&state));
+    assert_eq!(effects(&mut state, Code::Esc), []);
+    assert!(!closing(&state));
+}
+
 /// In the smallest window: both fields, and what both servers say.
 #[test]
 fn the_question_fits_the_smallest_window() {

@@ -8,7 +8,7 @@ use crate::model::task::Verify;
 use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
 use crate::ui::format::ago;
 use crate::ui::state::live::{Live, Wanted};
-use crate::ui::state::{Engine, Focus, Rights, State};
+use crate::ui::state::{Engine, Focus, Overlay, Rights, State};
 use crate::ui::steps::migration::view_parts::{button_line, rows};
 use crate::ui::steps::migration::{Of, charts, leftovers};
 use crate::ui::theme::Theme;
@@ -51,10 +51,13 @@ fn following(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
 
 /// How fresh the numbers are, and who keeps an eye on them.
 fn freshness(theme: Theme, (state, live): (&State, &Live)) -> Line {
-    if live.wanted == Some(Wanted::Close) {
+    // As long as a password is wanted for it nothing is begun.
+    let asks = matches!(state.overlay, Some(Overlay::Passwords(_)));
+    let wanted = live.wanted.filter(|_| !asks);
+    if wanted == Some(Wanted::Close) {
         return Line::new("↻ closing the connection", theme.warn);
     }
-    if live.wanted.is_some() {
+    if wanted.is_some() {
         return Line::new("↻ told to, working on it", theme.warn);
     }
     if live.asking.is_on() {
