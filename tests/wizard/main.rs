@@ -1,5 +1,10 @@
 //! The program itself in a real pseudo-terminal, driven by keys, against real servers.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed"
+)]
 
 #[expect(dead_code, reason = "the harness is shared with other tests, which use the rest of it")]
 #[path = "../common/mod.rs"]
