@@ -1,6 +1,5 @@
 //! The database itself: made with the source's encoding, locale, provider and owner, unless it is there.
 
-use crate::engine::context::execute;
 use crate::engine::database::Db;
 use crate::engine::mark::{Whose, take_off};
 use crate::model::check::Finding;
@@ -11,7 +10,11 @@ use crate::model::units::{Side, readable};
 use crate::pg::connect::Session;
 use crate::pg::facts::databases::{DatabaseFacts, standing, tablespaces};
 use crate::pg::statement::database;
+use std::time::Duration;
+use tokio::time::timeout;
 
+/// How long the server's word on a database that is being made is waited for after an interruption.
+const WORD: Duration = Duration::from_secs(10);
 /// SQLSTATE duplicate_database.
 const DUPLICATE_DATABASE: &str = "42P04";
 
@@ -32,7 +35,7 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
     db.cx.emit.record(Event::Making { object: object.clone() });
     let owner = (db.cx.plan.policies.owners == Keep::Yes).then_some(db.facts.owner.as_str());
     let version = db.cx.target_facts.version;
-    let mut made = execute(&db.cancel, &session, &database::create(&facts, version, owner)).await;
+    let mut made = create(db, &session, &database::create(&facts, version, owner)).await;
     if let (Err(failure), Some(owner)) = (&made, owner)
         && matches!(failure.sqlstate.as_deref(), Some("42501" | "42704"))
     {
@@ -40,7 +43,7 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
         let finding =
             Finding::warning("ownership", format!("the database could not be given to its owner {owner}"))
                 .because(failure.what.clone());
-        let second = execute(&db.cancel, &session, &database::create(&facts, version, None)).await;
+        let second = create(db, &session, &database::create(&facts, version, None)).await;
         if second.is_ok() {
             db.finding(finding);
         }
@@ -69,6 +72,24 @@ pub(crate) async fn run(db: &Db) -> Result<(), Failure> {
     }
 }
 
+/// What has come to be in spite of an interruption must be known: the server's word is waited for, for a while.
+async fn create(db: &Db, session: &Session, sql: &str) -> Result<(), Failure> {
+    let canceller = session.canceller();
+    let creating = session.batch(sql);
+    tokio::pin!(creating);
+    tokio::select! {
+        biased;
+        () = db.cancel.cancelled() => {
+            drop(canceller.cancel().await);
+            match timeout(WORD, creating).await {
+                Ok(Ok(())) => Ok(()),
+                _ => Err(Failure::interrupted()),
+            }
+        }
+        created = &mut creating => Ok(created?),
+    }
+}
+
 /// Of a database that was there before.
 fn tell_differences(db: &Db, existing: &DatabaseFacts) {
     if existing.encoding != db.facts.encoding {
@@ -90,21 +111,28 @@ fn tell_differences(db: &Db, existing: &DatabaseFacts) {
     }
 }
 
-/// Marks the database as ours and journals its number. Without the mark it is never taken back.
+/// Marks the database as ours and journals its number, even if there is no time for anything else. Without the mark it is
+/// never taken back.
 async fn number(db: &Db, session: &Session) -> Result<(), Failure> {
-    match execute(&db.cancel, session, &database::mark(&db.name, &db.cx.plan.id, None)).await {
-        Err(failure) if failure.is_interruption() => return Err(failure),
-        Err(failure) => {
+    let marking = async {
+        let marked = session.batch(&database::mark(&db.name, &db.cx.plan.id, None)).await;
+        if let Err(failure) = marked {
             tracing::info!(database = db.name, "not marked as ours, it will not be taken back: {failure}");
             return Ok(());
         }
-        Ok(()) => {}
+        if let Some(there) = standing(session, &db.name).await? {
+            let (database, oid) = (db.name.clone(), there.oid);
+            db.cx.emit.record(Event::DatabaseNumbered { database, oid });
+        }
+        Ok(())
+    };
+    tokio::pin!(marking);
+    tokio::select! {
+        marked = &mut marking => marked,
+        () = db.cancel.cancelled() => {
+            timeout(WORD, marking).await.unwrap_or_else(|_| Err(Failure::interrupted()))
+        }
     }
-    if let Some(there) = db.guarded(session.canceller(), standing(session, &db.name)).await? {
-        let (database, oid) = (db.name.clone(), there.oid);
-        db.cx.emit.record(Event::DatabaseNumbered { database, oid });
-    }
-    Ok(())
 }
 
 /// The facts as they can be on the target: with the default tablespace where it lacks the source's.
