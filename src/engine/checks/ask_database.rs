@@ -157,8 +157,8 @@ impl Asking<'_> {
             (Question::WithOids, crosses(12)),
             (Question::Types, crosses(12)),
             (Question::Programs, all || plain_target || crosses(14)),
-            // Each version took away others; the check knows which.
-            (Question::FunctionSettings, all || from.major() != to.major()),
+            // The versions that took some away.
+            (Question::FunctionSettings, [11, 12, 14, 19].into_iter().any(crosses)),
             (Question::Relations, all || crosses(18) || crosses(19)),
             (Question::Constraints, all || crosses(18)),
             (Question::Columns, all || crosses(18)),
