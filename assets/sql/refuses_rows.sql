@@ -3,6 +3,17 @@
 -- replica identity ("part" is the index, "setting" the letter of relreplident).
 -- constraint: CHECK and, from 18, NOT NULL constraints that were never validated ("part" is the name); none that are
 -- inherited or passed on, for those cannot be taken off one table alone.
+WITH RECURSIVE published AS (
+    SELECT t.oid FROM pg_catalog.pg_publication_tables v
+      JOIN pg_catalog.pg_publication p ON p.pubname = v.pubname AND p.pubdelete
+      JOIN pg_catalog.pg_namespace s ON s.nspname = v.schemaname
+      JOIN pg_catalog.pg_class t ON t.relnamespace = s.oid AND t.relname = v.tablename
+    UNION
+    -- By their root.
+    SELECT h.inhrelid FROM published b
+      JOIN pg_catalog.pg_inherits h ON h.inhparent = b.oid
+      JOIN pg_catalog.pg_class l ON l.oid = h.inhrelid AND l.relispartition
+)
 SELECT n.nspname::text AS schema, c.relname::text AS name, 'identity' AS kind, x.relname::text AS part,
        c.relreplident::text AS setting, NULL::text AS comment
   FROM pg_catalog.pg_class c
@@ -13,7 +24,7 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, 'identity' AS kind, x
    -- Where its index is gone, the setting could not be put back.
    AND (c.relreplident <> 'i' OR x.oid IS NOT NULL)
    AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
-   AND EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.pubdelete)
+   AND c.oid IN (SELECT b.oid FROM published b)
    AND (c.relreplident = 'n'
         OR c.relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_catalog.pg_index k WHERE k.indrelid = c.oid AND k.indisprimary)
         OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE pg_catalog.to_jsonb(r) ->> 'prqual' IS NOT NULL))

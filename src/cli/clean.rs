@@ -50,13 +50,19 @@ async fn known(args: &CleanArgs, (id, unfinished): (&str, Unfinished), env: &Env
         matches!(line.object.kind, ObjectKind::Publication | ObjectKind::Slot | ObjectKind::Subscription)
     });
     let on_servers: Vec<_> = on_servers.collect();
-    if !args.output.quiet && !args.output.json {
+    let following = run.databases.iter().filter(|(_, d)| d.outcome == Some(DatabaseOutcome::Following));
+    let asks = !args.yes && !args.output.json;
+    // Whoever is asked has to see what about.
+    if asks || !args.output.quiet && !args.output.json {
         for line in &on_servers {
             let doubt = if line.state == LedgerState::Making { "may be there: " } else { "" };
             out::print(&format!("  {doubt}{}", object(&line.object)));
         }
         for half in run.half_made() {
             out::print(&printable(&half_made(&half, unfinished)));
+        }
+        for (name, _) in following {
+            out::print(&printable(&format!("  {} does not follow the source any more then", readable(name))));
         }
     }
     let goes = |half: &HalfMade| half.oid.is_some() && unfinished.drops(half);

@@ -350,13 +350,12 @@ async fn pipeline(db: &mut Arc<Db>) -> Result<(), Failure> {
     }
     db.phase(Phase::Data, data::run(db, &snapshot, &archive, &sequences)).await?;
     db.phase(Phase::Settings, settings::run(db, &archive)).await?;
-    if db.losses() == 0 {
-        take_off_or_tell(&db.cx, &db.name).await;
-    }
     match link.as_ref().filter(|_| db.method() == Method::Replication) {
-        Some(link) => db.phase(Phase::Follow, subscribe::wait_until_it_follows(db, link)).await,
-        None => Ok(()),
+        Some(link) => return db.phase(Phase::Follow, subscribe::wait_until_it_follows(db, link)).await,
+        None if db.losses() == 0 => take_off_or_tell(&db.cx, &db.name).await,
+        None => {}
     }
+    Ok(())
 }
 
 /// What is read from, and everything of the database that rows need.

@@ -3,14 +3,18 @@
 //!
 //! It is taken off before the journal says that the database is whole or follows, so that a crash in between leaves one that
 //! nobody takes back, and never one that is in use and says that it is not finished. The source's own comment takes its place
-//! last of all; where the database is not whole, it comes behind it.
+//! then; until then, and where the database is not whole, it stands behind it.
 
 use super::context::{Cx, execute, guarded};
 use crate::model::check::Finding;
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, FailureKind};
 use crate::pg::connect::Session;
 use crate::pg::facts::databases::standing;
 use crate::pg::statement::database::{comment, mark};
+use std::time::Duration;
+
+/// A target that is silent must hold up neither the end of a migration nor a clean.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// Who may have put it on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +56,9 @@ pub(crate) async fn keep_beside(
 
 /// The same for a database that stays; that the mark stays too is said.
 pub(crate) async fn take_off_or_tell(cx: &Cx, database: &str) {
-    if let Err(failure) = take_off(cx, database, Whose::Ours).await {
+    let taken = tokio::time::timeout(TIME_LIMIT, take_off(cx, database, Whose::Ours)).await;
+    let late = |_| Err(Failure::new(FailureKind::Server, "the target does not answer"));
+    if let Err(failure) = taken.unwrap_or_else(late) {
         let finding = Finding::info("mark", "the target's database may still say that it is not finished");
         let fix = "give it the source's comment on the target, or none: COMMENT ON DATABASE … IS NULL;";
         cx.finding(finding.in_database(database).because(failure.what).fix(fix));

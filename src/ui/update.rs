@@ -143,7 +143,8 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
 fn settle(state: &mut State) -> Vec<Effect> {
     let Some(live) = &state.live else { return Vec::new() };
     let through = |outcome| matches!(outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
-    let all = !live.run.databases.is_empty() && live.run.databases.values().all(|d| through(d.outcome));
+    let all = !live.run.databases.is_empty() && live.run.databases.values().all(|d| through(d.outcome))
+        || live.run.is_discontinued();
     let ended_well = live.run.outcome.is_some() || live.run.keeping;
     if state.screen == Screen::Live && all && ended_well && !migration::failed(live) {
         let unguarded = live.is_following() && live.engine == Engine::Gone;

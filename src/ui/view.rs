@@ -1,6 +1,6 @@
 //! From the state to a buffer. Pure: the same state draws the same screen.
 
-mod dialog;
+pub mod dialog;
 mod explain;
 pub mod footer;
 mod help;

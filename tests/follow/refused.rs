@@ -10,6 +10,8 @@ const REFUSING: &str = r#"CREATE TABLE "odd; one" (a int, b int); INSERT INTO "o
     ALTER TABLE "odd; one" ADD CONSTRAINT "it's; positive" CHECK (b > 0) NOT VALID;
     COMMENT ON CONSTRAINT "it's; positive" ON "odd; one" IS 'not for the rows of ''old''';
     ALTER TABLE "odd; one" ADD CONSTRAINT valid CHECK (a > 0), ADD CONSTRAINT own CHECK (b < 9) NO INHERIT NOT VALID;
+    CREATE TABLE top (a int PRIMARY KEY); INSERT INTO top VALUES (1), (2), (3);
+    ALTER TABLE "odd; one" ADD FOREIGN KEY (a) REFERENCES top DEFERRABLE INITIALLY DEFERRED;
     CREATE TABLE told (a int, b int); INSERT INTO told VALUES (1, 1), (2, 2);
     CREATE TABLE nothing (a int PRIMARY KEY); ALTER TABLE nothing REPLICA IDENTITY NOTHING; INSERT INTO nothing VALUES (1);
     CREATE TABLE tree (a int, b int) PARTITION BY LIST (a); CREATE TABLE leaf PARTITION OF tree FOR VALUES IN (1);

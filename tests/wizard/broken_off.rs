@@ -2,8 +2,8 @@
 //! target as it was before, and too late a word.
 
 use super::again::{
-    SLOW_ROWS, assert_all_there, begun, broken_off, copies, eventually_waiting, go_on, journals, reported,
-    under_way,
+    SLOW_ROWS, assert_all_there, begun, broken_off, copies, eventually_copied, eventually_waiting, go_on,
+    journals, reported, under_way,
 };
 use super::common::{Pair, eventually, server_binaries};
 use super::tty::Tty;
@@ -211,6 +211,9 @@ fn a_tree_with_a_foreign_partition_is_not_copied_again() {
     tty.tab_to("▌ [ ] Start the migration using a one-time snapshot (dump method)");
     tty.send(" ");
     begun(&mut tty, &pair, "COPY%slow");
+    eventually_copied(&pair, "near");
+    // What is not on the disk yet would be copied again rightly.
+    pair.target.psql("postgres", "CHECKPOINT").unwrap();
     pair.target.kill_immediately().unwrap();
     eventually_waiting(&pair, 1);
     tty.wait("✖ Broke off, and waits to go on");

@@ -163,7 +163,7 @@ fn to_start_over() {
     choose(&mut tty, "Start over");
     answer(&mut tty, "Passwords, to start over");
     tty.wait("1 Configure");
-    tty.wait("the form is filled as it was");
+    tty.wait("servers and left-out databases are filled in");
     slots(&pair, "0");
     tty.tab_to("▐ Get started ▌");
     tty.send("\r");
@@ -252,6 +252,8 @@ fn to_clean_up_by_a_command() {
     assert!(ran.stderr.contains(MISSING) || ran.stdout.contains(MISSING), "{ran:?}");
     assert!(!ran.stderr.contains("Password for"), "{ran:?}");
     let mut tty = Tty::spawn(&pair, (100, 60), &["clean", "mine"], &[]);
+    tty.wait("yes or no");
+    tty.send("yes\r");
     tty.wait("Password for the source, postgres@127.0.0.1");
     tty.send(&format!("{SOURCE}\r"));
     tty.wait("Password for the target, postgres@127.0.0.1");

@@ -15,6 +15,7 @@ use crate::ui::state::passwords::Errand;
 use crate::ui::state::{Button, Engine};
 use crate::ui::steps::migration::failure::{cause, consequence, sides};
 use crate::ui::steps::migration::{Of, dropped, leftovers, unfinished};
+use crate::ui::view::dialog::{clean_up, try_again};
 use std::io::IsTerminal;
 
 /// Says what happened and offers what the wizard does. What was begun instead, where something was.
@@ -29,7 +30,14 @@ pub(super) async fn offer(rooms: &Rooms, mut live: Live) -> Result<Option<Result
         if !leftovers(&live, Of::All).is_empty() || !dropped(&live, Unfinished::Drop).is_empty() {
             choices.push(("c", format!("Clean up: {}", consequence(&live, Button::CleanUp))));
         }
-        match choose(&choices).await? {
+        let choice = choose(&choices).await?;
+        let consequences = match choice {
+            "t" => try_again(&live),
+            "c" => clean_up(&live),
+            _ => Vec::new(),
+        };
+        consequences.iter().for_each(|line| out::print(&format!("  {line}")));
+        match choice {
             "t" if yes("Try again", Preset::No).await? => {
                 if in_the_way(&live) && !work(rooms, (&mut live, &mut typed), Task::Clear).await? {
                     continue;

@@ -226,7 +226,8 @@ impl Host for Rooms {
 
     fn start(&self, prepared: Prepared) -> BoxFuture<'static, Result<Opened, Failure>> {
         let (Prepared { mut plan, secrets, .. }, stay) = (prepared, self.stay);
-        plan.keep_snapshot_s = self.keep_snapshot_s;
+        // Another migration's choices come with its plan.
+        plan.keep_snapshot_s = self.keep_snapshot_s.or(plan.keep_snapshot_s);
         if self.home == Home::Apart {
             return async move { Ok(opened(&plan, start_detached(plan.clone(), secrets, stay).await?)) }
                 .boxed();

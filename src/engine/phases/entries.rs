@@ -400,7 +400,7 @@ async fn discreetly(
     let how = if result.is_ok() { Statements::Done } else { Statements::Failed };
     // Who does not answer any more fails what comes next.
     if entry.definition.contains("OPTIONS (")
-        && let Ok(Some(place)) = keeps_statements(session, how).await
+        && let Ok(Some(place)) = db.guarded(session.canceller(), keeps_statements(session, how)).await
         && !script.is_told.swap(true, Ordering::Relaxed)
     {
         let title = format!(

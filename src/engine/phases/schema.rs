@@ -27,8 +27,10 @@ const DUMP_TIME_LIMIT: Duration = Duration::from_secs(4 * 3600);
 const DUMP_LOCK_TIMEOUT_MS: u64 = 1_000;
 /// How often all locks are let go of, so that such a one gets his turn.
 const ATTEMPTS: u32 = 10;
-/// What a server's hint names, in any language, that has no room for more locks.
-const OUT_OF_LOCKS: &str = "max_locks_per_transaction";
+/// SQLSTATE out_of_memory: among others, of a server that has no room for more locks.
+const OUT_OF_MEMORY: &str = "53200";
+/// What such a server's hint names, in any language.
+const LOCKS_SETTING: &str = "max_locks_per_transaction";
 /// pg_dump tells no SQLSTATE, only the server's text: in English, where our user may say so.
 const IN_ENGLISH: &str = "-c lc_messages=C";
 /// Written and read with the same locale for amounts of money and the same reading of backslashes, as the rows are: from 19 on
@@ -67,9 +69,8 @@ pub(crate) async fn under_snapshot(db: &Arc<Db>, link: Option<&Link>) -> Result<
             Err(failure) => failure,
         };
         if !kept_waiting(db, &failure).await {
-            let out_of_locks = failure.what.contains(OUT_OF_LOCKS);
             let advice = "raise max_locks_per_transaction on the source and restart it";
-            return Err(if out_of_locks { failure.advise(advice) } else { failure });
+            return Err(if out_of_locks(&failure) { failure.advise(advice) } else { failure });
         }
         if attempt == ATTEMPTS {
             let advice = "keep schema changes and maintenance away from the source while it is migrated, and start again";
@@ -90,9 +91,7 @@ pub(crate) async fn under_snapshot(db: &Arc<Db>, link: Option<&Link>) -> Result<
 async fn with_spare(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
     snapshot::open_spare(db, snapshot).await?;
     let script = match script(db, snapshot).await {
-        Err(failure)
-            if failure.what.contains(OUT_OF_LOCKS) && snapshot.spare.0.lock().await.take().is_some() =>
-        {
+        Err(failure) if out_of_locks(&failure) && snapshot.spare.0.lock().await.take().is_some() => {
             script(db, snapshot).await?
         }
         script => script?,
@@ -103,14 +102,21 @@ async fn with_spare(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
     Ok(script)
 }
 
+/// Of one of our sessions, or in pg_dump's words.
+fn out_of_locks(failure: &Failure) -> bool {
+    failure.sqlstate.as_deref() == Some(OUT_OF_MEMORY) || failure.what.contains(LOCKS_SETTING)
+}
+
 /// Somebody waits for the lock of our holder, and pg_dump or the spare for him.
 async fn kept_waiting(db: &Db, failure: &Failure) -> bool {
     if failure.sqlstate.as_deref() == Some(snapshot::LOCK_NOT_AVAILABLE) {
         return true;
     }
     // pg_dump itself speaks English, and names the statement; why it failed is told in the server's language.
-    let of_dump = failure.what.contains("LOCK TABLE") && !failure.what.contains(OUT_OF_LOCKS);
-    of_dump && (failure.what.contains("timeout") || !speaks_english(db).await)
+    let of_dump = failure.what.contains("LOCK TABLE") && !out_of_locks(failure);
+    // To a superuser it speaks English, for pg_dump asks for that.
+    of_dump
+        && (failure.what.contains("timeout") || !db.cx.source_facts.superuser && !speaks_english(db).await)
 }
 
 /// Where the source does not, whatever hinders a lock is taken for somebody who waits: that costs a few attempts, and its

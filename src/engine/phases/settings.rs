@@ -13,7 +13,7 @@ use crate::model::units::{printable, readable};
 use crate::pg::archive::{Entry, Handling, Pass};
 use crate::pg::connect::Session;
 use crate::pg::facts::databases::extras;
-use crate::pg::statement::database::{self as statement, alter_setting, properties};
+use crate::pg::statement::database::{alter_setting, properties};
 use crate::pg::tools::redact;
 
 pub(crate) async fn run(db: &Db, script: &Script) -> Result<(), Failure> {
@@ -51,15 +51,10 @@ pub(crate) async fn run(db: &Db, script: &Script) -> Result<(), Failure> {
     }
 }
 
-/// Last of all, for it takes the place of the mark by which an unfinished database is ours.
+/// Behind the mark by which an unfinished database is ours, which is taken off once it is whole or follows.
 async fn comment(db: &Db, session: &Session, own: &str) -> Result<(), Failure> {
-    let set = async {
-        match db.losses() {
-            0 => execute(&db.cancel, session, &statement::comment(&db.name, Some(own))).await,
-            _ => keep_beside(&db.cx, session, (&db.name, own)).await,
-        }
-    };
-    told(db, ("comment", Severity::Lost, "its comment"), set.await)
+    let set = keep_beside(&db.cx, session, (&db.name, own)).await;
+    told(db, ("comment", Severity::Lost, "its comment"), set)
 }
 
 /// What belongs to the database as a whole, statement by statement, so that one that fails does not take others along.

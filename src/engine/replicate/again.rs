@@ -9,10 +9,10 @@ use crate::engine::database::Db;
 use crate::engine::retry::ends_the_database;
 use crate::model::check::Finding;
 use crate::model::failure::Failure;
-use crate::model::units::{TableName, readable};
+use crate::model::units::{Side, TableName, readable};
 use crate::pg::connect::Session;
 use crate::pg::facts::relations::{
-    Act, ActKind, Fires, Reference, Refusal, acts_on_rows, references, refusals,
+    Act, ActKind, Fires, Reference, Refusal, RefusedBy, acts_on_rows, references, refusals,
 };
 use crate::pg::facts::tables::{Belongs, TableFacts};
 use crate::pg::statement::data::{
@@ -29,6 +29,14 @@ pub(crate) const HELP: &str = "finish with a superuser on the target, or from 15
 pub(crate) struct Around {
     pub(crate) before: String,
     pub(crate) after: String,
+}
+
+/// What a transaction does with rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goes {
+    /// Deletes the old ones, whatever it does then: a publication may want these told apart.
+    OldRowsToo,
+    NewRows,
 }
 
 /// What on the target would act on rows, or refuse them.
@@ -50,8 +58,8 @@ impl OnTarget {
         db.guarded(target.canceller(), asking).await
     }
 
-    /// `tables`: all that the rows can come into.
-    fn around(&self, tables: &BTreeSet<TableName>) -> Around {
+    /// `tables`: all that the rows can come into, or go from.
+    fn around(&self, tables: &BTreeSet<TableName>, goes: Goes) -> Around {
         let mut around = Around::default();
         for table in tables {
             let acts: Vec<_> = self.acts.iter().filter(|act| act.table == *table).collect();
@@ -60,13 +68,17 @@ impl OnTarget {
                 around.after.push_str(&format!("{}; ", switch_on(table, &acts)));
             }
         }
-        if !around.before.is_empty() {
-            // Events of deferred keys that wait for the commit would be in the way of switching on again.
-            around.before.insert_str(0, &format!("{AT_ONCE}; "));
-        }
-        for refusal in self.refusals.iter().filter(|refusal| tables.contains(&refusal.table)) {
+        let in_the_way = |refusal: &&Refusal| {
+            tables.contains(&refusal.table)
+                && (goes == Goes::OldRowsToo || !matches!(refusal.by, RefusedBy::Identity(..)))
+        };
+        for refusal in self.refusals.iter().filter(in_the_way) {
             around.before.push_str(&set_aside(refusal));
             around.after.push_str(&put_back(refusal));
+        }
+        if !around.before.is_empty() {
+            // Events of deferred keys that wait for the commit would be in the way of putting it all back.
+            around.before.insert_str(0, &format!("{AT_ONCE}; "));
         }
         around
     }
@@ -164,18 +176,8 @@ pub(crate) async fn make_room<'a>(
     let ordered = referenced_first(possible, &there.references);
     // Whoever refers to others goes before them.
     for table in ordered.iter().rev() {
-        let around = there.around(&alone(table));
-        db.surround(&table.name, around.clone());
-        if table.belongs != Belongs::User {
-            continue;
-        }
-        let sql = format!("BEGIN; {}{}; {}COMMIT", around.before, delete_only(&table.name), around.after);
-        if let Err(failure) = execute(&db.cancel, target, &sql).await {
-            if ends_the_database(&failure) {
-                return Err(failure.while_doing(format!("making room in {}", table.name)));
-            }
-            execute(&db.cancel, target, "ROLLBACK").await?;
-            give_up(db, &table.name, failure.what);
+        db.surround(&table.name, there.around(&alone(table), Goes::OldRowsToo));
+        if table.belongs == Belongs::User && !empty(db, target, (table, &there)).await? {
             failed.insert(table.name.clone());
         }
     }
@@ -195,18 +197,34 @@ async fn make_room_as_replica<'a>(
     for (table, why) in failed {
         give_up(db, &table, why);
     }
-    let mut sql = vec![AS_REPLICA.to_owned()];
-    for table in &again {
-        let around = there.around(&tree(table, all));
+    execute(&db.cancel, target, AS_REPLICA).await?;
+    let doing = db.cx.board.doing(&db.name, "making room for rows that are copied again".to_owned(), None);
+    db.works(&doing, Side::Target, target).await?;
+    let mut possible = Vec::with_capacity(again.len());
+    for table in again {
         // Rows of a partition may have come into another one. Those of other tables make room when theirs come.
-        if !table.ancestors.is_empty() {
-            sql.push(format!("{}{}; {}", around.before, delete_only(&table.name), around.after));
+        let goes = if table.ancestors.is_empty() { Goes::OldRowsToo } else { Goes::NewRows };
+        db.surround(&table.name, there.around(&tree(table, all), goes));
+        if goes == Goes::OldRowsToo || empty(db, target, (table, &there)).await? {
+            possible.push(table);
         }
-        db.surround(&table.name, around);
     }
-    sql.push(AS_ORIGIN.to_owned());
-    execute(&db.cancel, target, &sql.join(";\n")).await?;
-    Ok(again)
+    drop(doing);
+    execute(&db.cancel, target, AS_ORIGIN).await?;
+    Ok(possible)
+}
+
+/// Whether the table has no rows any more; one that keeps them has been named.
+async fn empty(db: &Db, target: &Session, (table, there): (&TableFacts, &OnTarget)) -> Result<bool, Failure> {
+    let around = there.around(&alone(table), Goes::OldRowsToo);
+    let sql = format!("BEGIN; {}{}; {}COMMIT", around.before, delete_only(&table.name), around.after);
+    let Err(failure) = execute(&db.cancel, target, &sql).await else { return Ok(true) };
+    if ends_the_database(&failure) {
+        return Err(failure.while_doing(format!("making room in {}", table.name)));
+    }
+    execute(&db.cancel, target, "ROLLBACK").await?;
+    give_up(db, &table.name, failure.what);
+    Ok(false)
 }
 
 fn give_up(db: &Db, table: &TableName, why: String) {
@@ -382,14 +400,14 @@ mod tests {
         let mut acts = vec![act(ActKind::Trigger, false, true), act(ActKind::Rule, false, true)];
         acts[1].fires = Fires::Replica;
         let there = OnTarget { acts, ..OnTarget::default() };
-        let around = there.around(&alone(&all[0]));
+        let around = there.around(&alone(&all[0]), Goes::OldRowsToo);
         assert_eq!(
             around.before,
             "SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE ONLY \"s\".\"a\" DISABLE TRIGGER \"Odd one\", DISABLE RULE \"Odd one\"; "
         );
         let after = "ALTER TABLE ONLY \"s\".\"a\" ENABLE ALWAYS TRIGGER \"Odd one\", ENABLE REPLICA RULE \"Odd one\"; ";
         assert_eq!(around.after, after);
-        assert_eq!(there.around(&alone(&table(2, "b", &[]))), Around::default());
+        assert_eq!(there.around(&alone(&table(2, "b", &[])), Goes::OldRowsToo), Around::default());
     }
 
     #[test]

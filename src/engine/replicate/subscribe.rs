@@ -5,6 +5,7 @@ use super::object;
 use super::publish::Link;
 use crate::engine::context::execute;
 use crate::engine::database::Db;
+use crate::engine::mark::take_off_or_tell;
 use crate::engine::sessions::keep_out_of_log;
 use crate::model::check::Finding;
 use crate::model::conninfo::quote;
@@ -175,6 +176,8 @@ pub(crate) async fn wait_until_it_follows(db: &Db, link: &Link) -> Result<(), Fa
     loop {
         let readiness = db.guarded(session.canceller(), readiness(&session, &name)).await?;
         if readiness.is_ready() {
+            // Also of one that lacks something: it is in use from here on.
+            take_off_or_tell(&db.cx, &db.name).await;
             db.cx.emit.record(Event::Following { database: db.name.clone() });
             return Ok(());
         }

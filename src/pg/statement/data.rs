@@ -164,7 +164,7 @@ impl std::fmt::Display for Lot<'_> {
             Lot::Table(table) => return write!(f, "{table} t"),
             Lot::Partitions(names) => names,
         };
-        let of = |name: &TableName| format!("SELECT r::text AS t FROM ONLY {} r", Qualified(name));
+        let of = |name: &TableName| format!("SELECT (r.*)::text AS t FROM ONLY {} r", Qualified(name));
         let united = |names: &[TableName]| names.iter().map(of).collect::<Vec<_>>().join(" UNION ALL ");
         let lists: Vec<_> = names.chunks(UNITED).map(|some| format!("({})", united(some))).collect();
         write!(f, "({}) t", lists.join(" UNION ALL "))
@@ -213,7 +213,8 @@ pub const DURABLY: &str = "SET LOCAL synchronous_commit = local";
 /// are read; empty for their own.
 pub fn checksum_rows(lot: Lot<'_>, condition: &str, columns: &[String]) -> String {
     let row = match columns {
-        [] => "t".to_owned(),
+        // A bare t would be a column of that name, where there is one.
+        [] => "(t.*)".to_owned(),
         columns => {
             let each: Vec<_> = columns.iter().map(|column| format!("t.{}", Ident(column))).collect();
             format!("ROW({})", each.join(", "))

@@ -174,9 +174,14 @@ impl Screen {
     }
 }
 
-/// GNU screen swallows what it does not know, unless that comes wrapped (DCS) and in pieces that its buffer holds.
+/// GNU screen swallows what it does not know, unless that comes wrapped (DCS) and in pieces that its buffer holds. What is
+/// wrapped may not hold the wrapping's end (ESC \): the clipboard's sequence ends with a BEL as well.
 fn through_screen(sequence: &[u8]) -> Vec<u8> {
-    sequence.chunks(SCREEN_PIECE).flat_map(|piece| [b"\x1bP", piece, b"\x1b\\"].concat()).collect()
+    let ended = match sequence.strip_suffix(b"\x1b\\") {
+        Some(begun) => [begun, b"\x07"].concat(),
+        None => sequence.to_vec(),
+    };
+    ended.chunks(SCREEN_PIECE).flat_map(|piece| [b"\x1bP", piece, b"\x1b\\"].concat()).collect()
 }
 
 /// screen's own limit of a string is 768 bytes in old versions, of which some are taken.
@@ -266,10 +271,15 @@ mod tests {
 
     #[test]
     fn screen_gets_pieces_that_add_up() {
-        let wrapped = through_screen(&vec![b'a'; 900]);
-        let pieces: Vec<_> =
-            wrapped.split(|byte| *byte == 0x1b).filter(|p| p.first() == Some(&b'P')).collect();
-        assert_eq!(pieces.iter().map(|piece| piece.len() - 1).collect::<Vec<_>>(), [400, 400, 100]);
-        assert!(wrapped.ends_with(b"a\x1b\\"));
+        let mut sequence = Vec::new();
+        queue!(sequence, crossterm::clipboard::CopyToClipboard::to_clipboard_from("a".repeat(600))).unwrap();
+        let wrapped = String::from_utf8(through_screen(&sequence)).unwrap();
+        let pieces: Vec<_> = wrapped.split_terminator("\x1b\\").collect();
+        assert_eq!(pieces.len(), 3);
+        assert!(pieces.iter().all(|piece| piece.starts_with("\x1bP") && piece.len() <= SCREEN_PIECE + 2));
+        // An escape begins the clipboard's sequence, and none comes after it: it would end what is wrapped.
+        let whole: String = pieces.iter().map(|piece| &piece[2..]).collect();
+        assert!(whole.starts_with("\x1b]52;c;") && whole.ends_with('\x07'));
+        assert_eq!(whole.matches('\x1b').count(), 1);
     }
 }

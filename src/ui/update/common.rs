@@ -1,10 +1,11 @@
 //! Keys that mean the same on every screen.
 
+use crate::model::check::{Finding, Severity};
 use crate::ui::command;
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
 use crate::ui::state::{Colors, Focus, Letters, Overlay, Rights, Screen, State};
-use crate::ui::steps::validation::report::{of_finding, whole};
+use crate::ui::steps::validation::report::{Row, of_finding, whole};
 
 /// Paces that + and - step through, in milliseconds.
 const PACES: [u64; 6] = [500, 1_000, 2_000, 3_000, 5_000, 10_000];
@@ -64,7 +65,12 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
 /// What was found while it ran and is worth a look, the last one first: a panel has room for a line of it.
 fn found(state: &mut State) {
     let Some(live) = &state.live else { return };
-    let texts: Vec<_> = live.worth_a_look().map(|finding| whole(&of_finding(finding))).rev().collect();
+    // What is found while it runs has a name of its own kind, which is no check's.
+    let text = |finding: &Finding| {
+        let weight = if finding.severity == Severity::Lost { "LOST" } else { "warning" };
+        format!("{weight}: {}", whole(&Row { id: String::new(), ..of_finding(finding) }))
+    };
+    let texts: Vec<_> = live.worth_a_look().map(text).rev().collect();
     if texts.is_empty() {
         state.say("Nothing was found that wants a look");
         return;

@@ -176,6 +176,6 @@ fn begin_anew(state: &mut State) -> Vec<Effect> {
     state.check = None;
     state.screen = Screen::Configure;
     state.focus = Focus::List;
-    state.say("Nothing unfinished of the last attempt is left; the form is filled as it was");
+    state.say("Nothing unfinished of the last attempt is left; servers and left-out databases are filled in");
     vec![Effect::LetGo]
 }

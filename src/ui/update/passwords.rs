@@ -63,6 +63,10 @@ fn give_up(state: &mut State) {
         if let Some(live) = &mut state.live {
             live.wanted = None;
         }
-        state.say("Nothing was done");
+        let said = match ask.errand {
+            Errand::Again => "Nothing was begun anew",
+            _ => "Nothing was done",
+        };
+        state.say(said);
     }
 }

@@ -237,7 +237,8 @@ fn ends_following(live: &Live) -> Vec<String> {
     vec![format!("What follows does not follow any more then; what was copied stays: {}.", names.join(", "))]
 }
 
-fn clean_up(live: &Live) -> Vec<String> {
+/// What **Clean up** does.
+pub fn clean_up(live: &Live) -> Vec<String> {
     let mut all = ends_following(live);
     let made = leftovers(live, Of::All);
     if !made.is_empty() {
@@ -265,7 +266,10 @@ fn start_over(live: &Live) -> Vec<String> {
     }
     all.extend(drops(live, Unfinished::DropIncomplete));
     all.push(String::new());
-    all.push("Then goes to step 1 with the form filled as it was.".to_owned());
+    all.push(
+        "Then goes to step 1, with servers and left-out databases filled in; look at the other choices."
+            .to_owned(),
+    );
     all
 }
 
@@ -279,7 +283,8 @@ fn go_on(live: &Live) -> Vec<String> {
     ]
 }
 
-fn try_again(live: &Live) -> Vec<String> {
+/// What **Try again** does.
+pub fn try_again(live: &Live) -> Vec<String> {
     let mut all = Vec::new();
     if !leftovers(live, Of::Unfinished).is_empty() {
         all.push(format!("First removes {}.", leftovers_short(live, Of::Unfinished)));

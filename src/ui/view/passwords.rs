@@ -6,6 +6,7 @@ use crate::ui::state::State;
 use crate::ui::state::live::Live;
 use crate::ui::state::live::Wanted;
 use crate::ui::state::passwords::{Ask, Asked, Errand};
+use crate::ui::update::commandable;
 use crate::ui::widgets::form::window;
 use crate::ui::widgets::line::{Line, column};
 use crate::ui::widgets::paint::Paint;
@@ -22,8 +23,10 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, ask): (&State, &Ask)) 
     let text_width = usize::from(width).saturating_sub(4);
     let asked: Vec<_> = ask.fields.iter().map(|field| above(p, (state, field), text_width)).collect();
     let needed = asked.iter().map(|lines| lines.len() + 1).sum::<usize>() + 2;
-    let mut intro: Vec<_> =
-        wrap(why(ask), text_width).into_iter().map(|line| Line::new(line, p.theme.text)).collect();
+    let mut intro: Vec<_> = wrap(why(ask, state.live.as_ref()), text_width)
+        .into_iter()
+        .map(|line| Line::new(line, p.theme.text))
+        .collect();
     intro.push(Line::default());
     // In the smallest window the servers' words matter more than ours.
     if intro.len() + needed > usize::from(area.height) {
@@ -58,12 +61,18 @@ fn title(errand: Errand, live: Option<&Live>) -> &'static str {
     }
 }
 
-fn why(ask: &Ask) -> &'static str {
-    if ask.errand == Errand::Status {
-        "The engine that knew them is gone. They are kept in memory only; a field that stays empty asks ~/.pgpass and the \
-         environment."
-    } else {
-        "The engine that knew them is gone. They are kept in memory only."
+fn why(ask: &Ask, live: Option<&Live>) -> &'static str {
+    match (ask.errand, live.is_some_and(commandable)) {
+        (Errand::Status, true) => {
+            "This window does not know them. They are kept in memory only; a field that stays empty asks ~/.pgpass and the \
+             environment."
+        }
+        (Errand::Status, false) => {
+            "The engine that knew them is gone. They are kept in memory only; a field that stays empty asks ~/.pgpass and the \
+             environment."
+        }
+        (_, true) => "This window does not know them. They are kept in memory only.",
+        (_, false) => "The engine that knew them is gone. They are kept in memory only.",
     }
 }
 

@@ -25,6 +25,8 @@ pub fn failed(live: &Live) -> bool {
         matches!(outcome, RunOutcome::Failed | RunOutcome::Partly | RunOutcome::Refused | RunOutcome::Stopped)
     };
     match (&live.ended, live.run.outcome) {
+        // By the operator: the last step says so.
+        _ if live.run.is_discontinued() => false,
         (Some(Ending::Broke(_)), None) if live.run.keeping => false,
         (Some(Ending::Broke(_)), _) => true,
         (_, Some(outcome)) => bad(outcome),
