@@ -1,6 +1,6 @@
 -- Where does this session's every CREATE ROLE or CREATE USER MAPPING remain: in the server's log, in the statistics of
 -- statements? And one that fails, in the log? One row. From 10.
--- From a duration on, also one that is above what such a statement takes as a rule.
+-- A duration counts, also one that is above what such a statement takes as a rule.
 -- Settings of modules that are not loaded are absent, or what the session itself has set.
 SELECT pg_catalog.current_setting('log_statement') IN ('ddl', 'mod', 'all')
        OR pg_catalog.current_setting('log_min_duration_statement') <> '-1'

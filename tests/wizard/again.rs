@@ -90,15 +90,21 @@ pub(super) fn begun(tty: &mut Tty, pair: &Pair, statement: &str) {
 
 #[track_caller]
 pub(super) fn eventually_copied(pair: &Pair, table: &str) {
+    eventually_told(pair, table, |e| matches!(e, Event::TableCopied { table: t, .. } if t.name == table));
+}
+
+/// The database has come to its end.
+#[track_caller]
+pub(super) fn eventually_over(pair: &Pair, name: &str) {
+    let ended = |e: &Event| matches!(e, Event::DatabaseEnded { database, .. } if database == name);
+    eventually_told(pair, name, ended);
+}
+
+#[track_caller]
+fn eventually_told(pair: &Pair, of: &str, wanted: impl Fn(&Event) -> bool) {
     let began = std::time::Instant::now();
-    let copied = |pair: &Pair| {
-        journals(pair)
-            .iter()
-            .flatten()
-            .any(|e| matches!(e, Event::TableCopied { table: t, .. } if t.name == table))
-    };
-    while !copied(pair) {
-        assert!(began.elapsed() < std::time::Duration::from_secs(40), "{table} is not copied");
+    while !journals(pair).iter().flatten().any(&wanted) {
+        assert!(began.elapsed() < std::time::Duration::from_secs(40), "the journal does not say it of {of}");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }

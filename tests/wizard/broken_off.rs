@@ -2,8 +2,8 @@
 //! target as it was before, and too late a word.
 
 use super::again::{
-    SLOW_ROWS, assert_all_there, begun, broken_off, copies, eventually_copied, eventually_waiting, go_on,
-    journals, reported, under_way,
+    SLOW_ROWS, assert_all_there, begun, broken_off, copies, eventually_copied, eventually_over,
+    eventually_waiting, go_on, journals, reported, under_way,
 };
 use super::common::{Pair, eventually, server_binaries};
 use super::tty::Tty;
@@ -212,6 +212,7 @@ fn a_tree_with_a_foreign_partition_is_not_copied_again() {
     tty.send(" ");
     begun(&mut tty, &pair, "COPY%slow");
     eventually_copied(&pair, "near");
+    eventually_over(&pair, "postgres");
     // What is not on the disk yet would be copied again rightly.
     pair.target.psql("postgres", "CHECKPOINT").unwrap();
     pair.target.kill_immediately().unwrap();
