@@ -13,6 +13,9 @@ mod kind;
 
 pub use kind::ErrorKind;
 
+/// The setting that a server runs out of first.
+const LOCKS_SETTING: &str = "max_locks_per_transaction";
+
 /// The most that is kept of one text from a server, in bytes.
 const MAX_TEXT_BYTES: usize = 8 * 1024;
 
@@ -204,6 +207,12 @@ impl Error {
             }
             ErrorKind::Deadlock | ErrorKind::SerializationFailure => "try again",
             ErrorKind::DiskFull => "make room on the server's disk and try again",
+            // In any language the server's hint names it.
+            ErrorKind::OutOfMemory
+                if self.hint.as_deref().is_some_and(|hint| hint.contains(LOCKS_SETTING)) =>
+            {
+                "raise max_locks_per_transaction on that server and restart it, or lower --jobs"
+            }
             ErrorKind::OutOfMemory => "raise the limit that the message names, or lower --jobs",
             ErrorKind::InsufficientPrivilege => "grant the privilege, or connect as a role that has it",
             ErrorKind::ReadOnly => "connect to the primary, or unset default_transaction_read_only",
