@@ -115,6 +115,8 @@ fn a_window_waits_for_the_answer_to_its_own_order() {
         tty.wait_for("the first order", |screen| screen.matches("asked to finish").count() == 1);
         tty.send("\x1b");
         tty.wait("Keep replicating");
+        // What the window asks depends upon what it knows.
+        tty.wait("↻ behind by");
         tty.tab_to("▐ Close connection ▌");
         tty.send("\r");
         tty.wait("▐ Keep replicating ▌");
