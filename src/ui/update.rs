@@ -23,6 +23,7 @@ const ASK_MS: u64 = 10_000;
 
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let effects = effects(state, msg);
+    close::update::ask_anew_when_behind(state);
     if state.rights == Rights::Look && effects.iter().any(Effect::changes) {
         refuse_to_change(state);
         return effects.into_iter().filter(|effect| !effect.changes()).collect();

@@ -97,6 +97,24 @@ fn closing_in_sync_loses_nothing() {
     assert_eq!(how.loss, Loss::Refuse);
 }
 
+/// What was true when the question was asked may not be any more: the harmless answer stands first then.
+#[test]
+fn a_target_that_falls_behind_while_it_is_asked_about_changes_the_question() {
+    let mut state = scene("close");
+    press(&mut state, Code::Tab);
+    press(&mut state, Code::Enter);
+    press(&mut state, Code::Tab);
+    let mut gauges = state.live.as_ref().unwrap().gauges.clone();
+    gauges.following.values_mut().for_each(|database| database.lag_bytes = Some(736));
+    let now_ms = state.now_ms;
+    update(&mut state, Msg::Gauges(gauges));
+    update(&mut state, Msg::Tick { now_ms: now_ms + 1000 });
+    let Some(Overlay::Dialog(dialog)) = &state.overlay else { panic!() };
+    assert_eq!((dialog.about, dialog.on), (About::CloseBehind, 0));
+    assert_eq!(effects(&mut state, Code::Enter), []);
+    assert!(state.overlay.is_none());
+}
+
 #[test]
 fn the_focus_is_on_a_button_that_is_there() {
     let mut state = scene("close");

@@ -82,6 +82,19 @@ pub fn ask(state: &mut State) -> Vec<Effect> {
     vec![Effect::Status]
 }
 
+fn close_how(live: &Live) -> About {
+    if live.in_sync() == Some(true) { About::Close } else { About::CloseBehind }
+}
+
+/// A question that says that the target has everything does not stay where it falls behind meanwhile. The other way round
+/// the stricter question is answered as it was read.
+pub fn ask_anew_when_behind(state: &mut State) {
+    let (Some(Overlay::Dialog(dialog)), Some(live)) = (&state.overlay, &state.live) else { return };
+    if dialog.about == About::Close && live.is_following() && close_how(live) != About::Close {
+        state.overlay = Some(Overlay::Dialog(Dialog::new(About::CloseBehind)));
+    }
+}
+
 fn press(state: &mut State, button: Button) -> Vec<Effect> {
     if state.rights == Rights::Look && !buttons(state).contains(&button) {
         refuse_to_change(state);
@@ -93,8 +106,7 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
         Button::CloseWindow if state.rights == Rights::Look => return leave(state),
         Button::KeepReplicating => return keep(state),
         Button::CloseConnection if live.is_following() => {
-            let about = if live.in_sync() == Some(true) { About::Close } else { About::CloseBehind };
-            state.overlay = Some(Overlay::Dialog(Dialog::new(about)));
+            state.overlay = Some(Overlay::Dialog(Dialog::new(close_how(live))));
         }
         // Nothing is connected any more: this only says goodbye.
         Button::CloseConnection | Button::CloseWindow => {

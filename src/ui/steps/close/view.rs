@@ -1,6 +1,6 @@
 //! What follows, the switch-over with what is true of it now, and the result.
 
-use crate::model::check::Severity;
+use crate::model::check::{Finding, Severity};
 use crate::model::event::DatabaseOutcome;
 use crate::model::plan::Method;
 use crate::model::run::DatabaseRun;
@@ -116,8 +116,18 @@ fn databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
 fn found(theme: Theme, live: &Live) -> Option<Line> {
     let last = live.worth_a_look().next_back()?;
     let place = last.database.as_deref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
-    let count = count_of(live.worth_a_look().count() as u64, "warning");
-    let key = Line::new("▲ ", theme.warn).and(count, theme.warn).and(" (", theme.dim).and("f", theme.key);
+    let is_lost = |finding: &&Finding| finding.severity == Severity::Lost;
+    let lost = live.worth_a_look().filter(is_lost).count() as u64;
+    let warnings = live.worth_a_look().count() as u64 - lost;
+    let mut counts = Vec::new();
+    if lost > 0 {
+        counts.push(format!("{} lost", count_of(lost, "thing")));
+    }
+    if warnings > 0 {
+        counts.push(count_of(warnings, "warning"));
+    }
+    let (sign, style) = if lost > 0 { ("✖ ", theme.error) } else { ("▲ ", theme.warn) };
+    let key = Line::new(sign, style).and(counts.join(", "), style).and(" (", theme.dim).and("f", theme.key);
     Some(key.and(" shows all): ", theme.dim).and(format!("{place}{}", printable(&last.title)), theme.text))
 }
 
