@@ -13,8 +13,8 @@ mod kind;
 
 pub use kind::ErrorKind;
 
-/// The setting that a server runs out of first.
-const LOCKS_SETTING: &str = "max_locks_per_transaction";
+/// The setting that limits locks. A server that has no room for more names it in its hint, in any language.
+pub const LOCKS_SETTING: &str = "max_locks_per_transaction";
 
 /// The most that is kept of one text from a server, in bytes.
 const MAX_TEXT_BYTES: usize = 8 * 1024;
@@ -207,7 +207,6 @@ impl Error {
             }
             ErrorKind::Deadlock | ErrorKind::SerializationFailure => "try again",
             ErrorKind::DiskFull => "make room on the server's disk and try again",
-            // In any language the server's hint names it.
             ErrorKind::OutOfMemory
                 if self.hint.as_deref().is_some_and(|hint| hint.contains(LOCKS_SETTING)) =>
             {

@@ -12,7 +12,7 @@ use crate::model::plan::Method;
 use crate::model::units::Side;
 use crate::pg::archive::{self, Archive, Entry, Handling, Pass, Section};
 use crate::pg::connect::Session;
-use crate::pg::error::Error;
+use crate::pg::error::{Error, LOCKS_SETTING};
 use crate::pg::facts::databases::tablespaces;
 use crate::pg::statement::data::LANGUAGE;
 use crate::pg::tools::{DumpOptions, DumpRequest, LeaveOut, Level, ToolError, dump_schema};
@@ -27,10 +27,6 @@ const DUMP_TIME_LIMIT: Duration = Duration::from_secs(4 * 3600);
 const DUMP_LOCK_TIMEOUT_MS: u64 = 1_000;
 /// How often all locks are let go of, so that such a one gets his turn.
 const ATTEMPTS: u32 = 10;
-/// SQLSTATE out_of_memory: among others, of a server that has no room for more locks.
-const OUT_OF_MEMORY: &str = "53200";
-/// What such a server's hint names, in any language.
-const LOCKS_SETTING: &str = "max_locks_per_transaction";
 /// pg_dump tells no SQLSTATE, only the server's text: in English, where our user may say so.
 const IN_ENGLISH: &str = "-c lc_messages=C";
 /// Written and read with the same locale for amounts of money and the same reading of backslashes, as the rows are: from 19 on
@@ -104,7 +100,7 @@ async fn with_spare(db: &Db, snapshot: &Snapshot) -> Result<Script, Failure> {
 
 /// Of one of our sessions, or in pg_dump's words.
 fn out_of_locks(failure: &Failure) -> bool {
-    failure.sqlstate.as_deref() == Some(OUT_OF_MEMORY) || failure.what.contains(LOCKS_SETTING)
+    failure.sqlstate.as_deref() == Some(snapshot::OUT_OF_MEMORY) || failure.what.contains(LOCKS_SETTING)
 }
 
 /// Somebody waits for the lock of our holder, and pg_dump or the spare for him.

@@ -11,7 +11,7 @@ use crate::pg::statement::data::lock_access_share;
 use crate::pg::tools::redact;
 
 /// SQLSTATE out_of_memory: among others, no room for more locks (max_locks_per_transaction).
-pub(super) const OUT_OF_MEMORY: &str = "53200";
+pub(in crate::engine::phases) const OUT_OF_MEMORY: &str = "53200";
 /// SQLSTATE lock_not_available.
 pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// How long a lock is waited for, in seconds, in each attempt.
