@@ -54,12 +54,12 @@ pub(crate) async fn keep_beside(
     execute(&cx.cancel, session, &sql).await
 }
 
-/// The same for a database that stays; that the mark stays too is said.
+/// [`take_off`] for a database that stays; that the mark stays too, and not the source's comment alone, is said.
 pub(crate) async fn take_off_or_tell(cx: &Cx, database: &str) {
     let taken = tokio::time::timeout(TIME_LIMIT, take_off(cx, database, Whose::Ours)).await;
     let late = |_| Err(Failure::new(FailureKind::Server, "the target does not answer"));
     if let Err(failure) = taken.unwrap_or_else(late) {
-        let finding = Finding::info("mark", "the target's database may still say that it is not finished");
+        let finding = Finding::warning("mark", "the target's database may still say that it is not finished");
         let fix = "give it the source's comment on the target, or none: COMMENT ON DATABASE … IS NULL;";
         cx.finding(finding.in_database(database).because(failure.what).fix(fix));
     }
