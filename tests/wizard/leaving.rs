@@ -3,7 +3,7 @@
 use super::common::{Pair, Ran, eventually, wait};
 use super::proxy::Proxy;
 use super::tty::Tty;
-use super::{pair, start, to_report, uris, wizard};
+use super::{following, pair, to_report, uris, wizard};
 use std::time::{Duration, Instant};
 
 /// Clock ticks that a process has used so far.
@@ -99,11 +99,7 @@ fn a_read_only_window_shows_everything_and_changes_nothing() {
 #[test]
 fn a_window_waits_for_the_answer_to_its_own_order() {
     let pair = pair("logical");
-    let (source, target) = uris(&pair);
-    let mut tty = wizard(&pair);
-    to_report(&mut tty, (&source, &target));
-    start(&mut tty);
-    tty.wait("Replication mode active");
+    let mut tty = following(&pair);
     std::thread::scope(|scope| {
         // Nothing can be applied meanwhile, so that neither gets what it wants.
         scope.spawn(|| pair.target.psql("shop", "BEGIN; LOCK TABLE orders; SELECT pg_sleep(90)").ok());
@@ -196,11 +192,7 @@ fn an_engine_that_is_killed_is_said_to_be() {
 #[test]
 fn an_idle_window_is_idle() {
     let pair = pair("logical");
-    let (source, target) = uris(&pair);
-    let mut tty = wizard(&pair);
-    to_report(&mut tty, (&source, &target));
-    start(&mut tty);
-    tty.wait("Replication mode active");
+    let mut tty = following(&pair);
     std::thread::sleep(Duration::from_secs(1));
     let before = cpu_ticks(tty.pid()).unwrap();
     std::thread::sleep(Duration::from_secs(4));

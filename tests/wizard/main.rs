@@ -82,6 +82,16 @@ fn uris(pair: &Pair) -> (String, String) {
     (without_tls(&pair.source), without_tls(&pair.target))
 }
 
+/// From an empty start to where the target follows.
+fn following(pair: &Pair) -> Tty {
+    let (source, target) = uris(pair);
+    let mut tty = wizard(pair);
+    to_report(&mut tty, (&source, &target));
+    start(&mut tty);
+    tty.wait("Replication mode active");
+    tty
+}
+
 /// On to the migration, once nothing is in the way.
 fn start(tty: &mut Tty) {
     tty.tab_to("▐ Continue ▌");

@@ -1,7 +1,7 @@
 //! The whole way by keys alone.
 
 use super::common::{Pair, eventually, server_binaries};
-use super::{pair, pair_with, start, to_report, uris, wizard};
+use super::{following, pair, pair_with, start, to_report, uris, wizard};
 use pgpassage::demo::cluster::ClusterOptions;
 
 fn assert_moved(pair: &Pair) {
@@ -14,11 +14,7 @@ fn assert_moved(pair: &Pair) {
 #[test]
 fn continuously_from_an_empty_start_to_close_connection() {
     let pair = pair("logical");
-    let (source, target) = uris(&pair);
-    let mut tty = wizard(&pair);
-    to_report(&mut tty, (&source, &target));
-    start(&mut tty);
-    tty.wait("Replication mode active");
+    let mut tty = following(&pair);
     tty.wait("guards it, with or without this window");
     pair.source.psql("shop", "INSERT INTO orders VALUES (5001, 'late')").unwrap();
     eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "5001");
