@@ -44,6 +44,8 @@ WITH RECURSIVE ancestors(oid, ancestor, level) AS (
 ), columns AS (
     SELECT a.attrelid AS oid,
            pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) AS names,
+           pg_catalog.array_agg(a.atttypid = 'pg_catalog.bpchar'::pg_catalog.regtype AND a.atttypmod > 4
+                                ORDER BY a.attnum) AS padded,
            pg_catalog.bool_and(s.oid IS NOT NULL) AS binary_is_safe
       FROM pg_catalog.pg_attribute a
       JOIN pg_catalog.pg_class r ON r.oid = a.attrelid AND r.relkind = 'r'
@@ -61,6 +63,7 @@ SELECT c.oid::int8 AS oid,
        nullif(f.condition, '') AS condition,
        c.relispartition AS is_partition,
        coalesce(k.names, '{}') AS columns,
+       coalesce(k.padded, '{}') AS padded,
        coalesce(k.binary_is_safe, false) AS binary_is_safe,
        coalesce((SELECT pg_catalog.array_agg(an.nspname::text ORDER BY x.level) FROM ancestors x
                    JOIN pg_catalog.pg_class ac ON ac.oid = x.ancestor

@@ -1,13 +1,13 @@
 //! How our sessions are set up, so that no setting of a role, a database or a server changes what rows mean or ends a
 //! session under our hands.
 
-use super::context::{Cx, execute, opened};
+use super::context::{Cx, opened};
 use super::database::Db;
 use crate::model::failure::Failure;
 use crate::model::units::{ServerVersion, Side};
 use crate::pg::connect::Session;
 use crate::pg::statement::SET_CONFIG;
-use crate::pg::statement::data::{import_snapshot, parallel_maintenance_workers};
+use crate::pg::statement::data::import_snapshot;
 use crate::pg::wire::Connection;
 use std::sync::{Mutex, PoisonError};
 
@@ -125,18 +125,10 @@ const MOST_MEMORY_KB: i64 = 1 << 20;
 impl Cx {
     /// Memory to build an index in. All workers together take what the target's administrator gave to shared buffers,
     /// which is the one thing that is known of how much memory there is; never less than the target's own setting.
-    fn maintenance_work_mem(&self) -> String {
+    pub(crate) fn maintenance_work_mem_kb(&self) -> i64 {
         let facts = &self.target_facts;
         let share_kb = facts.shared_buffers_kb / i64::from(self.room.jobs.max(1));
-        format!("{}kB", share_kb.min(MOST_MEMORY_KB).max(facts.maintenance_work_mem_kb))
-    }
-
-    /// Lets an index be built by so many processes beside the session's own. Before 11 there were none.
-    pub(crate) async fn allow_helpers(&self, session: &Session, count: u32) -> Result<(), Failure> {
-        if !self.target_facts.version.at_least(11) {
-            return Ok(());
-        }
-        execute(&self.cancel, session, &parallel_maintenance_workers(count)).await
+        share_kb.min(MOST_MEMORY_KB).max(facts.maintenance_work_mem_kb)
     }
 
     pub(crate) async fn source_session(&self, database: &str) -> Result<Session, Failure> {
@@ -236,7 +228,8 @@ impl Db {
         if let Some(session) = pop(&self.pools.targets) {
             return Ok(session);
         }
-        let (date_style, memory) = (self.date_style(), self.cx.maintenance_work_mem());
+        let memory = format!("{}kB", self.cx.maintenance_work_mem_kb());
+        let date_style = self.date_style();
         let mut to: Vec<Setting<'_>> = settings(Side::Target, self.cx.target_facts.version);
         to.extend([("DateStyle", date_style.as_str()), ("maintenance_work_mem", &memory)]);
         if self.cx.go_on.awaited {

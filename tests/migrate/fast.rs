@@ -166,3 +166,43 @@ fn the_number_of_workers_is_said_and_why() {
     let said = format!("{}{}", ran.stdout, ran.stderr);
     assert!(said.contains(" tables or indexes at a time: the source has "), "{said}");
 }
+
+/// Of foreign keys whose rows can be read in order on both sides, and of trees, whose statistics do not wait for the end.
+#[test]
+fn foreign_keys_are_checked_in_the_order_of_their_index() {
+    let pair = Pair::new();
+    let tables = "
+        CREATE TABLE parent (id int PRIMARY KEY, v text); INSERT INTO parent SELECT i, repeat('v', 90) FROM generate_series(1, 20000) i;
+        CREATE TABLE ordered (id int, parent int); INSERT INTO ordered SELECT i, 1 + i % 20000 FROM generate_series(1, 60000) i;
+        CREATE INDEX ON ordered (parent, id);
+        ALTER TABLE ordered ADD CONSTRAINT in_order FOREIGN KEY (parent) REFERENCES parent;
+        CREATE TABLE heaped (id int, parent int); INSERT INTO heaped SELECT * FROM ordered;
+        CREATE INDEX ON heaped (id, parent); CREATE INDEX ON heaped (parent) WHERE id > 5;
+        ALTER TABLE heaped ADD CONSTRAINT no_order FOREIGN KEY (parent) REFERENCES parent;
+        CREATE TABLE tree (id int, parent int) PARTITION BY RANGE (id);
+        CREATE TABLE tree_1 PARTITION OF tree FOR VALUES FROM (0) TO (100);
+        CREATE TABLE tree_2 PARTITION OF tree FOR VALUES FROM (100) TO (1000);
+        INSERT INTO tree SELECT i, i FROM generate_series(1, 999) i; CREATE INDEX ON tree (parent);
+        ALTER TABLE tree ADD CONSTRAINT of_tree FOREIGN KEY (parent) REFERENCES parent;";
+    pair.source.psql("postgres", tables).unwrap();
+    pair.target.psql("postgres", "ALTER SYSTEM SET log_statement = 'all'; SELECT pg_reload_conf()").unwrap();
+    pair.migrate(&["--jobs", "1"]).assert_done();
+    let log = pair.target.log_text();
+    let joins = log.lines().filter_map(|line| {
+        ["enable_hashjoin", "CONSTRAINT in_order", "CONSTRAINT no_order", "CONSTRAINT of_tree"]
+            .into_iter()
+            .find(|word| line.contains(word))
+            .map(|word| if line.contains("RESET") { "reset" } else { word })
+    });
+    let said = joins.collect::<Vec<_>>().join(" ");
+    for key in ["in_order", "of_tree"] {
+        assert!(said.contains(&format!("enable_hashjoin CONSTRAINT {key} reset")), "{said}");
+    }
+    assert!(said.contains("CONSTRAINT no_order"), "{said}");
+    assert!(!said.contains("enable_hashjoin CONSTRAINT no_order"), "{said}");
+    assert_eq!(log.matches("ANALYZE \"public\".\"tree\"").count(), 1);
+    let known = "SELECT count(DISTINCT tablename) FROM pg_stats WHERE schemaname = 'public'";
+    assert_eq!(ask(&pair.target, "postgres", known), "6");
+    let keys = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated AND conparentid = 0";
+    assert_eq!(ask(&pair.target, "postgres", keys), "3");
+}

@@ -13,6 +13,7 @@ mod common;
 mod cli;
 
 mod archive;
+mod blanks;
 mod clean;
 mod everything;
 mod fast;

@@ -7,7 +7,7 @@ use pgpassage::model::endpoint::{Endpoint, Host};
 use pgpassage::model::passwords::Passwords;
 use pgpassage::pg::connect::Server;
 use pgpassage::pg::error::ErrorKind;
-use pgpassage::pg::wire::{Connection, CopyStats, RelayError, relay};
+use pgpassage::pg::wire::{Connection, CopyStats, RelayError, Relayed, relay};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ async fn copy(
 ) -> Result<CopyStats, RelayError> {
     let progress = AtomicU64::new(0);
     let (out, into) = (format!("COPY {query} TO STDOUT"), format!("COPY {table} FROM STDIN"));
-    let done = relay(source, &out, target, &into, &progress).await;
+    let done = relay(source, target, Relayed::unchanged(&out, &into), &progress).await;
     if let Ok(stats) = &done {
         assert_eq!(progress.load(Ordering::Relaxed), stats.bytes);
     }
@@ -92,7 +92,8 @@ async fn rows_of_all_sizes_arrive() {
     // A whole file as one value, in the other format, within a transaction of several statements.
     let out = "COPY (SELECT g, now() FROM generate_series(1, 5) g) TO STDOUT (FORMAT binary)";
     let into = "BEGIN; CREATE TABLE wire_frozen (n int, t timestamptz); COPY wire_frozen FROM STDIN (FORMAT binary, FREEZE)";
-    let stats = relay(&mut source, out, &mut target, into, &AtomicU64::new(0)).await.unwrap();
+    let stats =
+        relay(&mut source, &mut target, Relayed::unchanged(out, into), &AtomicU64::new(0)).await.unwrap();
     assert_eq!(stats.rows_in, 5);
     assert!(target.in_transaction() && !source.in_transaction());
     assert_eq!(target.command("ROLLBACK").await.unwrap().as_str(), "ROLLBACK");
@@ -125,6 +126,30 @@ async fn an_error_of_the_target_keeps_its_words() {
     assert!(source.is_usable() && target.is_usable());
 }
 
+/// Into columns of text it can be seen what travels: of a row that is too large to wait for, everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn blanks_of_padded_columns_do_not_travel() {
+    let (mut source, mut target) = two().await;
+    target.command("CREATE TEMP TABLE t (n int, a text, b text)").await.unwrap();
+    let out = "COPY (SELECT g, 'a'::char(50), CASE g WHEN 7 THEN repeat('b', 70000) ELSE 'b' END || '  ' \
+               FROM generate_series(1, 30000) g) TO STDOUT (FORMAT binary)";
+    let what = Relayed {
+        copy_out: out,
+        copy_in: "COPY t FROM STDIN (FORMAT binary)",
+        padded: &[false, true, false],
+    };
+    let progress = AtomicU64::new(0);
+    let stats = relay(&mut source, &mut target, what, &progress).await.unwrap();
+    assert_eq!((stats.rows_out, stats.rows_in), (30_000, 30_000));
+    assert_eq!(progress.load(Ordering::Relaxed), stats.bytes);
+    let digest = "SELECT count(*) FILTER (WHERE a = 'a') || ' ' || sum(length(a)) || ' ' || sum(length(b)) || ' ' || sum(n) FROM t";
+    // 70,001 letters more than the others: 49 blanks and 69,999 letters; the first row comes with the file's header.
+    assert_eq!(
+        target.value(digest).await.unwrap().unwrap(),
+        format!("29998 {} {} 450015000", 29_998 + 2 * 50, 30_000 * 3 + 69_999)
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_of_the_source_leaves_the_target_empty() {
     let (mut source, mut target) = two().await;
@@ -138,10 +163,21 @@ async fn an_error_of_the_source_leaves_the_target_empty() {
     assert!(matches!(&missing, RelayError::Source(e) if e.kind == ErrorKind::MissingObject), "{missing:?}");
     let both = copy(&mut source, "nowhere", &mut target, "nowhere").await.unwrap_err();
     assert!(both.error().kind == ErrorKind::MissingObject);
-    let no_copy = relay(&mut source, "SELECT 1", &mut target, "COPY s FROM STDIN", &AtomicU64::new(0)).await;
+    let no_copy = relay(
+        &mut source,
+        &mut target,
+        Relayed::unchanged("SELECT 1", "COPY s FROM STDIN"),
+        &AtomicU64::new(0),
+    )
+    .await;
     assert_eq!(no_copy.unwrap_err().error().kind, ErrorKind::Internal);
-    let swapped =
-        relay(&mut source, "COPY s FROM STDIN", &mut target, "COPY s TO STDOUT", &AtomicU64::new(0)).await;
+    let swapped = relay(
+        &mut source,
+        &mut target,
+        Relayed::unchanged("COPY s FROM STDIN", "COPY s TO STDOUT"),
+        &AtomicU64::new(0),
+    )
+    .await;
     assert!(swapped.is_err());
     assert_eq!(target.value("SELECT count(*) FROM s").await.unwrap().as_deref(), Some("0"));
     still_work(&mut source, &mut target).await;

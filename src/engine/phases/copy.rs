@@ -14,7 +14,7 @@ use crate::pg::statement::data::{
     CopyFormat, DURABLY, Rows, Written, copy_in, copy_out, delete_only, lock_access_share, lock_now,
     truncate_only,
 };
-use crate::pg::wire::{CopyStats, RelayError, relay};
+use crate::pg::wire::{CopyStats, RelayError, Relayed, relay};
 use std::time::Instant;
 
 /// SQLSTATE check_violation: a CHECK, or the bounds of a partition.
@@ -139,8 +139,8 @@ async fn together(
         let into = copy_in(&table.name, &table.columns, format, Written::Normally);
         let into = format!("{}{into}", first.1);
         first = Default::default();
-        let stats =
-            cancellable(db, &mut pair, async |pair| relayed(pair, (&out, &into), &doing.wire_bytes).await);
+        let what = Relayed { copy_out: &out, copy_in: &into, padded: padded(db, table, format) };
+        let stats = cancellable(db, &mut pair, async |pair| relayed(pair, what, &doing.wire_bytes).await);
         done.push((began, stats.await?));
     }
     cancellable(db, &mut pair, async |pair| Ok(pair.target.command("COMMIT").await.map(drop)?)).await?;
@@ -160,6 +160,13 @@ fn format<'a>(db: &'a Db, table: &TableFacts) -> CopyFormat<'a> {
     } else {
         CopyFormat::Binary
     }
+}
+
+/// The columns whose blanks the target makes again: those of a table that this run has just made there with the source's own
+/// definition. One that somebody has had in his hands since may hold them as text, where blanks are letters.
+fn padded<'a>(db: &Db, table: &'a TableFacts, format: CopyFormat<'_>) -> &'a [bool] {
+    let ours = !db.occupied && !db.copies_again() && table.belongs == Belongs::User;
+    if ours && format == CopyFormat::Binary { &table.padded } else { &[] }
 }
 
 /// Into the table itself; where rows do not belong into this partition on the target, into the top of its tree, which
@@ -263,11 +270,16 @@ async fn relay_rows(db: &Db, pair: &mut Pair, haul: Haul<'_>, first: String) -> 
     };
     let into = format!("BEGIN; {}{room}{into}", around.before);
     let stats = cancellable(db, pair, async |pair| {
-        let stats = relayed(pair, (&out, &into), &doing.wire_bytes).await?;
+        let what = Relayed { copy_out: &out, copy_in: &into, padded: padded(db, table, format) };
+        let stats = relayed(pair, what, &doing.wire_bytes).await?;
         pair.target.command(&format!("{}COMMIT", around.after)).await?;
         Ok(stats)
     });
-    stats.await.map_err(|f| explain(f, format))
+    let stats = stats.await.map_err(|f| explain(f, format))?;
+    if written == Written::Frozen {
+        db.progress.written_frozen(table.oid);
+    }
+    Ok(stats)
 }
 
 /// Work on a pair, but no longer than until this database is cancelled.
@@ -303,10 +315,10 @@ fn written(db: &Db, haul: Haul<'_>) -> Written {
 /// The rows on their way, in a transaction of the target that is not ended here.
 async fn relayed(
     pair: &mut Pair,
-    (out, into): (&str, &str),
+    what: Relayed<'_>,
     progress: &std::sync::atomic::AtomicU64,
 ) -> Result<CopyStats, Failure> {
-    let stats = relay(&mut pair.source, out, &mut pair.target, into, progress).await.map_err(|error| {
+    let stats = relay(&mut pair.source, &mut pair.target, what, progress).await.map_err(|error| {
         let side = match &error {
             RelayError::Source(_) => "the source says",
             RelayError::Target(_) => "the target says",

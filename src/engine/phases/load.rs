@@ -4,6 +4,7 @@
 mod again;
 mod cost;
 mod entries;
+mod means;
 mod order;
 pub(crate) mod progress;
 
@@ -25,6 +26,7 @@ use crate::model::units::{Side, TableName};
 use crate::pg::archive::{Entry, Handling, Pass};
 use crate::pg::facts::objects::SequenceFacts;
 use crate::pg::statement::data::read_sequences;
+use means::Means;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Sequences that are read in one round trip.
@@ -45,6 +47,8 @@ enum Work {
     Entries(Vec<usize>),
     /// Statistics of the tables.
     Analyze(Vec<usize>),
+    /// Statistics of a partition tree, by its top.
+    AnalyzeTree(TableName),
 }
 
 /// Whether anything was done before.
@@ -60,6 +64,7 @@ struct Shared {
     db: Arc<Db>,
     snapshot: Arc<Snapshot>,
     script: Arc<Script>,
+    means: Means,
     sequences: Mutex<Vec<SequenceValue>>,
 }
 
@@ -87,6 +92,7 @@ pub(crate) async fn run(
         db: Arc::clone(db),
         snapshot: Arc::clone(snapshot),
         script: Arc::clone(script),
+        means: Means::of(snapshot),
         sequences: Mutex::new(Vec::new()),
     });
     let workers = Arc::clone(&shared);
@@ -150,7 +156,7 @@ fn hurdle(work: &Work, snapshot: &Snapshot, script: &Script) -> Option<(String, 
             let (title, hurdle) = of(*all.first()?);
             Some((titled(title, all.len()), hurdle))
         }
-        Work::Part(..) | Work::DataIsIn | Work::Analyze(_) => None,
+        Work::Part(..) | Work::DataIsIn | Work::Analyze(_) | Work::AnalyzeTree(_) => None,
     }
 }
 
@@ -202,7 +208,7 @@ async fn perform(shared: Arc<Shared>, work: Work, place: Arc<Place>) {
         Work::LargeObjects(range) => large_objects(db, snapshot, range).await,
         Work::DataIsIn if db.progress.has_all_rows() => Ok(()),
         Work::DataIsIn => data_is_in(&shared).await,
-        Work::Entry(at) => perform_entry(db, script, &script.archive.entries[at], &place).await,
+        Work::Entry(at) => perform_entry(&shared, &script.archive.entries[at], &place).await,
         Work::Entries(all) => {
             let entries: Vec<_> = all.iter().map(|at| &script.archive.entries[*at]).collect();
             perform_entries(db, script, &entries).await
@@ -212,6 +218,8 @@ async fn perform(shared: Arc<Shared>, work: Work, place: Arc<Place>) {
             let open: Vec<_> = names.filter(|name| !db.is_analyzed(name)).collect();
             if open.is_empty() { Ok(()) } else { data::analyze_early(db, &open).await }
         }
+        Work::AnalyzeTree(top) if db.is_analyzed(&top) => Ok(()),
+        Work::AnalyzeTree(top) => data::analyze_early(db, &[&top]).await,
     };
     if let Err(failure) = result {
         db.abort(failure);
@@ -227,22 +235,13 @@ async fn large_objects(db: &Db, snapshot: &Snapshot, range: std::ops::Range<usiz
     Ok(())
 }
 
-/// An index is built by as many processes as its share of the target's processors allows: with other work waiting, those
-/// would only take each other's time.
-async fn perform_entry(db: &Db, script: &Script, entry: &Entry, place: &Place) -> Result<(), Failure> {
+async fn perform_entry(shared: &Shared, entry: &Entry, place: &Place) -> Result<(), Failure> {
+    let Shared { db, script, means, .. } = shared;
     let session = db.target().await?;
     let doing = db.cx.board.doing(&db.name, entry.title(), None);
     db.works(&doing, Side::Target, &session).await?;
-    if matches!(entry.desc.as_str(), "INDEX" | "CONSTRAINT") {
-        let cores = db.cx.room.target_cores;
-        // Alone, its own process mostly waits for the helpers.
-        let helpers = match place.share_of(cores) {
-            all if all == cores => cores,
-            share => share.saturating_sub(1),
-        };
-        db.cx.allow_helpers(&session, helpers).await?;
-    }
-    let mut result = execute_entry(db, &session, script, entry).await;
+    let executing = async || execute_entry(db, &session, script, entry).await;
+    let mut result = means.around(db, (&session, entry, place), executing).await;
     drop(doing);
     if result.is_ok() {
         result = again::note(db, &session).await;

@@ -30,6 +30,7 @@ use crate::pg::archive::Archive;
 use crate::pg::connect::Session;
 use crate::pg::error::{Error, ErrorKind};
 use crate::pg::facts::objects::{self, LargeObjectFacts, SequenceFacts};
+use crate::pg::facts::relations::{self, Reference};
 use crate::pg::facts::replication::objects::publications;
 use crate::pg::facts::replication::watch::schema_fingerprint;
 use crate::pg::facts::tables::{self, Belongs, IndexFacts, TableFacts};
@@ -61,6 +62,7 @@ pub(crate) struct Snapshot {
     pub(crate) id: String,
     pub(crate) tables: Vec<TableFacts>,
     pub(crate) indexes: Vec<IndexFacts>,
+    pub(crate) references: Vec<Reference>,
     /// Tables whose rows stay where they are, because the operator said so.
     pub(crate) left_out: Vec<TableName>,
     pub(crate) sequences: Vec<SequenceFacts>,
@@ -136,6 +138,7 @@ impl Snapshot {
         });
         self.tables = contents.tables;
         self.indexes = contents.indexes;
+        self.references = contents.references;
         self.sequences = contents.sequences;
         self.materialized_views = contents.materialized_views;
         self.large_objects = contents.large_objects;
@@ -309,6 +312,7 @@ async fn hold(db: &Arc<Db>, exported: Option<(&Link, &str)>, purpose: Purpose) -
         id,
         tables,
         indexes: Vec::new(),
+        references: Vec::new(),
         left_out,
         sequences: Vec::new(),
         materialized_views: Vec::new(),
@@ -335,6 +339,7 @@ pub(crate) struct Contents {
     /// With their sizes, the largest first.
     tables: Vec<TableFacts>,
     indexes: Vec<IndexFacts>,
+    references: Vec<Reference>,
     sequences: Vec<SequenceFacts>,
     materialized_views: Vec<(i64, TableName)>,
     large_objects: Vec<LargeObjectFacts>,
@@ -348,6 +353,7 @@ pub(crate) async fn contents(db: &Db, snapshot: &Snapshot) -> Result<Contents, F
         tables::measure(&holder, &mut tables).await?;
         Ok(Contents {
             indexes: tables::indexes(&holder, &tables).await?,
+            references: relations::references(&holder).await?,
             sequences: objects::sequences(&holder).await?,
             materialized_views: objects::materialized_views(&holder).await?,
             large_objects: objects::large_objects(&holder).await?,

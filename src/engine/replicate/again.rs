@@ -326,6 +326,7 @@ mod tests {
             heap_blocks: None,
             rows_estimate: 0,
             columns: Vec::new(),
+            padded: Vec::new(),
             binary_is_safe: true,
             ancestors: ancestors.iter().map(|a| TableName::new("s", *a)).collect(),
             belongs: Belongs::User,
@@ -334,7 +335,13 @@ mod tests {
 
     fn refers(pairs: &[(&str, &str)]) -> Vec<Reference> {
         let name = |name: &str| TableName::new("s", name);
-        pairs.iter().map(|(a, b)| Reference { table: name(a), referenced: name(b) }).collect()
+        let reference = |(a, b): &(&str, &str)| Reference {
+            oid: 1,
+            table: name(a),
+            referenced: name(b),
+            in_order: false,
+        };
+        pairs.iter().map(reference).collect()
     }
 
     fn named<'a>(all: &'a [TableFacts], names: &[&str]) -> Vec<&'a TableFacts> {

@@ -149,8 +149,12 @@ pub async fn refusals(session: &Session) -> Result<Vec<Refusal>, Error> {
 /// That a table refers to another one, or to itself, by a foreign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
+    /// Of the constraint.
+    pub oid: i64,
     pub table: TableName,
     pub referenced: TableName,
+    /// A btree has the referring rows in the order of the key.
+    pub in_order: bool,
 }
 
 /// By all foreign keys, also those that are not validated; those of partitions are part of their root's.
@@ -161,8 +165,10 @@ pub async fn references(session: &Session) -> Result<Vec<Reference>, Error> {
     rows(session, include_str!("../../../assets/sql/references.sql"), &[], |r| {
         let schema: String = get(r, "referenced_schema")?;
         Ok(Reference {
+            oid: get(r, "oid")?,
             table: name(r)?,
             referenced: TableName::new(schema, get::<String>(r, "referenced_name")?),
+            in_order: get(r, "in_order")?,
         })
     })
     .await

@@ -18,6 +18,8 @@ pub struct TableFacts {
     pub rows_estimate: u64,
     /// Columns that hold data: neither dropped nor generated.
     pub columns: Vec<String>,
+    /// Whether each of them is `char(n)`.
+    pub padded: Vec<bool>,
     /// The binary form of every column means the same on another server.
     pub binary_is_safe: bool,
     /// The partitioned tables above this one, the nearest first.
@@ -107,6 +109,7 @@ pub async fn gather(session: &Session) -> Result<Vec<TableFacts>, Error> {
             heap_blocks: None,
             rows_estimate: u64::try_from(get::<i64>(r, "rows_estimate")?).unwrap_or(0),
             columns: get(r, "columns")?,
+            padded: get(r, "padded")?,
             binary_is_safe: get(r, "binary_is_safe")?,
             ancestors: schemas.into_iter().zip(names).map(|(s, n)| TableName::new(s, n)).collect(),
             belongs: match get::<Option<String>>(r, "extension")? {

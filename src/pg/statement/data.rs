@@ -304,10 +304,16 @@ pub fn analyze(tables: &[&TableName]) -> String {
     format!("ANALYZE {}", names.join(", "))
 }
 
-/// Before the statements of an index build: how many processes may help with it.
-pub fn parallel_maintenance_workers(count: u32) -> String {
-    format!("SET max_parallel_maintenance_workers = {count}")
+/// Before the statements of an index build: how much memory its processes share, and how many may help with it.
+pub fn building(memory_kb: i64, helpers: Option<u32>) -> String {
+    let helpers = helpers.map(|count| format!("; SET max_parallel_maintenance_workers = {count}"));
+    format!("SET maintenance_work_mem = '{memory_kb}kB'{}", helpers.unwrap_or_default())
 }
+
+/// Tables are joined by reading both in the order of their indexes; where one has few rows, by looking up each.
+pub const JOIN_IN_ORDER: &str = "SET enable_hashjoin = off";
+/// As the server thinks best.
+pub const JOIN_BY_ANY_MEANS: &str = "RESET enable_hashjoin";
 
 /// One row if a row of the table points to nothing. MATCH SIMPLE: a key with a NULL in it is not looked up.
 pub fn orphans(key: &ForeignKey) -> String {
@@ -371,6 +377,7 @@ mod tests {
             heap_blocks: None,
             rows_estimate: 0,
             columns: columns.iter().map(|c| (*c).to_owned()).collect(),
+            padded: vec![false; columns.len()],
             binary_is_safe: true,
             ancestors: Vec::new(),
             belongs,

@@ -4,6 +4,7 @@
 //! [`Reader`] hands out whole small frames and passes over COPY data; [`Scanner`] finds its way through COPY data
 //! for the relay without moving a byte.
 
+use super::padding::Padding;
 use crate::pg::error::{Error, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -20,6 +21,9 @@ const MAX_FRAME_BYTES: usize = 1024 * 1024;
 
 /// COPY data: PostgreSQL cannot make a longer one (MaxAllocSize in memutils.h).
 const MAX_COPY_BYTES: usize = 1024 * 1024 * 1024;
+
+/// Rows up to this size are waited for, where they lose their padding; longer ones pass as they come.
+pub(super) const WHOLE_ROW_BYTES: usize = 64 * 1024;
 
 /// What a reader starts with; it grows when a frame or the relay needs more.
 const INITIAL_BYTES: usize = 16 * 1024;
@@ -187,12 +191,13 @@ pub(super) struct Scanner {
     pub(super) rest: usize,
     /// Bytes of COPY data seen so far, headers not counted.
     pub(super) payload: u64,
+    pub(super) padding: Padding,
 }
 
 /// Why a scan came to its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// Everything is used up, but for the first bytes of a header perhaps.
+    /// Everything is used up, but for the first bytes of a header or of a row that loses its padding.
     More,
     /// A frame that is not COPY data begins here.
     Control(Header),
@@ -216,9 +221,17 @@ impl Scanner {
             }
             match Header::parse(bytes.get(at..).unwrap_or_default()) {
                 Ok(None) => return (at, Stop::More),
-                Ok(Some(Header { tag: b'd', body })) => {
+                Ok(Some(Header { tag: b'd', body })) if self.padding.is_none() || body > WHOLE_ROW_BYTES => {
                     at += HEADER_BYTES;
                     self.rest = body;
+                }
+                Ok(Some(Header { tag: b'd', body })) => {
+                    let Some(row) = bytes.get(at + HEADER_BYTES..at + HEADER_BYTES + body) else {
+                        return (at, Stop::More);
+                    };
+                    self.padding.push(row, data);
+                    self.payload += body as u64;
+                    at += HEADER_BYTES + body;
                 }
                 Ok(Some(header)) => return (at, Stop::Control(header)),
                 Err(error) => return (at, Stop::Bad(error)),

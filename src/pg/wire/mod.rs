@@ -6,6 +6,7 @@
 //! - `startup`: the start-up packet and authentication
 //! - `query`: plain commands, for BEGIN, SET TRANSACTION SNAPSHOT, TRUNCATE, COMMIT and the like
 //! - `replication`: slots, with a snapshot of the moment from which they deliver
+//! - `padding`: rows without the blanks that the target makes again
 //! - `relay`: COPY OUT of one connection into COPY IN of another one
 //!
 //! Ordinary queries belong to [`super::connect::Session`]. The frames are described in chapter 55.7 of the PostgreSQL
@@ -13,6 +14,7 @@
 
 mod connection;
 mod frame;
+mod padding;
 mod query;
 mod relay;
 mod replication;
@@ -20,5 +22,5 @@ mod startup;
 
 pub use connection::Connection;
 pub use query::CommandTag;
-pub use relay::{CopyStats, RelayError, relay};
+pub use relay::{CopyStats, RelayError, Relayed, relay};
 pub use replication::{CreatedSlot, SlotLife, SlotSnapshot};

@@ -1,4 +1,4 @@
-//! COPY OUT of one connection into COPY IN of another one, without looking at a row.
+//! COPY OUT of one connection into COPY IN of another one, without decoding a value.
 //!
 //! The source sends a frame for each row. What has arrived is put into one frame and sent on: a server has more work
 //! with a frame than with a short row, and the borders of frames mean nothing (protocol chapter 55.2.6). One task does it
@@ -8,7 +8,8 @@
 //! is in memory to its end, so that whatever becomes of the source, the target can be told.
 
 use super::connection::{Connection, unexpected};
-use super::frame::{HEADER_BYTES, Scanner, Stop, closed};
+use super::frame::{HEADER_BYTES, Scanner, Stop, WHOLE_ROW_BYTES, closed};
+use super::padding::Padding;
 use super::query::copy_fail;
 use crate::pg::connect::Canceller;
 use crate::pg::error::{Error, ErrorKind};
@@ -38,8 +39,25 @@ pub struct CopyStats {
     pub rows_out: u64,
     /// Rows that the target says it took: fewer if a trigger or a rule swallowed some.
     pub rows_in: u64,
-    /// Bytes of the rows as they travelled, without frame headers.
+    /// Bytes of the rows as the source sent them, without frame headers.
     pub bytes: u64,
+}
+
+/// What is relayed: two statements, each of which may be several (`BEGIN; TRUNCATE t; COPY …`) of which one is a COPY.
+#[derive(Debug, Clone, Copy)]
+pub struct Relayed<'a> {
+    pub copy_out: &'a str,
+    pub copy_in: &'a str,
+    /// In the binary format, whether each column is `char(n)`, with the same n on both sides: the blanks at the end of
+    /// such a value do not travel. Empty where no column is known to be.
+    pub padded: &'a [bool],
+}
+
+impl<'a> Relayed<'a> {
+    /// Rows that pass as they are.
+    pub fn unchanged(copy_out: &'a str, copy_in: &'a str) -> Self {
+        Self { copy_out, copy_in, padded: &[] }
+    }
 }
 
 /// Which side failed. The other side's COPY has been undone by then.
@@ -68,7 +86,6 @@ impl RelayError {
 /// Relays `COPY … TO STDOUT` of one connection into `COPY … FROM STDIN` of another one; rows are passed on
 /// while they arrive. `progress` grows by the bytes of the rows passed on.
 ///
-/// `copy_out` and `copy_in` may be several statements (`BEGIN; TRUNCATE t; COPY …`) of which one is a COPY.
 /// After an error both connections are usable again, where that is possible within some seconds:
 /// [`Connection::is_usable`]. Dropping the future half way leaves both unusable.
 ///
@@ -76,9 +93,8 @@ impl RelayError {
 /// The side that failed first, with the server's SQLSTATE and context (table, line, column).
 pub async fn relay(
     source: &mut Connection,
-    copy_out: &str,
     target: &mut Connection,
-    copy_in: &str,
+    what: Relayed<'_>,
     progress: &AtomicU64,
 ) -> Result<CopyStats, RelayError> {
     for (connection, side) in
@@ -86,9 +102,10 @@ pub async fn relay(
     {
         connection.check().map_err(|e| side(connection.explain(e)))?;
     }
-    start(source, copy_out, target, copy_in).await?;
+    start(source, target, what).await?;
     source.reader.grow(BUFFER_BYTES);
-    let mut pump = Pump { source, target, progress, scanner: Scanner::default(), frame: Outgoing::default() };
+    let scanner = Scanner { padding: Padding::new(what.padded), ..Scanner::default() };
+    let mut pump = Pump { source, target, progress, scanner, frame: Outgoing::default() };
     let end = std::future::poll_fn(|cx| pump.poll(cx)).await;
     pump.settle(end).await
 }
@@ -96,14 +113,13 @@ pub async fn relay(
 /// Begins both COPYs at the same time: on small tables the round trips are what costs.
 async fn start(
     source: &mut Connection,
-    copy_out: &str,
     target: &mut Connection,
-    copy_in: &str,
+    what: Relayed<'_>,
 ) -> Result<(), RelayError> {
     let (cancel_out, cancel_in) = (source.canceller(), target.canceller());
     let (out, into) = {
-        let out = pin!(source.start_copy(copy_out, Direction::Out));
-        let into = pin!(target.start_copy(copy_in, Direction::In));
+        let out = pin!(source.start_copy(what.copy_out, Direction::Out));
+        let into = pin!(target.start_copy(what.copy_in, Direction::In));
         match select(out, into).await {
             Either::Left((Ok(()), into)) => (Ok(()), into.await),
             Either::Right((Ok(()), out)) => (out.await, Ok(())),
@@ -478,5 +494,5 @@ fn lost(error: &io::Error) -> Error {
     Error::new(ErrorKind::ConnectionLost, Error::io(error).message.clone())
 }
 
-/// A header always fits, whatever else lies in the buffer.
-const _: () = assert!(BUFFER_BYTES > HEADER_BYTES);
+/// A header always fits, whatever else lies in the buffer, and a row that is waited for as well.
+const _: () = assert!(BUFFER_BYTES > HEADER_BYTES + WHOLE_ROW_BYTES);

@@ -347,6 +347,22 @@ impl<'a> Drawing<'a> {
             let node = self.graph.add(Work::Analyze(batch), cost, waits);
             roots.into_iter().for_each(|root| self.graph.lock(node, root));
         }
+        self.statistics_of_trees();
+    }
+
+    /// Of partitions together with the top of their tree, which is the longest of all that is analyzed.
+    fn statistics_of_trees(&mut self) {
+        let mut trees: BTreeMap<&TableName, (LockId, u64)> = BTreeMap::new();
+        for table in self.snapshot.tables.iter().filter(|table| table.belongs == Belongs::User) {
+            if let (Some(top), Some(root)) = (table.ancestors.last(), self.roots.get(&table.oid)) {
+                trees.entry(top).or_insert((*root, 0)).1 += 2 * Costs::analyze(table.size_bytes);
+            }
+        }
+        for (top, (root, cost)) in trees {
+            let Some(complete) = self.complete.get(&root) else { continue };
+            let node = self.graph.add(Work::AnalyzeTree(top.clone()), cost, vec![*complete]);
+            self.graph.lock(node, root);
+        }
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Progress(Mutex<Done>);
 struct Done {
     /// By OID on the source, what there is of tables that are whole on the target.
     tables: HashMap<i64, CopyStats>,
+    /// OIDs of those of them whose rows were written frozen.
+    frozen: HashSet<i64>,
     /// A table failed by itself; a finding says so, and what is on the target of it is not known.
     lost: bool,
     /// Beginnings of those ranges of large objects that are there.
@@ -44,6 +46,14 @@ impl Progress {
 
     pub(in crate::engine::phases) fn copied(&self, oid: i64, stats: CopyStats) {
         self.done().tables.insert(oid, stats);
+    }
+
+    pub(in crate::engine::phases) fn written_frozen(&self, oid: i64) {
+        self.done().frozen.insert(oid);
+    }
+
+    pub(super) fn is_frozen(&self, oid: i64) -> bool {
+        self.done().frozen.contains(&oid)
     }
 
     pub(in crate::engine::phases) fn lose(&self) {
