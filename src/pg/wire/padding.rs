@@ -46,11 +46,13 @@ impl Padding {
             }
             let (value, next) = behind.split_at_checked(usize::try_from(length).ok()?)?;
             if *padded && value.last() == Some(&b' ') {
-                let kept = without_blanks(value);
-                let until_length = unsent.len() - rest.len();
-                data.extend_from_slice(unsent.get(..until_length)?);
-                data.extend_from_slice(&u32::try_from(kept.len()).ok()?.to_be_bytes());
-                data.extend_from_slice(kept);
+                let kept = without_blanks(value).len();
+                let until = unsent.len() - behind.len();
+                // In one piece with the length that is not right any more: of millions of rows each piece counts.
+                let place = data.len() + until - 4;
+                data.extend_from_slice(unsent.get(..until + kept)?);
+                let length = data.get_mut(place..)?.first_chunk_mut::<4>()?;
+                *length = u32::try_from(kept).ok()?.to_be_bytes();
                 unsent = next;
             }
             rest = next;
@@ -58,7 +60,9 @@ impl Padding {
         if !rest.is_empty() {
             return None;
         }
-        data.extend_from_slice(unsent);
+        if !unsent.is_empty() {
+            data.extend_from_slice(unsent);
+        }
         Some(())
     }
 }
