@@ -1,0 +1,234 @@
+//! The cheapest way over the screen, from the top to the bottom and from left to right.
+//!
+//! At each column, for each set of attributes that may be set there, the cheapest way to it is known; from it one goes on
+//! by writing, by moving ahead over what stands already, or by erasing. Below a row everything may be erased at once.
+
+use super::cells::{Base, Canvas, Spot};
+use super::moves::Move;
+use super::pen::{NONE, Pens};
+
+/// Where the terminal is between two plans: its attributes, and in which row, if that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct At {
+    pub(super) pen: usize,
+    pub(super) row: Option<usize>,
+}
+
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) moves: Vec<Move>,
+    pub(super) row: Option<usize>,
+}
+
+impl Plan {
+    /// What is erased below a row, and nothing else: what stands above that row is written then.
+    pub(super) fn erasing_first(&self) -> Plan {
+        let erased = self.moves.iter().find_map(|what| match what {
+            Move::EraseBelow { row } => Some(*row),
+            _ => None,
+        });
+        let moves = |row| vec![Move::To { x: 0, y: row }, Move::EraseBelow { row }];
+        Plan { moves: erased.map_or_else(Vec::new, moves), row: erased }
+    }
+}
+
+/// What is to be written: everything, or of everything only what has these attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    Of(usize),
+}
+
+pub(super) fn plan(canvas: &Canvas<'_>, pens: &mut Pens, at: At, part: Part) -> Plan {
+    let mut planner = Planner { canvas, pens, part, steps: Vec::new() };
+    let best = planner.best(at);
+    Plan { moves: planner.moves(best.step), row: best.row }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    pen: usize,
+    cost: usize,
+    row: Option<usize>,
+    /// The last step of it; absent at the beginning.
+    step: Option<usize>,
+}
+
+struct Planner<'c, 'a> {
+    canvas: &'c Canvas<'a>,
+    pens: &'c mut Pens,
+    part: Part,
+    steps: Vec<(Option<usize>, Move)>,
+}
+
+/// A row on the way.
+struct Row {
+    y: usize,
+    /// For each column, the next one from it on where something is to be written.
+    next: Vec<usize>,
+    first: usize,
+    last: usize,
+    /// The ways to each column.
+    at: Vec<Vec<Way>>,
+    done: Vec<Way>,
+}
+
+fn offer(ways: &mut Vec<Way>, way: Way) {
+    match ways.iter_mut().find(|other| other.pen == way.pen) {
+        Some(other) if other.cost <= way.cost => {}
+        Some(other) => *other = way,
+        None => ways.push(way),
+    }
+}
+
+impl Row {
+    fn offer(&mut self, x: usize, way: Way) {
+        offer(if x > self.last { &mut self.done } else { &mut self.at[x] }, way);
+    }
+}
+
+impl Planner<'_, '_> {
+    fn best(&mut self, at: At) -> Way {
+        let start = Way { pen: at.pen, cost: 0, row: at.row, step: None };
+        let (mut shown, mut erased) = (vec![start], Vec::new());
+        let wipes = self.part == Part::Whole;
+        for y in 0..self.canvas.height {
+            if wipes && self.may_erase_below(y) {
+                for way in shown.clone() {
+                    let way = self.enter(way, y, 0);
+                    offer(&mut erased, self.go(way, Move::EraseBelow { row: y }));
+                }
+            }
+            shown = self.row(y, Base::Shown, shown);
+            erased = self.row(y, Base::Nothing, erased);
+        }
+        let mut best = start;
+        let mut least = usize::MAX;
+        for way in shown.into_iter().chain(erased) {
+            let ends = if wipes { self.pens.change(way.pen, NONE).len() } else { 0 };
+            if way.cost + ends < least {
+                (best, least) = (way, way.cost + ends);
+            }
+        }
+        best
+    }
+
+    fn may_erase_below(&self, y: usize) -> bool {
+        let rows = y * self.canvas.width..;
+        let (shown, wanted) = (&self.canvas.shown[rows.clone()], &self.canvas.wanted[rows]);
+        shown.iter().any(|spot| *spot != Spot::Blank) && !wanted.contains(&Spot::Unknown)
+    }
+
+    /// What is to be written of a row; absent where that is nothing.
+    fn look(&self, y: usize, base: Base) -> Option<Row> {
+        let width = self.canvas.width;
+        let needed = |x: usize| {
+            let place = y * width + x;
+            let ours = match (self.part, self.canvas.wanted[place]) {
+                (Part::Whole, _) => true,
+                (Part::Of(pen), Spot::Letter(letter)) => letter.pen == pen,
+                (Part::Of(_), _) => false,
+            };
+            ours && !self.canvas.stands(place, base)
+        };
+        let mut next = vec![width; width + 1];
+        for x in (0..width).rev() {
+            next[x] = if needed(x) { x } else { next[x + 1] };
+        }
+        let first = next[0];
+        let last = (first..width).rev().find(|x| next[*x] == *x)?;
+        Some(Row { y, next, first, last, at: vec![Vec::new(); width], done: Vec::new() })
+    }
+
+    fn row(&mut self, y: usize, base: Base, ways: Vec<Way>) -> Vec<Way> {
+        let Some(mut row) = self.look(y, base) else { return ways };
+        for way in ways {
+            let begun = self.enter(way, y, 0);
+            row.offer(0, begun);
+            let begun = self.enter(way, y, row.first);
+            row.offer(row.first, begun);
+        }
+        for x in 0..=row.last {
+            for way in std::mem::take(&mut row.at[x]) {
+                self.onward(&mut row, x, way);
+            }
+        }
+        row.done
+    }
+
+    fn enter(&mut self, way: Way, y: usize, x: usize) -> Way {
+        let to = Move::To { x, y };
+        let what = match way.row.and_then(|row| y.checked_sub(row)).map(Move::Down) {
+            Some(down) if x == 0 && down.takes(self.canvas) <= to.takes(self.canvas) => down,
+            _ => to,
+        };
+        Way { row: Some(y), ..self.go(way, what) }
+    }
+
+    fn onward(&mut self, row: &mut Row, x: usize, way: Way) {
+        let place = row.y * self.canvas.width + x;
+        if row.next[x] > x {
+            let over = self.go(way, Move::Ahead(row.next[x] - x));
+            row.offer(row.next[x], over);
+        }
+        match self.canvas.wanted[place] {
+            Spot::Letter(letter) => {
+                let mut written = self.go(way, Move::Write(place));
+                let x = x + letter.width;
+                // Whatever the terminal thinks of the letter's width, what follows stands where it should.
+                if letter.is_loose() && x <= row.last {
+                    written = self.go(written, Move::Down(0));
+                    written = self.go(written, Move::Ahead(x));
+                }
+                row.offer(x, written);
+            }
+            Spot::Blank => {
+                let written = self.go(way, Move::Write(place));
+                row.offer(x + 1, written);
+                self.erase(row, x, way);
+            }
+            Spot::Rest | Spot::Unknown => {}
+        }
+    }
+
+    fn erase(&mut self, row: &mut Row, x: usize, way: Way) {
+        let width = self.canvas.width;
+        let place = row.y * width + x;
+        let columns = self.canvas.blanks(place);
+        let end = x + columns;
+        if end == width {
+            let erased = self.go(way, Move::EraseLine { place });
+            row.offer(width, erased);
+        } else if columns > 1 {
+            let erased = self.go(way, Move::Erase { place, columns });
+            if end > row.last {
+                row.offer(end, erased);
+                return;
+            }
+            let over = self.go(erased, Move::Ahead(columns));
+            row.offer(end, over);
+            if row.next[end] > end {
+                let over = self.go(erased, Move::Ahead(row.next[end] - x));
+                row.offer(row.next[end], over);
+            }
+        }
+    }
+
+    fn go(&mut self, way: Way, what: Move) -> Way {
+        let pen = what.pen(way.pen, self.canvas, self.pens);
+        let cost = way.cost + self.pens.change(way.pen, pen).len() + what.takes(self.canvas);
+        self.steps.push((way.step, what));
+        Way { pen, cost, step: Some(self.steps.len() - 1), ..way }
+    }
+
+    fn moves(&self, last: Option<usize>) -> Vec<Move> {
+        let mut moves = Vec::new();
+        let mut step = last;
+        while let Some((before, what)) = step.map(|step| self.steps[step]) {
+            moves.push(what);
+            step = before;
+        }
+        moves.reverse();
+        moves
+    }
+}
