@@ -27,7 +27,7 @@ const AFRESH: &[u8] = b"\x1b[m\x1b[H\x1b[J";
 /// A frame below that is one packet in any case, and nothing more is worth the time to think about it.
 const SMALL: usize = 1_000;
 /// So many styles are tried as ones that are written ahead of everything else.
-const TRIED: usize = 3;
+const TRIED: usize = 4;
 
 /// What a terminal shows, and where its cursor is to be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +132,9 @@ mod tests {
         assert!(frame(Some(&one), &same).is_empty());
         let mut unseen = picture(&["   "]);
         let blank = unseen.clone();
-        unseen.cells.set_style(Rect::new(0, 0, 3, 1), Style::new().fg(Color::Red).add_modifier(Modifier::BOLD));
+        unseen
+            .cells
+            .set_style(Rect::new(0, 0, 3, 1), Style::new().fg(Color::Red).add_modifier(Modifier::BOLD));
         assert!(frame(Some(&blank), &unseen).is_empty(), "nobody sees the colour of a blank");
     }
 

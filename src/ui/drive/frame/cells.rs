@@ -21,13 +21,6 @@ pub(super) struct Letter<'a> {
     pub(super) pen: usize,
 }
 
-impl Letter<'_> {
-    /// Terminals disagree about how many columns it takes: what is composed, and signs of pictures.
-    pub(super) fn is_loose(&self) -> bool {
-        self.width != 1 || self.text.chars().nth(1).is_some()
-    }
-}
-
 pub(super) fn spots<'a>(buffer: &'a Buffer, pens: &mut Pens) -> Vec<Spot<'a>> {
     let width = usize::from(buffer.area.width).max(1);
     let mut spots = Vec::with_capacity(buffer.content.len());
@@ -94,6 +87,20 @@ impl<'a> Canvas<'a> {
         let wanted = self.wanted[place];
         // The rest of a letter comes with the letter.
         matches!(wanted, Spot::Unknown | Spot::Rest) || shown == wanted
+    }
+
+    /// How wide what is wanted there is.
+    pub(super) fn columns(&self, place: usize) -> usize {
+        match self.wanted[place] {
+            Spot::Letter(letter) => letter.width,
+            Spot::Blank | Spot::Rest | Spot::Unknown => 1,
+        }
+    }
+
+    /// Terminals disagree about how wide some letters are: what is composed, and signs of pictures.
+    pub(super) fn is_loose(&self, place: usize) -> bool {
+        let Spot::Letter(letter) = self.wanted[place] else { return false };
+        letter.width != 1 || letter.text.chars().nth(1).is_some()
     }
 
     /// How many blanks are wanted from there on in that row.

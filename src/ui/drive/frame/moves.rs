@@ -8,14 +8,24 @@ use std::collections::HashMap;
 /// A place is the number of a cell, row by row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Move {
-    To { x: usize, y: usize },
+    To {
+        x: usize,
+        y: usize,
+    },
     /// To the first column, so many rows further down.
     Down(usize),
     Ahead(usize),
     Write(usize),
-    Erase { place: usize, columns: usize },
-    EraseLine { place: usize },
-    EraseBelow { row: usize },
+    Erase {
+        place: usize,
+        columns: usize,
+    },
+    EraseLine {
+        place: usize,
+    },
+    EraseBelow {
+        row: usize,
+    },
 }
 
 impl Move {

@@ -64,13 +64,32 @@ struct Planner<'c, 'a> {
 /// A row on the way.
 struct Row {
     y: usize,
-    /// For each column, the next one from it on where something is to be written.
-    next: Vec<usize>,
     first: usize,
-    last: usize,
+    /// Everything that is to be written lies before it.
+    end: usize,
+    /// As it stands, and as it is once everything from some column to the end was erased.
+    sheets: [Sheet; 2],
+    done: Vec<Way>,
+}
+
+const AS_IT_STANDS: usize = 0;
+const ERASED: usize = 1;
+
+struct Sheet {
+    /// For each column, the next one from it on where something is to be written; the width where nothing is.
+    next: Vec<usize>,
     /// The ways to each column.
     at: Vec<Vec<Way>>,
-    done: Vec<Way>,
+}
+
+impl Sheet {
+    fn new(width: usize, needed: impl Fn(usize) -> bool) -> Self {
+        let mut next = vec![width; width + 1];
+        for x in (0..width).rev() {
+            next[x] = if needed(x) { x } else { next[x + 1] };
+        }
+        Self { next, at: vec![Vec::new(); width] }
+    }
 }
 
 fn offer(ways: &mut Vec<Way>, way: Way) {
@@ -82,8 +101,9 @@ fn offer(ways: &mut Vec<Way>, way: Way) {
 }
 
 impl Row {
-    fn offer(&mut self, x: usize, way: Way) {
-        offer(if x > self.last { &mut self.done } else { &mut self.at[x] }, way);
+    fn offer(&mut self, sheet: usize, x: usize, way: Way) {
+        let Sheet { next, at } = &mut self.sheets[sheet];
+        offer(if next[x] == at.len() { &mut self.done } else { &mut at[x] }, way);
     }
 }
 
@@ -122,35 +142,43 @@ impl Planner<'_, '_> {
     /// What is to be written of a row; absent where that is nothing.
     fn look(&self, y: usize, base: Base) -> Option<Row> {
         let width = self.canvas.width;
+        let wanted = &self.canvas.wanted[y * width..(y + 1) * width];
         let needed = |x: usize| {
-            let place = y * width + x;
-            let ours = match (self.part, self.canvas.wanted[place]) {
+            let ours = match (self.part, wanted[x]) {
                 (Part::Whole, _) => true,
                 (Part::Of(pen), Spot::Letter(letter)) => letter.pen == pen,
                 (Part::Of(_), _) => false,
             };
-            ours && !self.canvas.stands(place, base)
+            ours && !self.canvas.stands(y * width + x, base)
         };
-        let mut next = vec![width; width + 1];
-        for x in (0..width).rev() {
-            next[x] = if needed(x) { x } else { next[x + 1] };
+        let stands = Sheet::new(width, needed);
+        let first = stands.next[0];
+        let last = (first..width).rev().find(|x| stands.next[*x] == *x)?;
+        let mut end = last + self.canvas.columns(y * width + last);
+        if wanted[end..].iter().all(|spot| *spot == Spot::Blank) {
+            end = width;
         }
-        let first = next[0];
-        let last = (first..width).rev().find(|x| next[*x] == *x)?;
-        Some(Row { y, next, first, last, at: vec![Vec::new(); width], done: Vec::new() })
+        let erased = Sheet::new(width, |x| x < end && matches!(wanted[x], Spot::Letter(_)));
+        Some(Row { y, first, end, sheets: [stands, erased], done: Vec::new() })
     }
 
     fn row(&mut self, y: usize, base: Base, ways: Vec<Way>) -> Vec<Way> {
         let Some(mut row) = self.look(y, base) else { return ways };
         for way in ways {
             let begun = self.enter(way, y, 0);
-            row.offer(0, begun);
+            row.offer(AS_IT_STANDS, 0, begun);
             let begun = self.enter(way, y, row.first);
-            row.offer(row.first, begun);
+            row.offer(AS_IT_STANDS, row.first, begun);
         }
-        for x in 0..=row.last {
-            for way in std::mem::take(&mut row.at[x]) {
-                self.onward(&mut row, x, way);
+        for x in 0..row.end {
+            for way in std::mem::take(&mut row.sheets[AS_IT_STANDS].at[x]) {
+                self.onward(&mut row, (AS_IT_STANDS, x), way);
+                if self.part == Part::Whole && base == Base::Shown {
+                    self.erase(&mut row, x, way);
+                }
+            }
+            for way in std::mem::take(&mut row.sheets[ERASED].at[x]) {
+                self.onward(&mut row, (ERASED, x), way);
             }
         }
         row.done
@@ -165,53 +193,47 @@ impl Planner<'_, '_> {
         Way { row: Some(y), ..self.go(way, what) }
     }
 
-    fn onward(&mut self, row: &mut Row, x: usize, way: Way) {
+    fn onward(&mut self, row: &mut Row, (sheet, x): (usize, usize), way: Way) {
         let place = row.y * self.canvas.width + x;
-        if row.next[x] > x {
-            let over = self.go(way, Move::Ahead(row.next[x] - x));
-            row.offer(row.next[x], over);
+        let next = row.sheets[sheet].next[x];
+        if next > x {
+            let over = self.go(way, Move::Ahead(next - x));
+            row.offer(sheet, next, over);
         }
-        match self.canvas.wanted[place] {
-            Spot::Letter(letter) => {
-                let mut written = self.go(way, Move::Write(place));
-                let x = x + letter.width;
-                // Whatever the terminal thinks of the letter's width, what follows stands where it should.
-                if letter.is_loose() && x <= row.last {
-                    written = self.go(written, Move::Down(0));
-                    written = self.go(written, Move::Ahead(x));
-                }
-                row.offer(x, written);
-            }
-            Spot::Blank => {
-                let written = self.go(way, Move::Write(place));
-                row.offer(x + 1, written);
-                self.erase(row, x, way);
-            }
-            Spot::Rest | Spot::Unknown => {}
+        if matches!(self.canvas.wanted[place], Spot::Rest | Spot::Unknown) {
+            return;
         }
+        let mut written = self.go(way, Move::Write(place));
+        let x = x + self.canvas.columns(place);
+        // Whatever the terminal thinks of a letter's width, what follows stands where it should.
+        if self.canvas.is_loose(place) && row.sheets[sheet].next[x] < self.canvas.width {
+            written = self.go(written, Move::Down(0));
+            written = self.go(written, Move::Ahead(x));
+        }
+        row.offer(sheet, x, written);
     }
 
+    /// The blanks that follow; or everything that follows, of which some is written then.
     fn erase(&mut self, row: &mut Row, x: usize, way: Way) {
-        let width = self.canvas.width;
-        let place = row.y * width + x;
-        let columns = self.canvas.blanks(place);
-        let end = x + columns;
-        if end == width {
-            let erased = self.go(way, Move::EraseLine { place });
-            row.offer(width, erased);
-        } else if columns > 1 {
-            let erased = self.go(way, Move::Erase { place, columns });
-            if end > row.last {
-                row.offer(end, erased);
-                return;
-            }
-            let over = self.go(erased, Move::Ahead(columns));
-            row.offer(end, over);
-            if row.next[end] > end {
-                let over = self.go(erased, Move::Ahead(row.next[end] - x));
-                row.offer(row.next[end], over);
+        let place = row.y * self.canvas.width + x;
+        let blanks = self.canvas.blanks(place);
+        let over = x + blanks;
+        if blanks > 1 && over < row.end {
+            let erased = self.go(way, Move::Erase { place, columns: blanks });
+            let next = row.sheets[AS_IT_STANDS].next[over];
+            for to in [over, next] {
+                let ahead = self.go(erased, Move::Ahead(to - x));
+                row.offer(AS_IT_STANDS, to, ahead);
             }
         }
+        let columns = row.end - x;
+        if x < row.first || self.canvas.wanted[place..place + columns].contains(&Spot::Unknown) {
+            return;
+        }
+        let whole_line = row.end == self.canvas.width;
+        let what = if whole_line { Move::EraseLine { place } } else { Move::Erase { place, columns } };
+        let erased = self.go(way, what);
+        row.offer(ERASED, x, erased);
     }
 
     fn go(&mut self, way: Way, what: Move) -> Way {
