@@ -149,4 +149,73 @@ mod tests {
         assert_eq!(inner(&at, &hidden), "\x1b[?25l");
         assert!(frame(Some(&at), &at).is_empty());
     }
+
+    #[test]
+    fn what_nobody_knows_is_written_afresh() {
+        let wanted = picture(&["one", "   "]);
+        let afresh = [BEGIN, HIDE, AFRESH, b"\rone", END].concat();
+        assert_eq!(frame(None, &wanted), afresh);
+        assert_eq!(frame(Some(&picture(&["one   "])), &wanted), afresh, "the window was of another size");
+    }
+
+    #[test]
+    fn the_shortest_of_several_ways_is_taken() {
+        let cases = [
+            // A letter is said again where moving over it would take more.
+            (["abcdefgh", "        "], ["Xbcdefgh", "        "], "\x1b[HX"),
+            (["abcdefgh", "        "], ["XbXdefgX", "        "], "\x1b[HXbX\x1b[4CX"),
+            // The end of a line is erased and not overwritten, and a gap in it neither.
+            (["abcdefgh", "        "], ["X       ", "        "], "\x1b[H\x1b[KX"),
+            (["abcdefgh", "ijklmnop"], ["X       ", "       Y"], "\x1b[H\x1b[JX\x1b[2;8HY"),
+            // The next line is nearer than a place.
+            (["abcdefgh", "ijklmnop"], ["Xbcdefgh", "Xjklmnop"], "\x1b[HX\r\nX"),
+        ];
+        for (shown, wanted, sequence) in cases {
+            assert_eq!(inner(&picture(&shown), &picture(&wanted)), sequence, "{wanted:?}");
+        }
+        let shown = picture(&["│ one two three four five six │"]);
+        let wanted = picture(&["│ one                         │"]);
+        assert_eq!(inner(&shown, &wanted), "\x1b[1;7H\x1b[23X", "the border stays");
+    }
+
+    #[test]
+    fn nothing_is_erased_while_that_would_be_seen() {
+        let shown = picture(&["abcdefghijkl"]);
+        let mut wanted = picture(&["X           "]);
+        wanted.cells[(0, 0)].set_style(Style::new().add_modifier(Modifier::REVERSED));
+        assert_eq!(inner(&shown, &wanted), "\x1b[H\x1b[K\x1b[7mX\x1b[m");
+        // What is marked is written, blanks as well.
+        let marked = Style::new().add_modifier(Modifier::UNDERLINED);
+        wanted = picture(&["            "]);
+        wanted.cells.set_style(Rect::new(0, 0, 12, 1), marked);
+        assert_eq!(inner(&shown, &wanted), "\x1b[H\x1b[4m            \x1b[m");
+    }
+
+    #[test]
+    fn what_follows_a_letter_of_doubtful_width_stands_where_it_should() {
+        let shown = picture(&["          "]);
+        let sequence = inner(&shown, &picture(&["a👩\u{200d}🚀b      "]));
+        assert_eq!(sequence, "\x1b[Ha👩\u{200d}🚀\r\x1b[3Cb");
+        // Half of a wide letter is nothing that may stay.
+        let sequence = inner(&picture(&["a世b"]), &picture(&["ax b"]));
+        assert_eq!(sequence, "\x1b[Hax ");
+    }
+
+    #[test]
+    fn cells_may_ask_to_be_left_alone_or_always_written() {
+        let shown = picture(&["abcd"]);
+        let mut wanted = picture(&["wxyz"]);
+        wanted.cells[(1, 0)].set_diff_option(CellDiffOption::Skip);
+        assert_eq!(inner(&shown, &wanted), "\x1b[Hw\x1b[Cyz");
+        let mut empty = picture(&["    "]);
+        empty.cells[(1, 0)].set_diff_option(CellDiffOption::Skip);
+        assert_eq!(inner(&shown, &empty), "\x1b[H \x1b[C  ", "nor erased");
+        let mut again = picture(&["abcd"]);
+        again.cells[(2, 0)].set_diff_option(CellDiffOption::AlwaysUpdate);
+        assert_eq!(inner(&shown, &again), "\x1b[Habc");
+        let mut forced = picture(&["a  b"]);
+        forced.cells[(0, 0)]
+            .set_diff_option(CellDiffOption::ForcedWidth(std::num::NonZeroU16::MIN.saturating_add(1)));
+        assert_eq!(inner(&picture(&["xxxx"]), &forced), "\x1b[Ha\r\x1b[2C b");
+    }
 }

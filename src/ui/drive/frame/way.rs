@@ -185,6 +185,10 @@ impl Planner<'_, '_> {
     }
 
     fn enter(&mut self, way: Way, y: usize, x: usize) -> Way {
+        let before = way.step.map(|step| self.steps[step].1);
+        if x == 0 && before == Some(Move::EraseBelow { row: y }) {
+            return way;
+        }
         let to = Move::To { x, y };
         let what = match way.row.and_then(|row| y.checked_sub(row)).map(Move::Down) {
             Some(down) if x == 0 && down.takes(self.canvas) <= to.takes(self.canvas) => down,
@@ -252,5 +256,51 @@ impl Planner<'_, '_> {
         }
         moves.reverse();
         moves
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cells::spots;
+    use super::super::moves::Draft;
+    use super::*;
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+    use ratatui::style::{Color, Modifier, Style};
+
+    /// What is thought to be the cheapest is only if it takes what it was thought to take.
+    #[test]
+    fn a_way_takes_the_bytes_that_it_was_thought_to() {
+        let shown = Buffer::with_lines([
+            "│ one two three │",
+            "│ four          │",
+            "                 ",
+            "x│               │",
+        ]);
+        let mut wanted =
+            Buffer::with_lines(["│ ten    eleven │", "  世 five", "a", "x│     e\u{301}e       │"]);
+        let styles = [
+            (Rect::new(2, 0, 3, 1), Style::new().fg(Color::Rgb(1, 20, 255))),
+            (Rect::new(8, 0, 9, 2), Style::new().add_modifier(Modifier::BOLD).fg(Color::Indexed(7))),
+            (Rect::new(4, 1, 2, 3), Style::new().add_modifier(Modifier::REVERSED)),
+        ];
+        for (area, style) in styles {
+            wanted.set_style(area, style);
+        }
+        let mut pens = Pens::default();
+        let mut canvas = Canvas::new(&wanted, &mut pens);
+        for known in [None, Some(&shown)] {
+            if let Some(known) = known {
+                canvas.shown = spots(known, &mut pens);
+            }
+            let mut planner =
+                Planner { canvas: &canvas, pens: &mut pens, part: Part::Whole, steps: Vec::new() };
+            let best = planner.best(At::default());
+            let plan = Plan { moves: planner.moves(best.step), row: best.row };
+            let mut draft = Draft::new(canvas.clone(), At::default());
+            draft.take(&plan, &mut pens);
+            assert_eq!(draft.bytes.len(), best.cost, "{:?}", String::from_utf8_lossy(&draft.bytes));
+            assert!(best.cost > 0);
+        }
     }
 }
