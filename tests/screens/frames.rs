@@ -24,7 +24,8 @@ fn letters(shown: &Picture, wanted: &Picture) -> usize {
     new.filter(|symbol| *symbol != " ").map(str::len).sum()
 }
 
-/// Screens that follow upon each other when somebody migrates a server, and what is opened and closed over them.
+/// Screens that follow upon each other when somebody migrates a server, and what is opened and closed over
+/// them.
 const SEEN: [(&str, &str); 29] = [
     ("start", "configure"),
     ("start", "live"),
@@ -57,7 +58,8 @@ const SEEN: [(&str, &str); 29] = [
     ("failure-waiting", "go-on"),
 ];
 
-/// Of each change, also from each scene to the next: its bytes, those of its letters, and between which; the largest first.
+/// Of each change, also from each scene to the next: its bytes, those of its letters, and between which; the
+/// largest first.
 fn changes(colors: Colors) -> Vec<(usize, usize, &'static str, &'static str)> {
     let all: Vec<_> = scenes::all()
         .into_iter()
@@ -78,8 +80,8 @@ fn changes(colors: Colors) -> Vec<(usize, usize, &'static str, &'static str)> {
     changes
 }
 
-/// Letters are what a frame has to carry; of what comes on top there is a bound. Half of a large frame's letters are long
-/// lines of boxes, three bytes a column.
+/// Letters are what a frame has to carry; of what comes on top there is a bound. Half of a large frame's
+/// letters are long lines of boxes, three bytes a column.
 #[test]
 fn a_change_of_the_screen_takes_little_more_than_its_letters() {
     for (colors, most, on_top) in

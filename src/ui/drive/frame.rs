@@ -1,9 +1,11 @@
-//! A frame: the fewest bytes that turn what a terminal shows into what it is to show, for lines that are slow.
+//! A frame: the fewest bytes that turn what a terminal shows into what it is to show, for lines that are
+//! slow.
 //!
-//! Only what every terminal and multiplexer in use understands: to a place, ahead, carriage return and line feed, erasing
-//! to the line's end, the screen's end or so many columns (GNU screen, the Linux console and mosh have that as well), and
-//! attributes. No repeating, no line-drawing letters, no scrolling, no tabulators. Every frame begins and ends with no
-//! attributes set, and takes nothing for granted of where the terminal's cursor is.
+//! Only what every terminal and multiplexer in use understands: to a place, ahead, carriage return and line
+//! feed, erasing to the line's end, the screen's end or so many columns (GNU screen, the Linux console and
+//! mosh have that as well), and attributes. No repeating, no line-drawing letters, no scrolling, no
+//! tabulators. Every frame begins and ends with no attributes set, and takes nothing for granted of where the
+//! terminal's cursor is.
 
 mod cells;
 mod moves;
@@ -36,7 +38,8 @@ pub struct Picture {
     pub cursor: Option<Position>,
 }
 
-/// The bytes from one picture to the next; none where nothing changes. What is shown is absent where nobody knows it.
+/// The bytes from one picture to the next; none where nothing changes. What is shown is absent where nobody
+/// knows it.
 pub fn frame(shown: Option<&Picture>, wanted: &Picture) -> Vec<u8> {
     let known = shown.filter(|shown| shown.cells.area == wanted.cells.area);
     let mut out = BEGIN.to_vec();
@@ -77,8 +80,8 @@ fn cells(known: Option<&Picture>, wanted: &Picture) -> Vec<u8> {
     smallest(&canvas, &mut pens, At::default())
 }
 
-/// In one go from the top to the bottom; or, where that saves something, with all letters of a style ahead of the rest, as
-/// one that is long to say is then said once.
+/// In one go from the top to the bottom; or, where that saves something, with all letters of a style ahead of
+/// the rest, as one that is long to say is then said once.
 fn smallest(canvas: &Canvas<'_>, pens: &mut Pens, at: At) -> Vec<u8> {
     let whole = plan(canvas, pens, at, Part::Whole);
     let mut best = Draft::new(canvas.clone(), at);

@@ -125,8 +125,9 @@ fn window() -> io::Result<Rect> {
     Ok(Rect::new(0, 0, width, height))
 }
 
-/// GNU screen swallows what it does not know, unless that comes wrapped (DCS) and in pieces that its buffer holds. What is
-/// wrapped may not hold the wrapping's end (ESC \): the clipboard's sequence ends with a BEL as well.
+/// GNU screen swallows what it does not know, unless that comes wrapped (DCS) and in pieces that its buffer
+/// holds. What is wrapped may not hold the wrapping's end (ESC \): the clipboard's sequence ends with a BEL
+/// as well.
 fn through_screen(sequence: &[u8]) -> Vec<u8> {
     let ended = match sequence.strip_suffix(b"\x1b\\") {
         Some(begun) => [begun, b"\x07"].concat(),
@@ -145,8 +146,9 @@ fn put_back() {
     disable_raw_mode().ok();
 }
 
-/// The terminal's end. The library for keys spins for ever once its terminal is gone, and looks at nothing else; a thread
-/// that sleeps in poll(2) for nothing but the end sees it, and makes an end if nobody else does.
+/// The terminal's end. The library for keys spins for ever once its terminal is gone, and looks at nothing
+/// else; a thread that sleeps in poll(2) for nothing but the end sees it, and makes an end if nobody else
+/// does.
 pub(super) struct Hangup(mpsc::Receiver<()>);
 
 /// How long the process may take to end in good order after its terminal has gone.

@@ -46,13 +46,15 @@ impl Pen {
         Self { front: cell.fg, back: cell.bg, marks: cell.modifier }
     }
 
-    /// A blank that is written or erased with it has the terminal's own background and nothing on it. Some terminals
-    /// erase with the background that is set, others with their own: only where both are the same may be erased.
+    /// A blank that is written or erased with it has the terminal's own background and nothing on it. Some
+    /// terminals erase with the background that is set, others with their own: only where both are the same
+    /// may be erased.
     pub(super) fn leaves_blanks(self) -> bool {
         self.back == Color::Reset && !self.marks.intersects(SEEN_ON_BLANKS)
     }
 
-    /// The sequence from these attributes to those: what differs, or everything from none, whichever is shorter.
+    /// The sequence from these attributes to those: what differs, or everything from none, whichever is
+    /// shorter.
     fn change(self, to: Self) -> String {
         if self == to {
             return String::new();

@@ -1,7 +1,8 @@
 //! The cheapest way over the screen, from the top to the bottom and from left to right.
 //!
-//! At each column, for each set of attributes that may be set there, the cheapest way to it is known; from it one goes on
-//! by writing, by moving ahead over what stands already, or by erasing. Below a row everything may be erased at once.
+//! At each column, for each set of attributes that may be set there, the cheapest way to it is known; from it
+//! one goes on by writing, by moving ahead over what stands already, or by erasing. Below a row everything
+//! may be erased at once.
 
 use super::cells::{Base, Canvas, Spot};
 use super::moves::Move;
