@@ -1,6 +1,7 @@
 //! Performs what [`super::update`] asks for, and brings in what happens: the only part of the wizard that waits.
 
 mod clipboard;
+pub mod frame;
 mod host;
 mod news;
 mod pace;

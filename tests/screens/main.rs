@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod expected;
+mod frames;
 mod passwords;
 mod pictures;
 mod reach;
 mod scenes;
+#[path = "../common/shows.rs"]
+mod shows;
 mod sizes;
 mod styled;
 mod transitions;

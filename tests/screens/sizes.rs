@@ -186,26 +186,3 @@ fn a_tiny_window_says_so() {
         assert!(text.contains("60 x 16"), "{}: {text}", scene.name);
     }
 }
-
-/// Over a slow line a frame is small: a second of a copy that runs, at 100 by 30.
-#[test]
-fn frames_of_a_running_copy_are_small() {
-    use ratatui::backend::{Backend, CrosstermBackend};
-    let mut sizes = Vec::new();
-    let mut before = None;
-    scenes::film(|state, _| {
-        let now = draw(state, 100, 30);
-        if state.screen == pgpassage::ui::state::Screen::Live
-            && let Some(before) = &before
-        {
-            let mut bytes = Vec::new();
-            let changes = ratatui::buffer::Buffer::diff(before, &now);
-            CrosstermBackend::new(&mut bytes).draw(changes.into_iter()).unwrap();
-            sizes.push(bytes.len());
-        }
-        before = Some(now);
-    });
-    // The first is the change of the screen itself.
-    let most = sizes[1..].iter().max().unwrap();
-    assert!(sizes.len() > 30 && *most < 2048, "{sizes:?}");
-}

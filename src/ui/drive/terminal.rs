@@ -1,55 +1,21 @@
 //! The terminal itself: entered and left in good order, written to once a frame, watched for its end.
 
+use super::frame::{Picture, frame};
 use crate::ui::state::Switch;
 use crossterm::cursor::Show;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
-use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
-};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use crossterm::{execute, queue};
-use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::{Terminal, TerminalOptions, Viewport};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Signal;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
 use std::time::Duration;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::mpsc;
-
-/// Collects a frame. `flush` does nothing, because the library flushes before the mark of the frame's end can be put
-/// behind it; `commit` writes all in one go, which is one packet over SSH.
-#[derive(Debug, Clone, Default)]
-struct Out(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Out {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Out {
-    fn drop_all(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn commit(&self) -> io::Result<usize> {
-        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = write_all(&bytes).map(|()| bytes.len());
-        bytes.clear();
-        result
-    }
-}
 
 /// The standard library's own stream cuts at every line and kilobyte.
 fn write_all(mut bytes: &[u8]) -> io::Result<()> {
@@ -65,10 +31,9 @@ fn write_all(mut bytes: &[u8]) -> io::Result<()> {
 }
 
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<Out>>,
-    out: Out,
-    /// What stands there, and where the cursor is; absent where that is not known.
-    shown: Option<(Buffer, Option<Position>)>,
+    area: Rect,
+    /// What stands there; absent where that is not known.
+    shown: Option<Picture>,
     inside: Switch,
 }
 
@@ -76,20 +41,12 @@ impl Screen {
     /// # Errors
     /// When this is no terminal.
     pub(super) fn enter() -> io::Result<Self> {
-        // Colours are the theme's affair, NO_COLOR included: left to the library, an empty list of attributes would wipe
-        // bold and reverse as well.
-        crossterm::style::force_color_output(true);
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             put_back();
             before(info);
         }));
-        let out = Out::default();
-        let (width, height) = crossterm::terminal::size()?;
-        let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
-        let backend = CrosstermBackend::new(out.clone());
-        let terminal = Terminal::with_options(backend, TerminalOptions { viewport })?;
-        let mut screen = Self { terminal, out, shown: None, inside: Switch::Off };
+        let mut screen = Self { area: window()?, shown: None, inside: Switch::Off };
         screen.go_in()?;
         Ok(screen)
     }
@@ -116,33 +73,22 @@ impl Screen {
         if !self.inside.is_on() {
             return Ok(0);
         }
-        // The library writes colours and cursor even for a frame that is the same.
-        let mut buffer = Buffer::empty(self.terminal.get_frame().area());
-        let cursor = view(buffer.area, &mut buffer);
-        let now = (buffer, cursor);
-        if self.shown.as_ref() == Some(&now) {
-            return Ok(0);
-        }
-        self.out.drop_all();
-        queue!(self.out, BeginSynchronizedUpdate)?;
-        self.terminal.draw(|frame| {
-            frame.buffer_mut().clone_from(&now.0);
-            if let Some(position) = cursor {
-                frame.set_cursor_position(position);
-            }
-        })?;
-        self.shown = Some(now);
-        queue!(self.out, EndSynchronizedUpdate)?;
-        self.out.commit()
+        let mut cells = Buffer::empty(self.area);
+        let cursor = view(self.area, &mut cells);
+        let wanted = Picture { cells, cursor };
+        let bytes = frame(self.shown.as_ref(), &wanted);
+        // What a write that failed left behind is not known.
+        self.shown = None;
+        write_all(&bytes)?;
+        self.shown = Some(wanted);
+        Ok(bytes.len())
     }
 
-    /// Everything again, also after the window's size has changed. The library's own way would first ask the terminal
-    /// where its cursor is, and fail where no answer comes.
+    /// Everything again with the next frame, also after the window's size has changed.
     pub(super) fn repaint(&mut self) -> io::Result<()> {
-        let (width, height) = crossterm::terminal::size()?;
+        self.area = window()?;
         self.shown = None;
-        self.terminal.resize(Rect::new(0, 0, width, height))?;
-        self.out.commit().map(drop)
+        Ok(())
     }
 
     pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
@@ -174,8 +120,14 @@ impl Screen {
     }
 }
 
-/// GNU screen swallows what it does not know, unless that comes wrapped (DCS) and in pieces that its buffer holds. What is
-/// wrapped may not hold the wrapping's end (ESC \): the clipboard's sequence ends with a BEL as well.
+fn window() -> io::Result<Rect> {
+    let (width, height) = crossterm::terminal::size()?;
+    Ok(Rect::new(0, 0, width, height))
+}
+
+/// GNU screen swallows what it does not know, unless that comes wrapped (DCS) and in pieces that its buffer
+/// holds. What is wrapped may not hold the wrapping's end (ESC \): the clipboard's sequence ends with a BEL
+/// as well.
 fn through_screen(sequence: &[u8]) -> Vec<u8> {
     let ended = match sequence.strip_suffix(b"\x1b\\") {
         Some(begun) => [begun, b"\x07"].concat(),
@@ -194,8 +146,9 @@ fn put_back() {
     disable_raw_mode().ok();
 }
 
-/// The terminal's end. The library for keys spins for ever once its terminal is gone, and looks at nothing else; a thread
-/// that sleeps in poll(2) for nothing but the end sees it, and makes an end if nobody else does.
+/// The terminal's end. The library for keys spins for ever once its terminal is gone, and looks at nothing
+/// else; a thread that sleeps in poll(2) for nothing but the end sees it, and makes an end if nobody else
+/// does.
 pub(super) struct Hangup(mpsc::Receiver<()>);
 
 /// How long the process may take to end in good order after its terminal has gone.
