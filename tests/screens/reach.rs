@@ -151,6 +151,30 @@ fn nothing_is_copied_and_done_at_once() {
     assert_eq!(times(&state), 1);
 }
 
+/// The last line names the key for other charts where one of them is out of sight, and there only.
+#[test]
+fn the_chart_key_stands_where_it_does_something() {
+    let named = |state: &State, size: (u16, u16)| {
+        let text = text(state, size);
+        text.lines().last().unwrap().contains("x chart")
+    };
+    let help = |name: &str, size: (u16, u16)| {
+        let mut state = scene(name);
+        press(&mut state, Code::Char('?'));
+        text(&state, size).contains("another chart")
+    };
+    // Three charts for databases that follow: one of them fits, none, or all.
+    for (size, wanted) in [((120, 40), true), ((120, 18), false), ((200, 40), false)] {
+        assert_eq!(named(&scene("live"), size), wanted, "{size:?}");
+        assert_eq!(help("live", size), wanted, "{size:?}");
+    }
+    for (size, wanted) in [((90, 40), true), ((90, 20), false), ((120, 40), false)] {
+        assert_eq!(named(&scene("close"), size), wanted, "{size:?}");
+        assert_eq!(help("close", size), wanted, "{size:?}");
+    }
+    assert!(!help("failure", (120, 40)), "no chart stands there");
+}
+
 /// A wrong password comes from a server that listens, behind a firewall that is open.
 #[test]
 fn the_guide_does_not_say_what_it_cannot_know() {
