@@ -132,8 +132,8 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         (Msg::Said(text), _) => state.say(text),
         (Msg::NotCopied { title, text }, _) => {
-            let text = format!("No clipboard could be reached. Here it is:\n\n{text}");
-            state.overlay = Some(Overlay::Text { title, text, from: 0 });
+            let remark = Some("No clipboard could be reached. Here it is:".to_owned());
+            state.overlay = Some(Overlay::Text { title, remark, text, from: 0 });
         }
         _ => {}
     }

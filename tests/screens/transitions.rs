@@ -367,6 +367,21 @@ fn unguarded_databases_are_asked_about_now_and_then() {
     assert_eq!(asked, 3);
 }
 
+/// What could not be copied is offered once more, and not the sentence that says so.
+#[test]
+fn what_is_not_copied_is_offered_itself() {
+    let mut state = scene("close");
+    let [Effect::Copy { title, text }] = &effects(&mut state, Code::Char('y'))[..] else { panic!() };
+    let (title, text) = (title.clone(), text.clone());
+    for _ in 0..2 {
+        send(&mut state, Msg::NotCopied { title: title.clone(), text: text.clone() });
+        let shown = rows(&draw(&state, 80, 24)).join("\n");
+        assert!(shown.contains("No clipboard could be reached") && shown.contains(&text), "{shown}");
+        let again = effects(&mut state, Code::Char('y'));
+        assert_eq!(again, [Effect::Copy { title: title.clone(), text: text.clone() }]);
+    }
+}
+
 #[test]
 fn remarks_go_away() {
     let mut state = scene("live");
