@@ -67,6 +67,11 @@ pub enum Msg {
         errand: Errand,
         barred: Vec<Barred>,
     },
+    /// A server cannot be used, and not for its password: nothing was begun.
+    Shut {
+        id: String,
+        failure: Failure,
+    },
     /// Both servers let us in.
     LetIn {
         id: String,

@@ -66,6 +66,10 @@ fn effects(state: &mut State, msg: Msg) -> Vec<Effect> {
             passwords::ask(state, errand, barred);
             Vec::new()
         }
+        Msg::Shut { id, failure } if is_open(state, &id) => {
+            passwords::shut(state, &failure);
+            Vec::new()
+        }
         Msg::LetIn { id, errand } if is_open(state, &id) => passwords::let_in(state, errand),
         other => on_news(state, other),
     }

@@ -2,6 +2,7 @@
 
 use super::scenes::{self, barred, press, send, type_text};
 use super::styled::{draw, rows};
+use pgpassage::model::failure::{Failure, FailureKind};
 use pgpassage::model::passwords::Barrier;
 use pgpassage::model::task::{Task, Unfinished};
 use pgpassage::model::units::Side;
@@ -114,6 +115,26 @@ fn news_of_another_migration_ask_nothing_here() {
     assert!(state.overlay.is_none());
     let msg = Msg::LetIn { id: "other".into(), errand: Errand::Recheck };
     assert_eq!(update(&mut state, msg), []);
+}
+
+/// A server that is away has the last word: nothing was taken back that it is needed for.
+#[test]
+fn nothing_is_taken_back_without_both_servers() {
+    let mut state = scene("failure-guarded");
+    for code in [Code::Enter, Code::Tab] {
+        press(&mut state, code);
+    }
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::LogIn(Errand::TakeBack)]);
+    let id = state.live.as_ref().unwrap().id.clone();
+    let failure = Failure::new(FailureKind::Connection, "source: no answer").advise("see to it");
+    assert_eq!(update(&mut state, Msg::Shut { id, failure }), []);
+    let shown = rows(&draw(&state, 80, 24)).join("\n");
+    for text in ["Not tried again", "Nothing was touched on either server.", "source: no answer (see to it)"]
+    {
+        assert!(shown.contains(text), "{shown}");
+    }
+    press(&mut state, Code::Esc);
+    assert!(state.live.as_ref().unwrap().wanted.is_none(), "it can be tried again");
 }
 
 /// By `p` on the last step: both are asked for, and offered before anything is asked with them.

@@ -246,7 +246,11 @@ fn trying_again_beside_what_follows() {
     for code in [Code::Enter, Code::Tab] {
         press(&mut state, code);
     }
-    assert_eq!(effects(&mut state, Code::Enter), [Effect::Send(Command::Clear)]);
+    // The passwords are tried before anything is dropped.
+    let errand = Errand::TakeBack;
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::LogIn(errand)]);
+    let id = state.live.as_ref().unwrap().id.clone();
+    assert_eq!(update(&mut state, Msg::LetIn { id, errand }), [Effect::Send(Command::Clear)]);
     let live = state.live.as_mut().unwrap();
     live.run.ledger.retain(|_, line| line.object.kind != ObjectKind::Database);
     let answered = |seq| {

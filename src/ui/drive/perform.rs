@@ -154,14 +154,17 @@ impl Drive {
         let (first, then) = (self.typed(), self.typed());
         let (host, to) = (Arc::clone(&self.host), self.news.clone());
         tokio::spawn(async move {
-            let barred = host.barred(id.clone(), first, errand).await;
+            let barred = match host.barred(id.clone(), first, errand).await {
+                Ok(barred) => barred,
+                Err(failure) => return say(&to, From::Anywhere, Msg::Shut { id, failure }).await,
+            };
             let opening = match errand {
                 _ if !barred.is_empty() => {
                     return say(&to, From::Anywhere, Msg::Barred { id, errand, barred }).await;
                 }
                 Errand::Run(task) => host.task(id, then, task),
                 Errand::Again => host.again(id, then),
-                Errand::Recheck | Errand::Status => {
+                Errand::TakeBack | Errand::Recheck | Errand::Status => {
                     return say(&to, From::Anywhere, Msg::LetIn { id, errand }).await;
                 }
             };

@@ -225,6 +225,8 @@ pub fn go_on_trying(state: &mut State) -> Vec<Effect> {
     let Some(live) = &mut state.live else { return Vec::new() };
     let kept = dropped(live, Unfinished::DropIncomplete);
     let why = match kept.first() {
+        // A server went away meanwhile. What the engine says of that stands on the screen, whole.
+        _ if live.run.refused.is_some() => Some("nothing was taken back: see above why".to_owned()),
         Some(half) => {
             let why = why_kept(live, half).unwrap_or_default();
             Some(format!("{} could not be dropped on the target: {why}", readable(&half.name)))
