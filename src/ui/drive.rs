@@ -12,6 +12,7 @@ pub use host::{Host, Opened, Prepared, Purpose, Typed};
 use super::keys::{Code, Key};
 use super::message::{Effect, Msg};
 use super::state::form::Form;
+use super::state::passwords::Errand;
 use super::state::{Button, Focus, Home, Look, Rights, Screen, State, Switch};
 use super::update::update;
 use super::view::{Drawn, view};
@@ -61,6 +62,8 @@ pub struct Left {
     pub id: Option<String>,
     /// It goes on without the window.
     pub goes_on: bool,
+    /// Both servers were still being logged in to for something, which was not begun.
+    pub untried: bool,
     pub why: Why,
 }
 
@@ -252,7 +255,9 @@ impl Drive {
         let live = self.state.live.as_ref();
         let apart =
             live.is_some_and(|l| matches!(l.engine, super::state::Engine::Apart { .. }) && l.ended.is_none());
-        Left { id: live.map(|l| l.id.clone()), goes_on: apart, why }
+        let asks_only = |errand: Errand| matches!(errand, Errand::Status | Errand::Recheck);
+        let untried = live.and_then(|l| l.trying).is_some_and(|errand| !asks_only(errand));
+        Left { id: live.map(|l| l.id.clone()), goes_on: apart, untried, why }
     }
 
     fn works_here(&self) -> bool {

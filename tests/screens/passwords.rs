@@ -158,9 +158,18 @@ fn nothing_is_begun_before_both_servers_let_us_in() {
     for code in [Code::Enter, Code::Tab] {
         press(&mut state, code);
     }
-    assert!(matches!(effects(&mut state, Code::Enter)[..], [Effect::Run(Task::Finish(_))]));
-    let closing = |state: &State| rows(&draw(state, 120, 40)).join("\n").contains("closing the connection");
-    assert!(closing(&state));
+    let [Effect::Run(task @ Task::Finish(_))] = effects(&mut state, Code::Enter)[..] else { panic!() };
+    let shows = |state: &State, what: &str| rows(&draw(state, 120, 40)).join("\n").contains(what);
+    let closing = |state: &State| shows(state, "closing the connection");
+    assert!(!closing(&state) && shows(&state, "logging in, nothing begun yet"));
+    let mut let_in = scene("close-unknown");
+    let (id, errand) = (state.live.as_ref().unwrap().id.clone(), Errand::Run(task));
+    // Somebody else's answer, or one that nobody waits for any more.
+    assert_eq!(update(&mut let_in, Msg::LetIn { id: id.clone(), errand }), []);
+    let live = let_in.live.as_mut().unwrap();
+    (live.trying, live.wanted) = (Some(errand), Some(Wanted::Close));
+    assert_eq!(update(&mut let_in, Msg::LetIn { id, errand }), [Effect::Begin(errand)]);
+    assert!(closing(&let_in));
     barred(&mut state, vec![(Side::Source, Barrier::Missing, "the server wants a password")]);
     assert!(!closing(&state));
     assert_eq!(effects(&mut state, Code::Esc), []);

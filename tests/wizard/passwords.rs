@@ -1,12 +1,13 @@
 //! The engine that knew the passwords was killed: whoever opens the migration again is asked for them, and goes on with what
 //! was chosen.
 
-use super::again::{SHUT, try_again, while_hindered, with_held};
+use super::again::{SHUT, journals, try_again, while_hindered, with_held};
 use super::common::{Pair, eventually, server_binaries};
 use super::proxy::Proxy;
 use super::tty::Tty;
 use super::{start, wizard};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
+use std::time::{Duration, Instant};
 
 const SOURCE: &str = "s0urce-s3cret";
 const TARGET: &str = "t4rget-s3cret";
@@ -176,6 +177,31 @@ fn a_password_that_was_changed_meanwhile() {
     tty.send("d");
     assert_eq!(tty.exit(), 0);
     assert_nothing_leaked(&pair, &tty);
+}
+
+/// Leaving does not wait for a server that does not answer, and nothing is begun behind the back of whoever left.
+#[test]
+fn left_while_they_are_tried() {
+    let pair = pair();
+    let proxy = Proxy::start(pair.source.port());
+    let mut tty = killed(&pair, &proxy);
+    let (before, told) = (made(&pair, "shop"), journals(&pair));
+    for key in ["q", "d", "\x03"] {
+        proxy.stall();
+        choose(&mut tty, "Try again");
+        tty.wait("logging in, nothing begun yet");
+        let began = Instant::now();
+        tty.send(key);
+        assert_eq!(tty.exit(), 0);
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        tty.wait("nothing was begun, and nothing is changed");
+        proxy.resume();
+        assert_eq!((made(&pair, "shop"), journals(&pair)), (before.clone(), told.clone()));
+        tty = wizard(&pair);
+        tty.wait("Engine gone");
+        tty.send("\r");
+        tty.wait("The engine ended before its work was done");
+    }
 }
 
 /// Nor while the server is away that it would be copied from.

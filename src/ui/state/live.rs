@@ -11,6 +11,7 @@ use crate::model::status::DatabaseStatus;
 use crate::model::telling;
 use crate::ui::message::Shown;
 pub use crate::ui::state::chart::{Charted, Sample};
+use crate::ui::state::passwords::Errand;
 pub use crate::ui::state::row::{Row, Table};
 pub use crate::ui::state::wanted::Wanted;
 use crate::ui::state::{Engine, Filter, Switch};
@@ -68,6 +69,8 @@ pub struct Live {
     pub filter: Filter,
     /// What a stop, a close or a clean-up has been asked for, until it has happened.
     pub wanted: Option<Wanted>,
+    /// What both servers are logged in to for; it is begun only once they have let us in.
+    pub trying: Option<Errand>,
     /// The last entry before that was asked for: what is older answers something else.
     pub wanted_after: u64,
     /// What the engine calls this window in its answers; absent where it does not say.
@@ -133,6 +136,7 @@ impl Live {
             selected: 0,
             filter: Filter::default(),
             wanted: None,
+            trying: None,
             wanted_after: 0,
             face: None,
             verify: crate::model::task::Verify::Counts,

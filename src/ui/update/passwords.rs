@@ -13,14 +13,22 @@ use crate::ui::steps::{close, migration};
 
 /// Some server does not let us in. What it did not accept is wiped; what the other one accepted stays.
 pub(super) fn ask(state: &mut State, errand: Errand, barred: Vec<Barred>) {
+    tried(state);
     for one in barred.iter().filter(|one| one.why == Barrier::Wrong) {
         state.form.server_mut(one.side).password.clear();
     }
     state.overlay = Some(Overlay::Passwords(Ask::of(errand, barred)));
 }
 
+fn tried(state: &mut State) {
+    if let Some(live) = &mut state.live {
+        live.trying = None;
+    }
+}
+
 /// What would have been taken away could not have been brought back now.
 pub(super) fn shut(state: &mut State, failure: &Failure) {
+    tried(state);
     if let Some(live) = &mut state.live {
         live.wanted = None;
     }
@@ -39,10 +47,10 @@ fn take_back(state: &State) -> Vec<Effect> {
 
 /// Both servers let us in.
 pub(super) fn let_in(state: &mut State, errand: Errand) -> Vec<Effect> {
+    tried(state);
     match errand {
-        Errand::Run(task) => vec![Effect::Run(task)],
+        Errand::Run(_) | Errand::Again => vec![Effect::Begin(errand)],
         Errand::TakeBack => take_back(state),
-        Errand::Again => vec![Effect::Again],
         Errand::Recheck => migration::update::recheck(state),
         Errand::Status => close::update::ask(state),
     }

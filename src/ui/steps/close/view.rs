@@ -10,7 +10,7 @@ use crate::ui::format::ago;
 use crate::ui::state::live::{Live, Wanted};
 use crate::ui::state::{Engine, Focus, Overlay, Rights, State};
 use crate::ui::steps::migration::view_parts::{button_line, rows};
-use crate::ui::steps::migration::{Of, charts, leftovers};
+use crate::ui::steps::migration::{LOGGING_IN, Of, charts, leftovers};
 use crate::ui::theme::Theme;
 use crate::ui::widgets::line::{Line, column, column_right};
 use crate::ui::widgets::list::list;
@@ -54,6 +54,9 @@ fn freshness(theme: Theme, (state, live): (&State, &Live)) -> Line {
     // As long as a password is wanted for it nothing is begun.
     let asks = matches!(state.overlay, Some(Overlay::Passwords(_)));
     let wanted = live.wanted.filter(|_| !asks);
+    if live.trying.is_some() {
+        return Line::new(LOGGING_IN, theme.accent);
+    }
     if wanted == Some(Wanted::Close) {
         return Line::new("↻ closing the connection", theme.warn);
     }

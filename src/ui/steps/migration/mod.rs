@@ -19,6 +19,9 @@ use crate::ui::state::form::{Form, Server, as_word};
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::update::{commandable, died};
 
+/// Whoever leaves meanwhile has changed nothing.
+pub const LOGGING_IN: &str = "↻ logging in, nothing begun yet";
+
 /// It is over but for what follows, and not everything that was asked for is there.
 pub fn failed(live: &Live) -> bool {
     let bad = |outcome| {
