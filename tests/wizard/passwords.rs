@@ -225,7 +225,7 @@ fn a_server_that_is_away() {
     assert_eq!(tty.exit(), 0);
 }
 
-/// The engine that guards the rest has been let in long ago; the next one will have to be.
+/// The engine that guards the rest has been let in long ago, and cannot be told another password.
 #[test]
 fn one_that_was_changed_while_the_rest_follows() {
     let pair = pair();
@@ -237,13 +237,23 @@ fn one_that_was_changed_while_the_rest_follows() {
         tty.wait("✖ Not everything came across, the rest follows");
     });
     let before = made(&pair, "held");
-    pair.source.psql("postgres", CHANGED).unwrap();
+    pair.target.psql("postgres", CHANGED).unwrap();
     try_again(&mut tty);
     tty.wait("Passwords, to try again");
-    tty.wait("▌ Source");
+    tty.wait("▌ Target");
     assert_eq!(made(&pair, "held"), before);
     tty.send(NEW);
     tty.send("\r");
+    tty.wait("Not tried again: nothing was taken back");
+    tty.send("f");
+    tty.wait("this engine knows the old one");
+    tty.send("\x1b");
+    assert_eq!(made(&pair, "held"), before);
+    // As it was told to be ended there.
+    let pid = pair.program(&["list", "--json"]).json[0]["engine_pid"].as_u64().unwrap().to_string();
+    assert!(std::process::Command::new("kill").arg(pid).status().unwrap().success());
+    tty.wait("■ Stopped at");
+    try_again(&mut tty);
     tty.wait("Replication mode active");
     eventually(&pair.target, "held", "SELECT count(*) FROM t", "20000");
     tty.send("\x03");

@@ -111,6 +111,12 @@ pub fn why_kept(live: &Live, half: &HalfMade) -> Option<String> {
     live.run.findings.iter().rfind(of_it).map(|finding| printable(&finding.why))
 }
 
+/// Whether the last word on it is that the engine that guards the rest is not let in.
+pub fn not_let_in(live: &Live) -> bool {
+    let of_it = |f: &&Finding| f.id == "not-dropped" || f.id == "not-taken-back";
+    live.run.findings.iter().rfind(of_it).is_some_and(|finding| finding.id == "not-taken-back")
+}
+
 /// Databases that are begun anew by Try again.
 pub fn unfinished(live: &Live) -> Vec<&str> {
     let there = |o| matches!(o, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
