@@ -93,28 +93,7 @@ struct Drive {
 /// When the terminal cannot be used.
 pub async fn run(opening: Opening) -> io::Result<Left> {
     let (news, mut incoming) = mpsc::channel(NEWS);
-    let mut state = State::new(opening.form, opening.look, opening.home);
-    state.now_ms = now_ms();
-    state.rights = opening.rights;
-    let mut effects = vec![Effect::List];
-    match opening.at {
-        At::Start => {}
-        At::Filled => {
-            state.screen = Screen::Configure;
-            state.focus = Focus::Button(Button::GetStarted);
-            effects.clear();
-        }
-        At::Migration(id) => effects = vec![Effect::Open { id }],
-    }
-    let mut drive = Drive {
-        state,
-        host: opening.host,
-        news,
-        check: None,
-        live: None,
-        generation: 0,
-        drawn: Drawn::default(),
-    };
+    let (mut drive, effects) = Drive::new(opening, news);
     let mut terminal = Terminal::enter()?;
     let mut hangup = Hangup::watch()?;
     let mut signals = Signals::new()?;
@@ -128,13 +107,17 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
     let mut why = Why::Asked;
     while !leaves {
         let next_frame = pace.next();
+        let mut shows = true;
         tokio::select! {
             event = next_key(&mut keys) => match event {
                 Some(Ok(event)) => leaves = gone(drive.on_event(event, &mut terminal), &mut why),
                 // The input is at its end; the watcher says the rest.
                 Some(Err(_)) | None => keys = None,
             },
-            Some(piece) = incoming.recv() => leaves = gone(drive.on_news(piece, &mut terminal), &mut why),
+            Some(piece) = incoming.recv() => {
+                shows = !drive.waits_for_tick(&piece);
+                leaves = gone(drive.on_news(piece, &mut terminal), &mut why);
+            }
             () = tokio::time::sleep_until(tick) => {
                 tick = Instant::now() + Duration::from_millis(drive.state.pace.every_ms);
                 leaves = gone(drive.take(Msg::Tick { now_ms: now_ms() }, &mut terminal), &mut why);
@@ -146,8 +129,8 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
             },
             () = hangup.gone() => (leaves, why) = (true, Why::HungUp),
         }
-        dirty = true;
-        if Instant::now() >= next_frame && why == Why::Asked {
+        dirty |= shows;
+        if dirty && Instant::now() >= next_frame && why == Why::Asked {
             let drawn = drive.draw(&mut terminal).map(|bytes| pace.drew(bytes, Instant::now()));
             leaves |= gone(drawn.map(|()| false), &mut why);
             dirty = false;
@@ -183,6 +166,32 @@ pub(super) fn now_ms() -> u64 {
 }
 
 impl Drive {
+    /// Before anything is drawn, and what is to be done first.
+    fn new(opening: Opening, news: mpsc::Sender<News>) -> (Self, Vec<Effect>) {
+        let mut state = State::new(opening.form, opening.look, opening.home);
+        state.now_ms = now_ms();
+        state.rights = opening.rights;
+        let effects = match opening.at {
+            At::Start => vec![Effect::List],
+            At::Filled => {
+                state.screen = Screen::Configure;
+                state.focus = Focus::Button(Button::GetStarted);
+                Vec::new()
+            }
+            At::Migration(id) => vec![Effect::Open { id }],
+        };
+        let drive = Self {
+            state,
+            host: opening.host,
+            news,
+            check: None,
+            live: None,
+            generation: 0,
+            drawn: Drawn::default(),
+        };
+        (drive, effects)
+    }
+
     /// Returns how many bytes it took.
     fn draw(&mut self, terminal: &mut Terminal) -> io::Result<usize> {
         let state = &self.state;
@@ -225,6 +234,12 @@ impl Drive {
             }
             _ => Ok(false),
         }
+    }
+
+    /// Numbers come more often than they are shown: all but the first are put aside until then.
+    fn waits_for_tick(&self, piece: &News) -> bool {
+        let shown = self.state.live.as_ref().is_some_and(|live| live.gauges_ms > 0);
+        shown && matches!(piece.what, news::What::Msg(Msg::Gauges(_)))
     }
 
     fn on_news(&mut self, piece: News, terminal: &mut Terminal) -> io::Result<bool> {

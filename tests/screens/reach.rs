@@ -129,6 +129,18 @@ fn what_is_found_while_databases_follow_is_shown() {
     shows(&state, (60, 16), "make the same on the target");
 }
 
+/// Where nothing happens nothing is drawn: an age that is told by tenths would be news every second.
+#[test]
+fn an_age_is_drawn_when_it_says_something_new() {
+    let mut state = scene("close");
+    let (seen_ms, before) = (state.live.as_ref().unwrap().seen_ms().unwrap(), text(&state, (120, 40)));
+    for (age_ms, news) in [(1_000, false), (2_300, false), (4_900, false), (5_000, true), (61_000, true)] {
+        send(&mut state, Msg::Tick { now_ms: seen_ms + age_ms });
+        assert_eq!(text(&state, (120, 40)) != before, news, "{age_ms}");
+    }
+    shows(&state, (80, 24), "STALE, updated 1 min ago");
+}
+
 #[test]
 fn nothing_is_copied_and_done_at_once() {
     let mut state = scene("live");

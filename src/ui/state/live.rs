@@ -262,7 +262,9 @@ impl Live {
 
     /// What a database that follows was last seen at, and when: by its guard, or by a status update.
     pub fn status(&self, database: &str) -> Option<(&DatabaseStatus, u64)> {
-        let guarded = self.gauges.following.get(database).map(|status| (status, self.gauges.at_ms));
+        // The gauges come whether the guard gets an answer or not.
+        let seen = |status: &DatabaseStatus| if status.at_ms > 0 { status.at_ms } else { self.gauges.at_ms };
+        let guarded = self.gauges.following.get(database).map(|status| (status, seen(status)));
         let asked = self.asked.as_ref().and_then(|asked| {
             let status = asked.databases.iter().find(|d| d.database == database)?;
             Some((status, asked.at_ms))

@@ -87,6 +87,15 @@ fn an_unknown_lag_is_unknown_for_the_whole() {
     assert_eq!((live.lag_bytes(), live.in_sync()), (Some(7), Some(false)));
     live.answered(vec![status("a", Some(0)), status("b", Some(0))], 7);
     assert_eq!((live.in_sync(), live.seen_ms()), (Some(true), Some(7)));
+    // A guard that waits for its server's answer sends the same on and on.
+    for at_ms in [10, 20] {
+        let mut gauges = Gauges { at_ms, ..Gauges::default() };
+        for name in ["a", "b"] {
+            gauges.following.insert(name.into(), DatabaseStatus { at_ms: 9, ..status(name, Some(1)) });
+        }
+        live.measure(gauges, at_ms);
+        assert_eq!((live.lag_bytes(), live.seen_ms()), (Some(1), Some(9)));
+    }
 }
 
 #[test]

@@ -70,13 +70,12 @@ fn freshness(theme: Theme, (state, live): (&State, &Live)) -> Line {
         return Line::new("▲ not asked yet", theme.warn);
     };
     let age_ms = state.now_ms.saturating_sub(seen_ms);
-    let style = match age_ms {
-        0..OLD_MS => theme.dim,
-        OLD_MS..STALE_MS => theme.warn,
-        _ => theme.error,
-    };
-    let word = if age_ms >= STALE_MS { "STALE, " } else { "" };
-    Line::new(format!("{word}updated {} ago", ago(age_ms)), style)
+    match age_ms {
+        // The guard looks every second: a number that goes up and down would be drawn for nothing.
+        0..OLD_MS => Line::new("updated just now", theme.dim),
+        OLD_MS..STALE_MS => Line::new(format!("updated {} ago", ago(age_ms)), theme.warn),
+        _ => Line::new(format!("STALE, updated {} ago", ago(age_ms)), theme.error),
+    }
 }
 
 fn databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
