@@ -35,7 +35,7 @@ pub(super) async fn run(args: AttachArgs) -> Exit {
     }
     let _log = log::start(&[], &args.output).ok();
     let journal = Folder::at(&known.home).journal_path().display().to_string();
-    let shown = Shown { id: known.id.clone(), journal, output: &args.output, key: None };
+    let shown = Shown { id: known.id.clone(), journal, output: &args.output, key: None, before: None };
     if known.engine == Engine::Gone {
         return gone(&known, &shown);
     }

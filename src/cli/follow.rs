@@ -139,10 +139,12 @@ pub(super) async fn follow(mut link: Link, output: &OutputArgs, until: Until, ha
             entry = link.next_entry() => match entry {
                 Some(entry) => {
                     run.apply(&entry);
-                    if let Some(text) = text(&run, &entry) {
-                        tracing::info!("{text}");
+                    if until.is_news(&entry) {
+                        if let Some(text) = text(&run, &entry) {
+                            tracing::info!("{text}");
+                        }
+                        face.entry(&run, &entry);
                     }
-                    face.entry(&run, &entry);
                     if until.has_come(&run, &entry, &link) {
                         face.end();
                         return (run, Parting::Enough);
@@ -177,6 +179,15 @@ pub(super) async fn follow(mut link: Link, output: &OutputArgs, until: Until, ha
 }
 
 impl Until {
+    /// What happened before a later command was told by the face of its time, and stands in the log: a clean of a
+    /// migration with a thousand tables would name each of them again.
+    fn is_news(self, entry: &Entry) -> bool {
+        match self {
+            Until::Answered { after_seq, .. } => entry.seq > after_seq,
+            Until::Ended | Until::Begun | Until::Guards { .. } => true,
+        }
+    }
+
     fn has_come(self, run: &Run, entry: &Entry, link: &Link) -> bool {
         let follows = || run.databases.values().any(|d| d.outcome == Some(DatabaseOutcome::Following));
         match (self, &entry.event) {

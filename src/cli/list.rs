@@ -57,6 +57,8 @@ fn state(known: &Known) -> &'static str {
         Some(RunOutcome::Checked) => "checked",
         Some(RunOutcome::Stopped) => "stopped",
         Some(RunOutcome::Refused) => "refused",
+        // All of it was there and followed, until the operator gave that up: no error.
+        Some(RunOutcome::Failed) if known.run.is_discontinued() => "stopped",
         Some(RunOutcome::Partly | RunOutcome::Failed) => "failed",
         None if known.run.keeping || (known.is_dead() && known.run.only_follows()) => "syncing",
         None if known.engine == Engine::Gone => "dead",

@@ -18,6 +18,7 @@ mod fallback;
 mod findings;
 mod follow;
 mod json;
+mod later;
 mod list;
 mod log;
 mod migrate;

@@ -4,7 +4,7 @@ use super::args::OutputArgs;
 use super::exit::Exit;
 use super::follow::{Hand, Parting, Until, follow};
 use super::signals::Leave;
-use super::{json, out, report};
+use super::{json, later, out, report};
 use crate::link::Link;
 use crate::model::event::{RolePassword, RunOutcome};
 use crate::model::failure::{Failure, FailureKind};
@@ -20,12 +20,14 @@ pub(super) struct Shown<'a> {
     pub(super) output: &'a OutputArgs,
     /// With this, placeholder passwords are shown.
     pub(super) key: Option<PlaceholderKey>,
+    /// How the migration stood before a command that takes something back: the result is the command's then.
+    pub(super) before: Option<Run>,
 }
 
 impl<'a> Shown<'a> {
     pub(super) fn of(plan: &Plan, output: &'a OutputArgs) -> Self {
         let journal = Folder::at(&plan.home).journal_path().display().to_string();
-        Self { id: plan.id.clone(), journal, output, key: None }
+        Self { id: plan.id.clone(), journal, output, key: None, before: None }
     }
 
     /// How things stand when the engine has ended, or does nothing more than guard; or why nobody waited for that.
@@ -83,7 +85,13 @@ impl<'a> Shown<'a> {
             out::print(&json::document(run, &self.id, self.key.as_ref(), None).to_string());
             return;
         }
-        let text = report::report(run, outcome, &self.journal).join("\n");
+        let lines = match &self.before {
+            Some(before) if !matches!(outcome, RunOutcome::Refused | RunOutcome::Stopped) => {
+                later::report(run, before, &self.journal)
+            }
+            _ => report::report(run, outcome, &self.journal),
+        };
+        let text = lines.join("\n");
         if outcome == RunOutcome::Refused {
             out::complain(&text);
             return;

@@ -49,7 +49,7 @@ pub(super) fn so_far(run: &Run) -> Vec<String> {
     lines
 }
 
-fn table(run: &Run) -> Vec<String> {
+pub(super) fn table(run: &Run) -> Vec<String> {
     let mut rows = vec![["database", "result", "tables", "rows", "copied", "time"].map(str::to_owned)];
     for (name, d) in &run.databases {
         let time = match (d.began_ms, d.ended_ms) {
@@ -124,7 +124,16 @@ fn roles(run: &Run) -> Vec<String> {
 /// `refusal`: what is told already, with what to do.
 fn findings(run: &Run, refusal: &str) -> Vec<String> {
     let told = |f: &&Finding| f.severity == Severity::Blocker && refusal.contains(&f.title);
-    let mut sorted: Vec<&Finding> = run.findings.iter().filter(|f| !told(f)).collect();
+    let mut lines = listed(run.findings.iter().filter(|f| !told(f)).collect());
+    if run.findings_dropped > 0 {
+        lines.extend(lines.is_empty().then(String::new));
+        lines.push(format!("and {} that are only in the journal", count_of(run.findings_dropped, "finding")));
+    }
+    lines
+}
+
+/// The weightiest first, below an empty line; those of one kind up to a number.
+pub(super) fn listed(mut sorted: Vec<&Finding>) -> Vec<String> {
     sorted.sort_by(|a, b| (b.severity, &a.database, &a.id).cmp(&(a.severity, &b.database, &b.id)));
     let mut lines = Vec::new();
     let mut seen: BTreeMap<(&str, Severity), usize> = BTreeMap::new();
@@ -139,9 +148,6 @@ fn findings(run: &Run, refusal: &str) -> Vec<String> {
     }
     for ((id, _), count) in seen.iter().filter(|s| *s.1 > MOST_OF_A_KIND) {
         lines.push(format!("and {} more findings of kind {id}", count - MOST_OF_A_KIND));
-    }
-    if run.findings_dropped > 0 {
-        lines.push(format!("and {} that are only in the journal", count_of(run.findings_dropped, "finding")));
     }
     if !lines.is_empty() {
         lines.insert(0, String::new());
@@ -277,7 +283,7 @@ fn left_on_source(run: &Run) -> String {
 }
 
 /// What a run that did not get to its end leaves behind: only what it made itself is named.
-fn left_on_target(run: &Run) -> Vec<String> {
+pub(super) fn left_on_target(run: &Run) -> Vec<String> {
     let half_made = run.half_made();
     let dropped = half_made.iter().filter(|half| Unfinished::Drop.drops(half));
     let names: Vec<_> = dropped.map(|half| readable(&half.name)).collect();

@@ -116,9 +116,11 @@ async fn run(args: &ResumeArgs, task: Task) -> Exit {
 }
 
 async fn work(plan: Plan, secrets: Secrets, task: Task, output: &OutputArgs) -> Exit {
-    let shown = Shown::of(&plan, output);
+    let mut shown = Shown::of(&plan, output);
+    let before = Known::read(&plan.home).map(|known| known.run).unwrap_or_default();
     // Where an engine guards, its answer to this command comes after what the journal holds now.
-    let after_seq = Known::read(&plan.home).map_or(0, |known| known.run.seq);
+    let after_seq = before.seq;
+    shown.before = matches!(task, Task::Stop | Task::Clean(_)).then_some(before);
     let until = Until::Answered { verb: task.verb(), after_seq };
     let link = run_task(plan, secrets, task).await;
     let (state, outcome) = match shown.result(link, until, Hand::Holds).await {

@@ -111,6 +111,9 @@ pub(super) async fn window(args: &WindowArgs, mut rooms: Rooms, (form, at): (For
 }
 
 fn farewell(left: &Left) -> Exit {
+    if left.why != Why::HungUp && left.untried {
+        out::print("The servers were still being logged in to: nothing was begun, and nothing is changed.");
+    }
     if left.why != Why::HungUp
         && let (Some(id), true) = (&left.id, left.goes_on)
     {

@@ -8,11 +8,12 @@ use super::context::Cx;
 use super::mark::take_off_or_tell;
 use super::replicate::remove::{What, remove};
 use super::resume::end_unended;
-use super::sessions::settings;
+use super::sessions::{base, settings};
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, Event, ObjectKind, ServerObject};
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::half_made::HalfMade;
+use crate::model::run::Run;
 use crate::model::task::Unfinished;
 use crate::model::units::{Side, count_of, printable, readable};
 use crate::pg::connect::Session;
@@ -31,18 +32,50 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// Sessions that are named.
 const NAMED: usize = 5;
 
+/// Databases that do not follow, and of which something is left that serves replication.
+fn unfinished(run: &Run) -> BTreeSet<String> {
+    let of_objects = run.ledger.values().filter_map(|line| line.object.database.clone());
+    let of_identities = run.databases.iter().filter(|(_, d)| !d.identities.is_empty());
+    let follows = |name: &String| {
+        run.databases.get(name).is_some_and(|d| d.outcome == Some(DatabaseOutcome::Following))
+    };
+    let all = of_objects.chain(of_identities.map(|(name, _)| name.clone()));
+    all.filter(|name| !follows(name)).collect()
+}
+
+/// By an engine that logged in long ago: what is taken back on one server only would have to be done again.
+pub(super) async fn clear_if_let_in(cx: &Cx) {
+    let (source, target) = cx.emit.with_run(|run| {
+        let replicates = !unfinished(run).is_empty();
+        (replicates, replicates || !run.half_made().is_empty())
+    });
+    let mut let_in = Ok(());
+    for (side, wanted, server, home) in [
+        (Side::Source, source, &cx.source, &cx.source_home),
+        (Side::Target, target, &cx.target, &cx.target_home),
+    ] {
+        if wanted && let_in.is_ok() {
+            let logged_in = server.connect(home, &base()).await.map(drop);
+            let_in = logged_in.map_err(|error| Failure::from(error).while_doing(side));
+        }
+    }
+    match let_in {
+        Ok(()) => clear(cx).await,
+        Err(failure) => {
+            let title = "nothing is taken back: the engine that guards the rest is not let in everywhere";
+            let fix = format!(
+                "where the password has changed: this engine knows the old one; kill {} ends it, what follows goes on; then \
+                 try again",
+                std::process::id()
+            );
+            cx.finding(Finding::warning("not-taken-back", title).because(failure.what).fix(fix));
+        }
+    }
+}
+
 /// Removes everything of databases that did not get to their end. What follows, and what is whole, is not touched.
 pub(super) async fn clear(cx: &Cx) {
-    let unfinished: BTreeSet<String> = cx.emit.with_run(|run| {
-        let of_objects = run.ledger.values().filter_map(|line| line.object.database.clone());
-        let of_identities = run.databases.iter().filter(|(_, d)| !d.identities.is_empty());
-        let follows = |name: &String| {
-            run.databases.get(name).is_some_and(|d| d.outcome == Some(DatabaseOutcome::Following))
-        };
-        let all = of_objects.chain(of_identities.map(|(name, _)| name.clone()));
-        all.filter(|name| !follows(name)).collect()
-    });
-    for database in unfinished {
+    for database in cx.emit.with_run(unfinished) {
         remove(cx, &database, What::All).await;
     }
     end_unended(cx);

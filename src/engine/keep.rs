@@ -1,6 +1,6 @@
 //! An engine that stays when everything follows: it guards, and obeys.
 
-use super::clear::clear;
+use super::clear::clear_if_let_in;
 use super::close::close_all;
 use super::context::Cx;
 use super::database::Candidate;
@@ -172,7 +172,7 @@ pub(super) async fn keep(cx: &Arc<Cx>, candidates: Vec<Candidate>, orders: &mut 
             order => {
                 watch.end().await;
                 match order {
-                    Command::Clear => clear(cx).await,
+                    Command::Clear => clear_if_let_in(cx).await,
                     _ => discontinue(cx).await,
                 }
                 watch = Watch::begin(cx, Until::NothingFollows);

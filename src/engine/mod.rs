@@ -34,7 +34,7 @@ mod waits;
 
 pub use checks::{Explanation, explain, ids as check_ids};
 pub use discover::{discover, remove_discovered};
-pub use login::barred;
+pub use login::{barred, barred_or_shut};
 pub use status::status;
 
 use crate::model::command::Request;

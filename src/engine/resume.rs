@@ -103,7 +103,9 @@ async fn work(
     let task = if orders.discontinues() { Task::Stop } else { task };
     let (source, target) = match task {
         Task::Finish(_) | Task::Watch => (source?, target?),
-        Task::Stop | Task::Clean(_) | Task::Clear => whoever_is_there(&plan, &secrets, (source, target))?,
+        // What is dropped now is copied anew right after that, for which both are needed.
+        Task::Clear => (source.map_err(nothing_taken_back)?, target.map_err(nothing_taken_back)?),
+        Task::Stop | Task::Clean(_) => whoever_is_there(&plan, &secrets, (source, target))?,
     };
     let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
     let tool = find_pg_dump(&search, source.facts.version.major(), target.facts.version.major()).await;
@@ -153,6 +155,10 @@ async fn stopped(cancel: &CancellationToken, orders: &Orders) {
     if orders.discontinues() {
         std::future::pending::<()>().await;
     }
+}
+
+fn nothing_taken_back(failure: Failure) -> Failure {
+    failure.while_doing("nothing was taken back to begin anew, for that needs both servers")
 }
 
 /// One server that is gone must not keep us from cleaning up on the other. What is left there is named when it cannot be

@@ -15,7 +15,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use crate::engine::{barred, discover, remove_discovered, status};
+pub use crate::engine::{barred, barred_or_shut, discover, remove_discovered, status};
 pub use detach::{
     ENGINE_VERB, become_engine, begin, report, resume_detached, start_detached, start_detached_logging,
 };

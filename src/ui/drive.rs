@@ -13,6 +13,7 @@ pub use host::{Host, Opened, Prepared, Purpose, Typed};
 use super::keys::{Code, Key};
 use super::message::{Effect, Msg};
 use super::state::form::Form;
+use super::state::passwords::Errand;
 use super::state::{Button, Focus, Home, Look, Rights, Screen, State, Switch};
 use super::update::update;
 use super::view::{Drawn, view};
@@ -62,6 +63,8 @@ pub struct Left {
     pub id: Option<String>,
     /// It goes on without the window.
     pub goes_on: bool,
+    /// Both servers were still being logged in to for something, which was not begun.
+    pub untried: bool,
     pub why: Why,
 }
 
@@ -91,28 +94,7 @@ struct Drive {
 /// When the terminal cannot be used.
 pub async fn run(opening: Opening) -> io::Result<Left> {
     let (news, mut incoming) = mpsc::channel(NEWS);
-    let mut state = State::new(opening.form, opening.look, opening.home);
-    state.now_ms = now_ms();
-    state.rights = opening.rights;
-    let mut effects = vec![Effect::List];
-    match opening.at {
-        At::Start => {}
-        At::Filled => {
-            state.screen = Screen::Configure;
-            state.focus = Focus::Button(Button::GetStarted);
-            effects.clear();
-        }
-        At::Migration(id) => effects = vec![Effect::Open { id }],
-    }
-    let mut drive = Drive {
-        state,
-        host: opening.host,
-        news,
-        check: None,
-        live: None,
-        generation: 0,
-        drawn: Drawn::default(),
-    };
+    let (mut drive, effects) = Drive::new(opening, news);
     let mut terminal = Terminal::enter()?;
     let mut hangup = Hangup::watch()?;
     let mut signals = Signals::new()?;
@@ -126,13 +108,17 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
     let mut why = Why::Asked;
     while !leaves {
         let next_frame = pace.next();
+        let mut shows = true;
         tokio::select! {
             event = next_key(&mut keys) => match event {
                 Some(Ok(event)) => leaves = gone(drive.on_event(event, &mut terminal), &mut why),
                 // The input is at its end; the watcher says the rest.
                 Some(Err(_)) | None => keys = None,
             },
-            Some(piece) = incoming.recv() => leaves = gone(drive.on_news(piece, &mut terminal), &mut why),
+            Some(piece) = incoming.recv() => {
+                shows = !drive.waits_for_tick(&piece);
+                leaves = gone(drive.on_news(piece, &mut terminal), &mut why);
+            }
             () = tokio::time::sleep_until(tick) => {
                 tick = Instant::now() + Duration::from_millis(drive.state.pace.every_ms);
                 leaves = gone(drive.take(Msg::Tick { now_ms: now_ms() }, &mut terminal), &mut why);
@@ -144,8 +130,8 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
             },
             () = hangup.gone() => (leaves, why) = (true, Why::HungUp),
         }
-        dirty = true;
-        if Instant::now() >= next_frame && why == Why::Asked {
+        dirty |= shows;
+        if dirty && Instant::now() >= next_frame && why == Why::Asked {
             let drawn = drive.draw(&mut terminal).map(|bytes| pace.drew(bytes, Instant::now()));
             leaves |= gone(drawn.map(|()| false), &mut why);
             dirty = false;
@@ -181,6 +167,32 @@ pub(super) fn now_ms() -> u64 {
 }
 
 impl Drive {
+    /// Before anything is drawn, and what is to be done first.
+    fn new(opening: Opening, news: mpsc::Sender<News>) -> (Self, Vec<Effect>) {
+        let mut state = State::new(opening.form, opening.look, opening.home);
+        state.now_ms = now_ms();
+        state.rights = opening.rights;
+        let effects = match opening.at {
+            At::Start => vec![Effect::List],
+            At::Filled => {
+                state.screen = Screen::Configure;
+                state.focus = Focus::Button(Button::GetStarted);
+                Vec::new()
+            }
+            At::Migration(id) => vec![Effect::Open { id }],
+        };
+        let drive = Self {
+            state,
+            host: opening.host,
+            news,
+            check: None,
+            live: None,
+            generation: 0,
+            drawn: Drawn::default(),
+        };
+        (drive, effects)
+    }
+
     /// Returns how many bytes it took.
     fn draw(&mut self, terminal: &mut Terminal) -> io::Result<usize> {
         let state = &self.state;
@@ -225,6 +237,12 @@ impl Drive {
         }
     }
 
+    /// Numbers come more often than they are shown: all but the first are put aside until then.
+    fn waits_for_tick(&self, piece: &News) -> bool {
+        let shown = self.state.live.as_ref().is_some_and(|live| live.gauges_ms > 0);
+        shown && matches!(piece.what, news::What::Msg(Msg::Gauges(_)))
+    }
+
     fn on_news(&mut self, piece: News, terminal: &mut Terminal) -> io::Result<bool> {
         let current = match piece.from {
             From::Anywhere => true,
@@ -253,7 +271,9 @@ impl Drive {
         let live = self.state.live.as_ref();
         let apart =
             live.is_some_and(|l| matches!(l.engine, super::state::Engine::Apart { .. }) && l.ended.is_none());
-        Left { id: live.map(|l| l.id.clone()), goes_on: apart, why }
+        let asks_only = |errand: Errand| matches!(errand, Errand::Status | Errand::Recheck);
+        let untried = live.and_then(|l| l.trying).is_some_and(|errand| !asks_only(errand));
+        Left { id: live.map(|l| l.id.clone()), goes_on: apart, untried, why }
     }
 
     fn works_here(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Numbers and times for people, where the screen needs more than the plain lines do. Pure: the time comes in.
 
 use super::state::live::{Live, Sample};
-use crate::model::units::{human_bytes, human_ms};
+use crate::model::units::human_bytes;
 
 /// No estimate is worth anything before so much has been seen.
 const LEARNING_MS: u64 = 30_000;
@@ -56,12 +56,11 @@ pub fn rate(bytes_per_second: u64) -> String {
     format!("{}/s", human_bytes(bytes_per_second))
 }
 
-/// How long ago, in one number: `3 s`, `5 min`, `2 h`, `6 d`.
+/// How long ago, in one whole number: `3 s`, `5 min`, `2 h`, `6 d`. What changes rarely is drawn rarely.
 pub fn ago(ms: u64) -> String {
     match ms / 1000 {
-        0..10 => human_ms(ms),
-        s @ 10..120 => format!("{s} s"),
-        s @ 120..7_200 => format!("{} min", s / 60),
+        s @ 0..60 => format!("{s} s"),
+        s @ 60..7_200 => format!("{} min", s / 60),
         s @ 7_200..172_800 => format!("{} h", s / 3_600),
         s => format!("{} d", s / 86_400),
     }
@@ -193,7 +192,9 @@ mod tests {
 
     #[test]
     fn spans_have_one_number() {
-        for (ms, text) in [(400, "0.4 s"), (61_000, "61 s"), (600_000, "10 min"), (7_200_000, "2 h")] {
+        for (ms, text) in
+            [(400, "0 s"), (59_999, "59 s"), (61_000, "1 min"), (600_000, "10 min"), (7_200_000, "2 h")]
+        {
             assert_eq!(ago(ms), text);
         }
         assert_eq!(ago(6 * 86_400_000), "6 d");

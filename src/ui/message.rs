@@ -67,6 +67,11 @@ pub enum Msg {
         errand: Errand,
         barred: Vec<Barred>,
     },
+    /// A server cannot be used, and not for its password: nothing was begun.
+    Shut {
+        id: String,
+        failure: Failure,
+    },
     /// Both servers let us in.
     LetIn {
         id: String,
@@ -101,7 +106,12 @@ impl Effect {
     /// Whether it may change something on a server.
     pub fn changes(&self) -> bool {
         match self {
-            Effect::Check | Effect::Start | Effect::Again | Effect::Send(_) | Effect::Run(_) => true,
+            Effect::Check
+            | Effect::Start
+            | Effect::Again
+            | Effect::Send(_)
+            | Effect::Run(_)
+            | Effect::Begin(_) => true,
             Effect::Leave
             | Effect::Suspend
             | Effect::Redraw
@@ -115,6 +125,16 @@ impl Effect {
             | Effect::LetGo
             | Effect::Copy { .. }
             | Effect::SaveBundle => false,
+        }
+    }
+
+    /// What both servers are to be logged in to for, where that comes first.
+    pub fn errand(&self) -> Option<Errand> {
+        match self {
+            Effect::Run(task) => Some(Errand::Run(*task)),
+            Effect::Again => Some(Errand::Again),
+            Effect::LogIn(errand) => Some(*errand),
+            _ => None,
         }
     }
 }
@@ -147,6 +167,8 @@ pub enum Effect {
     Again,
     /// See whether both servers let us in, and say so.
     LogIn(Errand),
+    /// They do: what waited for that is begun.
+    Begin(Errand),
     /// Ask both servers about the open migration.
     Status,
     /// Ask both servers about this one, for the list.

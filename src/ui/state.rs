@@ -183,6 +183,8 @@ pub enum Overlay {
     /// A text to read whole and to copy, from this line on.
     Text {
         title: String,
+        /// What stands above it and is not copied with it.
+        remark: Option<String>,
         text: String,
         from: usize,
     },

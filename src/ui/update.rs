@@ -13,6 +13,7 @@ pub use overlay::EXPLAINED;
 use super::keys::{Code, Key};
 use super::message::{Effect, Msg};
 use super::state::live::{Ending, Live, Wanted};
+use super::state::passwords::Errand;
 use super::state::{About, Dialog, Engine, Focus, Overlay, Rights, Screen, State};
 use super::steps::{close, configure, migration, start, validation};
 use crate::model::event::DatabaseOutcome;
@@ -24,6 +25,9 @@ const ASK_MS: u64 = 10_000;
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let effects = effects(state, msg);
     close::update::ask_anew_when_behind(state);
+    if let (Some(errand), Some(live)) = (effects.iter().find_map(Effect::errand), &mut state.live) {
+        live.trying = Some(errand);
+    }
     if state.rights == Rights::Look && effects.iter().any(Effect::changes) {
         refuse_to_change(state);
         return effects.into_iter().filter(|effect| !effect.changes()).collect();
@@ -66,13 +70,22 @@ fn effects(state: &mut State, msg: Msg) -> Vec<Effect> {
             passwords::ask(state, errand, barred);
             Vec::new()
         }
-        Msg::LetIn { id, errand } if is_open(state, &id) => passwords::let_in(state, errand),
+        Msg::Shut { id, failure } if is_open(state, &id) => {
+            passwords::shut(state, &failure);
+            Vec::new()
+        }
+        Msg::LetIn { id, errand } if is_tried(state, &id, errand) => passwords::let_in(state, errand),
         other => on_news(state, other),
     }
 }
 
 fn is_open(state: &State, id: &str) -> bool {
     state.live.as_ref().is_some_and(|live| live.id == id)
+}
+
+/// Nobody has thought better of it meanwhile, or wants something else.
+fn is_tried(state: &State, id: &str, errand: Errand) -> bool {
+    is_open(state, id) && state.live.as_ref().is_some_and(|live| live.trying == Some(errand))
 }
 
 /// News of the migration that is open.
@@ -126,14 +139,14 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
         (Msg::Trouble(failure), live) => {
             if let Some(live) = live {
                 live.asking = super::state::Switch::Off;
-                live.wanted = None;
+                (live.wanted, live.trying) = (None, None);
             }
             state.complain(failure.to_string());
         }
         (Msg::Said(text), _) => state.say(text),
         (Msg::NotCopied { title, text }, _) => {
-            let text = format!("No clipboard could be reached. Here it is:\n\n{text}");
-            state.overlay = Some(Overlay::Text { title, text, from: 0 });
+            let remark = Some("No clipboard could be reached. Here it is:".to_owned());
+            state.overlay = Some(Overlay::Text { title, remark, text, from: 0 });
         }
         _ => {}
     }

@@ -47,8 +47,8 @@ impl Drawn {
 
 /// Draws everything.
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) -> Drawn {
-    let mut paint =
-        Paint { buffer, theme: Theme::new(state.look), cursor: None, hits: Vec::new(), covered: None };
+    let theme = Theme::new(state.look);
+    let mut paint = Paint { buffer, theme, cursor: None, hits: Vec::new(), covered: None, next_chart: None };
     let p = &mut paint;
     p.blank(area);
     if area.width < LEAST.0 || area.height < LEAST.1 {

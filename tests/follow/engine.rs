@@ -125,6 +125,8 @@ fn stop_leaves_the_copy_and_nothing_else() {
     assert_eq!(pair.program(&["list", "--json"]).json[0]["status"], "syncing");
     let stopped = pair.program(&["stop", "second", "--json"]);
     assert_eq!(stopped.code, 0, "{}\n{}", stopped.stderr, stopped.stdout);
+    // It was told to: nothing has failed.
+    assert_eq!(pair.program(&["list", "--json"]).json[0]["status"], "stopped");
     assert_eq!(leftovers(&pair.source), Vec::<String>::new());
     assert_eq!(leftovers(&pair.target), Vec::<String>::new());
     assert_eq!(identities(&pair.source, "postgres"), before);

@@ -62,11 +62,26 @@ fn what_is_half_made_goes_and_what_is_whole_stays() {
         "{}",
         kept.stdout
     );
+    assert!(kept.stdout.contains("Nothing had to be removed."), "{}", kept.stdout);
+    assert!(
+        kept.stdout.contains("unfinished databases are left: held; pgpassage clean mine"),
+        "{}",
+        kept.stdout
+    );
     assert!(is_there(&pair, "held"));
     let cleaned = clean(&pair, &[]);
     assert_eq!(cleaned.code, 0, "{}\n{}", cleaned.stderr, cleaned.stdout);
     assert!(cleaned.stdout.contains("is dropped, unless somebody is in it"), "{}", cleaned.stdout);
     assert!(!is_there(&pair, "held"));
+    // The last word is about the cleaning, not about the migration, and what was told before is not told again.
+    for text in ["Gone now: database held on the target.", "The migration itself: 1 of 2 databases moved."] {
+        assert!(cleaned.stdout.contains(text), "{}", cleaned.stdout);
+    }
+    for text in ["Failed after", "NOT everything", "are left"] {
+        assert!(!cleaned.stdout.contains(text), "{}", cleaned.stdout);
+    }
+    let copied = |ran: &Ran| ran.stdout.matches(": copied ").count();
+    assert_eq!((copied(&kept), copied(&cleaned)), (0, 0), "{}", cleaned.stdout);
     assert_eq!(ask(&pair.target, "whole", "SELECT count(*) FROM t"), "10");
     assert_eq!(ask(&pair.target, "postgres", "SELECT count(*) FROM pg_roles WHERE rolname = 'app'"), "1");
     // A second time there is nothing to do, and the way is free.

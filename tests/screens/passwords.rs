@@ -2,6 +2,7 @@
 
 use super::scenes::{self, barred, press, send, type_text};
 use super::styled::{draw, rows};
+use pgpassage::model::failure::{Failure, FailureKind};
 use pgpassage::model::passwords::Barrier;
 use pgpassage::model::task::{Task, Unfinished};
 use pgpassage::model::units::Side;
@@ -116,6 +117,26 @@ fn news_of_another_migration_ask_nothing_here() {
     assert_eq!(update(&mut state, msg), []);
 }
 
+/// A server that is away has the last word: nothing was taken back that it is needed for.
+#[test]
+fn nothing_is_taken_back_without_both_servers() {
+    let mut state = scene("failure-guarded");
+    for code in [Code::Enter, Code::Tab] {
+        press(&mut state, code);
+    }
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::LogIn(Errand::TakeBack)]);
+    let id = state.live.as_ref().unwrap().id.clone();
+    let failure = Failure::new(FailureKind::Connection, "source: no answer").advise("see to it");
+    assert_eq!(update(&mut state, Msg::Shut { id, failure }), []);
+    let shown = rows(&draw(&state, 80, 24)).join("\n");
+    for text in ["Not tried again", "Nothing was touched on either server.", "source: no answer (see to it)"]
+    {
+        assert!(shown.contains(text), "{shown}");
+    }
+    press(&mut state, Code::Esc);
+    assert!(state.live.as_ref().unwrap().wanted.is_none(), "it can be tried again");
+}
+
 /// By `p` on the last step: both are asked for, and offered before anything is asked with them.
 #[test]
 fn a_status_update_takes_them_too() {
@@ -137,9 +158,18 @@ fn nothing_is_begun_before_both_servers_let_us_in() {
     for code in [Code::Enter, Code::Tab] {
         press(&mut state, code);
     }
-    assert!(matches!(effects(&mut state, Code::Enter)[..], [Effect::Run(Task::Finish(_))]));
-    let closing = |state: &State| rows(&draw(state, 120, 40)).join("\n").contains("closing the connection");
-    assert!(closing(&state));
+    let [Effect::Run(task @ Task::Finish(_))] = effects(&mut state, Code::Enter)[..] else { panic!() };
+    let shows = |state: &State, what: &str| rows(&draw(state, 120, 40)).join("\n").contains(what);
+    let closing = |state: &State| shows(state, "closing the connection");
+    assert!(!closing(&state) && shows(&state, "logging in, nothing begun yet"));
+    let mut let_in = scene("close-unknown");
+    let (id, errand) = (state.live.as_ref().unwrap().id.clone(), Errand::Run(task));
+    // Somebody else's answer, or one that nobody waits for any more.
+    assert_eq!(update(&mut let_in, Msg::LetIn { id: id.clone(), errand }), []);
+    let live = let_in.live.as_mut().unwrap();
+    (live.trying, live.wanted) = (Some(errand), Some(Wanted::Close));
+    assert_eq!(update(&mut let_in, Msg::LetIn { id, errand }), [Effect::Begin(errand)]);
+    assert!(closing(&let_in));
     barred(&mut state, vec![(Side::Source, Barrier::Missing, "the server wants a password")]);
     assert!(!closing(&state));
     assert_eq!(effects(&mut state, Code::Esc), []);

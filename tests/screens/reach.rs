@@ -129,6 +129,18 @@ fn what_is_found_while_databases_follow_is_shown() {
     shows(&state, (60, 16), "make the same on the target");
 }
 
+/// Where nothing happens nothing is drawn: an age that is told by tenths would be news every second.
+#[test]
+fn an_age_is_drawn_when_it_says_something_new() {
+    let mut state = scene("close");
+    let (seen_ms, before) = (state.live.as_ref().unwrap().seen_ms().unwrap(), text(&state, (120, 40)));
+    for (age_ms, news) in [(1_000, false), (2_300, false), (4_900, false), (5_000, true), (61_000, true)] {
+        send(&mut state, Msg::Tick { now_ms: seen_ms + age_ms });
+        assert_eq!(text(&state, (120, 40)) != before, news, "{age_ms}");
+    }
+    shows(&state, (80, 24), "STALE, updated 1 min ago");
+}
+
 #[test]
 fn nothing_is_copied_and_done_at_once() {
     let mut state = scene("live");
@@ -149,6 +161,30 @@ fn nothing_is_copied_and_done_at_once() {
     send(&mut state, Msg::Gauges(Gauges { at_ms: NOW_MS + 152_000, ..gauges }));
     send(&mut state, Msg::Tick { now_ms: NOW_MS + 153_000 });
     assert_eq!(times(&state), 1);
+}
+
+/// The last line names the key for other charts where one of them is out of sight, and there only.
+#[test]
+fn the_chart_key_stands_where_it_does_something() {
+    let named = |state: &State, size: (u16, u16)| {
+        let text = text(state, size);
+        text.lines().last().unwrap().contains("x chart")
+    };
+    let help = |name: &str, size: (u16, u16)| {
+        let mut state = scene(name);
+        press(&mut state, Code::Char('?'));
+        text(&state, size).contains("another chart")
+    };
+    // Three charts for databases that follow: one of them fits, none, or all.
+    for (size, wanted) in [((120, 40), true), ((120, 18), false), ((200, 40), false)] {
+        assert_eq!(named(&scene("live"), size), wanted, "{size:?}");
+        assert_eq!(help("live", size), wanted, "{size:?}");
+    }
+    for (size, wanted) in [((90, 40), true), ((90, 20), false), ((120, 40), false)] {
+        assert_eq!(named(&scene("close"), size), wanted, "{size:?}");
+        assert_eq!(help("close", size), wanted, "{size:?}");
+    }
+    assert!(!help("failure", (120, 40)), "no chart stands there");
 }
 
 /// A wrong password comes from a server that listens, behind a firewall that is open.

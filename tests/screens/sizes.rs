@@ -152,7 +152,8 @@ fn overlaid() -> Vec<scenes::Scene> {
         all.push(with(name, Overlay::Log { from_end: 3 }));
     }
     let text = "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the source\n".repeat(9);
-    all.push(with("report", Overlay::Text { title: "All fixes".to_owned(), text, from: 0 }));
+    let title = "All fixes".to_owned();
+    all.push(with("report", Overlay::Text { title, remark: None, text, from: 0 }));
     all
 }
 

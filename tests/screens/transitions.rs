@@ -246,7 +246,11 @@ fn trying_again_beside_what_follows() {
     for code in [Code::Enter, Code::Tab] {
         press(&mut state, code);
     }
-    assert_eq!(effects(&mut state, Code::Enter), [Effect::Send(Command::Clear)]);
+    // The passwords are tried before anything is dropped.
+    let errand = Errand::TakeBack;
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::LogIn(errand)]);
+    let id = state.live.as_ref().unwrap().id.clone();
+    assert_eq!(update(&mut state, Msg::LetIn { id, errand }), [Effect::Send(Command::Clear)]);
     let live = state.live.as_mut().unwrap();
     live.run.ledger.retain(|_, line| line.object.kind != ObjectKind::Database);
     let answered = |seq| {
@@ -365,6 +369,21 @@ fn unguarded_databases_are_asked_about_now_and_then() {
         }
     }
     assert_eq!(asked, 3);
+}
+
+/// What could not be copied is offered once more, and not the sentence that says so.
+#[test]
+fn what_is_not_copied_is_offered_itself() {
+    let mut state = scene("close");
+    let [Effect::Copy { title, text }] = &effects(&mut state, Code::Char('y'))[..] else { panic!() };
+    let (title, text) = (title.clone(), text.clone());
+    for _ in 0..2 {
+        send(&mut state, Msg::NotCopied { title: title.clone(), text: text.clone() });
+        let shown = rows(&draw(&state, 80, 24)).join("\n");
+        assert!(shown.contains("No clipboard could be reached") && shown.contains(&text), "{shown}");
+        let again = effects(&mut state, Code::Char('y'));
+        assert_eq!(again, [Effect::Copy { title: title.clone(), text: text.clone() }]);
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Beside the shop, a database whose sessions on the source are ended once it is there on the target, so that nothing is left
 /// of what it is read from.
-fn while_hindered(pair: &Pair, work: impl FnOnce()) {
+pub(super) fn while_hindered(pair: &Pair, work: impl FnOnce()) {
     let ends = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -31,11 +31,12 @@ fn while_hindered(pair: &Pair, work: impl FnOnce()) {
     });
 }
 
-/// Tables that are copied at once, one that takes its time on a server with a certain file, and an index that does so.
-const SLOW: &str = "CREATE FUNCTION shut(i int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN \
+/// Takes its time on a server with a certain file.
+pub(super) const SHUT: &str = "CREATE FUNCTION shut(i int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN \
     WHILE (pg_catalog.pg_stat_file('shut', true)).size IS NOT NULL LOOP PERFORM pg_catalog.pg_sleep(0.02); END LOOP; \
-    RETURN true; END $$; \
-    CREATE TABLE quick (i int PRIMARY KEY); INSERT INTO quick SELECT generate_series(1, 3000); \
+    RETURN true; END $$";
+/// Tables that are copied at once, one that is slow in that way, and an index that is.
+const SLOW: &str = "CREATE TABLE quick (i int PRIMARY KEY); INSERT INTO quick SELECT generate_series(1, 3000); \
     CREATE UNLOGGED TABLE fleeting (i int PRIMARY KEY); INSERT INTO fleeting SELECT generate_series(1, 50); \
     CREATE TABLE parts (i int PRIMARY KEY) PARTITION BY RANGE (i); \
     CREATE TABLE part1 PARTITION OF parts FOR VALUES FROM (0) TO (500); \
@@ -68,7 +69,7 @@ pub(super) fn under_way(pair: &Pair, (sql, statement): (&str, &str), args: &[&st
 
 /// The window over the report on a database with that in it.
 pub(super) fn reported(pair: &Pair, sql: &str, args: &[&str]) -> Tty {
-    pair.source.psql("shop", &format!("{SLOW}; {sql}")).unwrap();
+    pair.source.psql("shop", &format!("{SHUT}; {SLOW}; {sql}")).unwrap();
     std::fs::write(pair.target.data_dir().join("shut"), "").unwrap();
     let (source, target) = uris(pair);
     let mut tty = Tty::spawn(pair, (100, 30), args, &[]);
@@ -237,7 +238,7 @@ fn waiting_ends() {
     }
 }
 
-fn with_held(pair: &Pair) {
+pub(super) fn with_held(pair: &Pair) {
     pair.source.psql("postgres", "CREATE DATABASE held").unwrap();
     let sql = "CREATE TABLE t (i int PRIMARY KEY, filler text); \
                INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 20000) i";
@@ -245,7 +246,7 @@ fn with_held(pair: &Pair) {
 }
 
 /// By the dialog, which says what goes and what stays.
-fn try_again(tty: &mut Tty) {
+pub(super) fn try_again(tty: &mut Tty) {
     tty.tab_to("▐ Try again ▌");
     tty.send("\r");
     tty.wait("Try again?");

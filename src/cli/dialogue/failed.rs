@@ -8,7 +8,7 @@ use crate::cli::{out, report};
 use crate::model::failure::Failure;
 use crate::model::run::Run;
 use crate::model::task::{Task, Unfinished};
-use crate::model::units::Side;
+use crate::model::units::{Side, printable};
 use crate::ui::drive::{Host, Opened, Typed};
 use crate::ui::state::live::Live;
 use crate::ui::state::passwords::Errand;
@@ -43,7 +43,9 @@ pub(super) async fn offer(rooms: &Rooms, mut live: Live) -> Result<Option<Result
                     continue;
                 }
                 if in_the_way(&live) {
-                    out::print("Not tried again: not everything could be taken back.");
+                    let why = live.run.refused.as_ref().map(|failure| format!("{failure}"));
+                    let why = why.unwrap_or_else(|| "not everything could be taken back.".to_owned());
+                    out::print(&printable(&format!("Not tried again: {why}")));
                     continue;
                 }
                 admitted(rooms, (&live.id, Errand::Again), &mut typed).await?;
@@ -120,7 +122,8 @@ pub(super) async fn admitted(
         return Ok(());
     }
     for _ in 0..TRIES {
-        let barred = rooms.barred(id.to_owned(), typed.clone(), errand).await;
+        // Whoever goes on says what else is wrong with a server.
+        let barred = rooms.barred(id.to_owned(), typed.clone(), errand).await.unwrap_or_default();
         if barred.is_empty() {
             break;
         }

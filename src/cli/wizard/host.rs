@@ -11,8 +11,8 @@ use crate::cli::passwords::give;
 use crate::cli::plan::{self, prepare, random, state_dir};
 use crate::cli::resume;
 use crate::link::{
-    Engine as Lives, Known as Found, Link, attach_as, barred, migrations, run_task, start_detached,
-    start_local, status,
+    Engine as Lives, Known as Found, Link, attach_as, barred, barred_or_shut, migrations, run_task,
+    start_detached, start_local, status,
 };
 use crate::model::event::RunOutcome;
 use crate::model::failure::Failure;
@@ -270,15 +270,21 @@ impl Host for Rooms {
         .boxed()
     }
 
-    fn barred(&self, id: String, typed: Typed, errand: Errand) -> BoxFuture<'static, Vec<Barred>> {
+    fn barred(
+        &self,
+        id: String,
+        typed: Typed,
+        errand: Errand,
+    ) -> BoxFuture<'static, Result<Vec<Barred>, Failure>> {
         let known = self.known_plan(&id, &typed);
         let lives = self.found(&id).is_ok_and(|found| found.engine != Lives::Gone);
         let goes = lives && matches!(errand, Errand::Run(_));
         async move {
             match known {
-                Ok((plan, secrets)) if !goes => barred(&plan, &secrets).await,
+                Ok((plan, secrets)) if !goes && errand.needs_both() => barred_or_shut(&plan, &secrets).await,
+                Ok((plan, secrets)) if !goes => Ok(barred(&plan, &secrets).await),
                 // Whoever goes on the errand says what is wrong.
-                _ => Vec::new(),
+                _ => Ok(Vec::new()),
             }
         }
         .boxed()

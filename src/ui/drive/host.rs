@@ -76,7 +76,15 @@ pub trait Host: Send + Sync {
 
     /// The servers that want another password for that errand than was typed or is at hand. None where an engine lives that
     /// goes on it: it has been let in already.
-    fn barred(&self, id: String, typed: Typed, errand: Errand) -> BoxFuture<'static, Vec<Barred>>;
+    ///
+    /// # Errors
+    /// For an errand that needs both servers: why one of them cannot be used, where that is not its password.
+    fn barred(
+        &self,
+        id: String,
+        typed: Typed,
+        errand: Errand,
+    ) -> BoxFuture<'static, Result<Vec<Barred>, Failure>>;
 
     /// A later command on a migration that exists.
     fn task(&self, id: String, typed: Typed, task: Task) -> BoxFuture<'static, Result<Opened, Failure>>;

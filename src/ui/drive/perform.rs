@@ -49,9 +49,10 @@ impl Drive {
             Effect::Start => self.start(terminal)?,
             Effect::Open { id } => self.open(id),
             Effect::Send(command) => self.send(command),
-            Effect::Run(task) => self.go(Errand::Run(task)),
-            Effect::Again => self.go(Errand::Again),
-            Effect::LogIn(errand) => self.go(errand),
+            Effect::Run(task) => self.log_in(Errand::Run(task)),
+            Effect::Again => self.log_in(Errand::Again),
+            Effect::LogIn(errand) => self.log_in(errand),
+            Effect::Begin(errand) => self.begin(errand),
             Effect::Status => self.status(),
             Effect::StatusOf { id } => self.status_of(id),
             Effect::LetGo => self.live = None,
@@ -122,7 +123,7 @@ impl Drive {
     }
 
     /// Shows a migration once it is there.
-    fn show(&mut self, opening: BoxFuture<'static, Result<Opened, Failure>>) {
+    fn show(&self, opening: BoxFuture<'static, Result<Opened, Failure>>) {
         let to = self.news.clone();
         tokio::spawn(async move { begun(&to, opening.await).await });
     }
@@ -148,25 +149,30 @@ impl Drive {
         Typed { source: form.source.password.secret(), target: form.target.password.secret() }
     }
 
-    /// Goes on an errand, once both servers let us in; where one does not, the passwords are asked for.
-    fn go(&self, errand: Errand) {
+    /// Before an errand: where a server does not let us in, the passwords are asked for. Nothing is begun here, so that who
+    /// leaves meanwhile has changed nothing.
+    fn log_in(&self, errand: Errand) {
         let Some(id) = self.state.live.as_ref().map(|live| live.id.clone()) else { return };
-        let (first, then) = (self.typed(), self.typed());
-        let (host, to) = (Arc::clone(&self.host), self.news.clone());
+        let (host, to, typed) = (Arc::clone(&self.host), self.news.clone(), self.typed());
         tokio::spawn(async move {
-            let barred = host.barred(id.clone(), first, errand).await;
-            let opening = match errand {
-                _ if !barred.is_empty() => {
-                    return say(&to, From::Anywhere, Msg::Barred { id, errand, barred }).await;
-                }
-                Errand::Run(task) => host.task(id, then, task),
-                Errand::Again => host.again(id, then),
-                Errand::Recheck | Errand::Status => {
-                    return say(&to, From::Anywhere, Msg::LetIn { id, errand }).await;
-                }
+            let msg = match host.barred(id.clone(), typed, errand).await {
+                Ok(barred) if barred.is_empty() => Msg::LetIn { id, errand },
+                Ok(barred) => Msg::Barred { id, errand, barred },
+                Err(failure) => Msg::Shut { id, failure },
             };
-            begun(&to, opening.await).await;
+            say(&to, From::Anywhere, msg).await;
         });
+    }
+
+    fn begin(&self, errand: Errand) {
+        let Some(id) = self.state.live.as_ref().map(|live| live.id.clone()) else { return };
+        let typed = self.typed();
+        match errand {
+            Errand::Run(task) => self.show(self.host.task(id, typed, task)),
+            Errand::Again => self.show(self.host.again(id, typed)),
+            // The state knows what to do about these.
+            Errand::TakeBack | Errand::Recheck | Errand::Status => {}
+        }
     }
 
     fn status(&self) {

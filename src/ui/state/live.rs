@@ -11,6 +11,7 @@ use crate::model::status::DatabaseStatus;
 use crate::model::telling;
 use crate::ui::message::Shown;
 pub use crate::ui::state::chart::{Charted, Sample};
+use crate::ui::state::passwords::Errand;
 pub use crate::ui::state::row::{Row, Table};
 pub use crate::ui::state::wanted::Wanted;
 use crate::ui::state::{Engine, Filter, Switch};
@@ -68,6 +69,8 @@ pub struct Live {
     pub filter: Filter,
     /// What a stop, a close or a clean-up has been asked for, until it has happened.
     pub wanted: Option<Wanted>,
+    /// What both servers are logged in to for; it is begun only once they have let us in.
+    pub trying: Option<Errand>,
     /// The last entry before that was asked for: what is older answers something else.
     pub wanted_after: u64,
     /// What the engine calls this window in its answers; absent where it does not say.
@@ -133,6 +136,7 @@ impl Live {
             selected: 0,
             filter: Filter::default(),
             wanted: None,
+            trying: None,
             wanted_after: 0,
             face: None,
             verify: crate::model::task::Verify::Counts,
@@ -148,6 +152,7 @@ impl Live {
                 rows: *rows,
                 bytes: *bytes,
                 ms: *ms,
+                ended_ms: entry.at_ms,
                 failed: None,
             }),
             Event::TableFailed { database, table, failure } => self.table(Table {
@@ -156,6 +161,7 @@ impl Live {
                 rows: 0,
                 bytes: 0,
                 ms: 0,
+                ended_ms: entry.at_ms,
                 failed: Some(failure.what.clone()),
             }),
             Event::TableForgotten { database, table, .. } => {
@@ -256,7 +262,9 @@ impl Live {
 
     /// What a database that follows was last seen at, and when: by its guard, or by a status update.
     pub fn status(&self, database: &str) -> Option<(&DatabaseStatus, u64)> {
-        let guarded = self.gauges.following.get(database).map(|status| (status, self.gauges.at_ms));
+        // The gauges come whether the guard gets an answer or not.
+        let seen = |status: &DatabaseStatus| if status.at_ms > 0 { status.at_ms } else { self.gauges.at_ms };
+        let guarded = self.gauges.following.get(database).map(|status| (status, seen(status)));
         let asked = self.asked.as_ref().and_then(|asked| {
             let status = asked.databases.iter().find(|d| d.database == database)?;
             Some((status, asked.at_ms))
@@ -399,85 +407,4 @@ fn most(values: impl Iterator<Item = Option<u64>>) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::gauges::DatabaseGauge;
-    use crate::model::units::TableName;
-
-    fn live() -> Live {
-        Live::new("abc".into(), Engine::Here, Shown::default())
-    }
-
-    fn gauges(at_ms: u64, bytes_done: u64) -> Gauges {
-        let mut gauges = Gauges { at_ms, ..Gauges::default() };
-        let gauge = DatabaseGauge { bytes_total: 1000, bytes_done, ..DatabaseGauge::default() };
-        gauges.databases.insert("shop".into(), gauge);
-        gauges
-    }
-
-    fn entry(seq: u64, event: Event) -> Entry {
-        Entry { seq, at_ms: seq * 10, event }
-    }
-
-    #[test]
-    fn the_bar_never_goes_back() {
-        let mut live = live();
-        live.measure(gauges(1_000, 500), 1_000);
-        live.measure(gauges(2_000, 400), 2_000);
-        assert_eq!(live.best.bytes, 500);
-        assert_eq!(live.moved_ms, 1_000);
-        assert_eq!(live.samples.len(), 2);
-        live.measure(gauges(2_200, 600), 2_200);
-        assert_eq!(live.samples.len(), 2, "one sample a second");
-    }
-
-    /// Both phases have begun in the journal, and the rows are not across.
-    #[test]
-    fn rows_are_not_through_because_indexes_have_begun() {
-        let mut live = live();
-        for (seq, phase) in [(1, Phase::Copy), (2, Phase::Indexes)] {
-            live.apply(&entry(seq, Event::PhaseBegan { phase, database: Some("shop".into()) }));
-        }
-        let mut gauges = gauges(1_000, 500);
-        gauges.databases.get_mut("shop").unwrap().phase = Some(Phase::Copy);
-        live.measure(gauges, 1_000);
-        assert_eq!(live.phase(), Some(Phase::Copy));
-    }
-
-    #[test]
-    fn an_unknown_lag_is_unknown_for_the_whole() {
-        let mut live = live();
-        for (seq, name) in [(1, "a"), (2, "b")] {
-            live.apply(&entry(seq, Event::Following { database: name.into() }));
-        }
-        assert_eq!((live.lag_bytes(), live.in_sync()), (None, None));
-        let status = |name: &str, lag_bytes| DatabaseStatus {
-            database: name.into(),
-            outcome: Some(DatabaseOutcome::Following),
-            lag_bytes,
-            ..DatabaseStatus::default()
-        };
-        live.answered(vec![status("a", Some(0)), status("b", None)], 5);
-        assert_eq!((live.lag_bytes(), live.in_sync()), (None, None));
-        live.answered(vec![status("a", Some(0)), status("b", Some(7))], 6);
-        assert_eq!((live.lag_bytes(), live.in_sync()), (Some(7), Some(false)));
-        live.answered(vec![status("a", Some(0)), status("b", Some(0))], 7);
-        assert_eq!((live.in_sync(), live.seen_ms()), (Some(true), Some(7)));
-    }
-
-    #[test]
-    fn tables_are_listed_the_latest_first_and_filtered() {
-        let mut live = live();
-        for (seq, name) in [(1, "orders"), (2, "items")] {
-            let table = TableName::new("public", name);
-            let database = "shop".to_owned();
-            live.apply(&entry(seq, Event::TableCopied { database, table, rows: 1, bytes: seq, ms: 1 }));
-        }
-        let names = |live: &Live| live.rows().iter().map(|r| r.name().to_owned()).collect::<Vec<_>>();
-        assert_eq!(names(&live), ["public.items", "public.orders"]);
-        live.sort = Sort::Name;
-        live.filter.text.set("ORD");
-        assert_eq!(names(&live), ["public.orders"]);
-        assert_eq!(live.log.len(), 2);
-    }
-}
+mod tests;

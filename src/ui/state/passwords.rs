@@ -26,12 +26,21 @@ pub struct Asked {
 pub enum Errand {
     /// A later command, by an engine of its own.
     Run(Task),
+    /// The engine that guards the rest is told to take back what is unfinished, so that it can be begun anew.
+    TakeBack,
     /// A new migration of what the open one did not bring to its end.
     Again,
     /// The checks anew, where the open one had not got any further.
     Recheck,
     /// Both servers are asked how it stands.
     Status,
+}
+
+impl Errand {
+    /// What it takes away comes back only if both servers are there.
+    pub fn needs_both(self) -> bool {
+        matches!(self, Errand::TakeBack | Errand::Run(Task::Clear))
+    }
 }
 
 impl Ask {

@@ -12,16 +12,20 @@ pub struct Table {
     pub rows: u64,
     pub bytes: u64,
     pub ms: u64,
+    /// When that was journalled, by the engine's clock in Unix milliseconds.
+    pub ended_ms: u64,
     /// Why it failed; absent for one that is copied.
     pub failed: Option<String>,
 }
 
 impl Table {
-    /// Gauges that are older than the news of its end say so.
+    /// Gauges that are older than the news of its end say so. What began after that is another copy of it: a later
+    /// attempt, or a table that is read once more when the connection is closed.
     pub fn is_copied_by(&self, running: &Running) -> bool {
         let copied = running.what.strip_prefix("copying ");
         let copied = copied.map(|what| what.strip_prefix("a part of ").unwrap_or(what));
-        running.database == self.database && copied == Some(self.name.as_str())
+        let same = running.database == self.database && copied == Some(self.name.as_str());
+        same && running.since_ms <= self.ended_ms
     }
 }
 

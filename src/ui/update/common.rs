@@ -76,7 +76,7 @@ fn found(state: &mut State) {
         return;
     }
     let text = texts.join("\n\n");
-    state.overlay = Some(Overlay::Text { title: "To look at".to_owned(), text, from: 0 });
+    state.overlay = Some(Overlay::Text { title: "To look at".to_owned(), remark: None, text, from: 0 });
 }
 
 fn pace(state: &mut State, letter: char) {

@@ -6,6 +6,7 @@ use crate::model::task::{Finish, Loss, Task, Unfinished};
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
 use crate::ui::state::live::{Live, Wanted};
+use crate::ui::state::passwords::Errand;
 use crate::ui::state::{About, Dialog, Engine, Focus, Overlay, Screen, State};
 use crate::ui::steps::migration::{self, Of};
 
@@ -166,7 +167,8 @@ fn try_again(state: &mut State) -> Vec<Effect> {
     if nothing {
         return vec![Effect::Again];
     }
-    if commandable(live) { vec![Effect::Send(Command::Clear)] } else { vec![Effect::Run(Task::Clear)] }
+    // The engine that guards has been let in, and who begins anew may not be.
+    if commandable(live) { vec![Effect::LogIn(Errand::TakeBack)] } else { vec![Effect::Run(Task::Clear)] }
 }
 
 fn begin_anew(state: &mut State) -> Vec<Effect> {

@@ -14,6 +14,8 @@ const PAGE: usize = 15;
 /// The help can be moved to any of its lines; the view lets no room stay empty.
 const HELP_LINES: usize = 40;
 const HELP_PAGE: usize = 8;
+/// A sentence above a text takes no more, in the narrowest window.
+const REMARK_LINES: usize = 4;
 
 pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
     let Some(overlay) = &mut state.overlay else { return Vec::new() };
@@ -56,9 +58,9 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
             Some(to) => *from = to,
             None => state.overlay = None,
         },
-        Overlay::Text { title, text, from } => {
+        Overlay::Text { title, text, from, .. } => {
             // More lines than it has in the narrowest window; the view lets no room stay empty.
-            let most = text.lines().count() + text.len() / 30;
+            let most = REMARK_LINES + text.lines().count() + text.len() / 30;
             match moved(key, *from, most, HELP_PAGE) {
                 Some(to) => *from = to,
                 None if key.code == Code::Char('y') => {

@@ -1,6 +1,10 @@
 //! Passwords that no engine remembers: asked for, typed, and offered to the servers once more.
 
+use super::commandable;
+use crate::model::command::Command;
+use crate::model::failure::Failure;
 use crate::model::passwords::{Barred, Barrier};
+use crate::model::task::Task;
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
 use crate::ui::state::passwords::{Ask, Errand};
@@ -9,17 +13,44 @@ use crate::ui::steps::{close, migration};
 
 /// Some server does not let us in. What it did not accept is wiped; what the other one accepted stays.
 pub(super) fn ask(state: &mut State, errand: Errand, barred: Vec<Barred>) {
+    tried(state);
     for one in barred.iter().filter(|one| one.why == Barrier::Wrong) {
         state.form.server_mut(one.side).password.clear();
     }
     state.overlay = Some(Overlay::Passwords(Ask::of(errand, barred)));
 }
 
+fn tried(state: &mut State) {
+    if let Some(live) = &mut state.live {
+        live.trying = None;
+    }
+}
+
+/// What would have been taken away could not have been brought back now.
+pub(super) fn shut(state: &mut State, failure: &Failure) {
+    tried(state);
+    if let Some(live) = &mut state.live {
+        live.wanted = None;
+    }
+    let (title, remark) =
+        ("Not tried again".to_owned(), Some("Nothing was touched on either server.".to_owned()));
+    state.overlay = Some(Overlay::Text { title, remark, text: failure.to_string(), from: 0 });
+}
+
+/// The engine that guards the rest, or one of its own where that has ended meanwhile.
+fn take_back(state: &State) -> Vec<Effect> {
+    match &state.live {
+        Some(live) if commandable(live) => vec![Effect::Send(Command::Clear)],
+        _ => vec![Effect::Run(Task::Clear)],
+    }
+}
+
 /// Both servers let us in.
 pub(super) fn let_in(state: &mut State, errand: Errand) -> Vec<Effect> {
+    tried(state);
     match errand {
-        Errand::Run(task) => vec![Effect::Run(task)],
-        Errand::Again => vec![Effect::Again],
+        Errand::Run(_) | Errand::Again => vec![Effect::Begin(errand)],
+        Errand::TakeBack => take_back(state),
         Errand::Recheck => migration::update::recheck(state),
         Errand::Status => close::update::ask(state),
     }
@@ -49,7 +80,7 @@ fn offer(state: &mut State) -> Vec<Effect> {
     vec![match ask.errand {
         Errand::Run(task) => Effect::Run(task),
         Errand::Again => Effect::Again,
-        errand @ (Errand::Recheck | Errand::Status) => Effect::LogIn(errand),
+        errand @ (Errand::TakeBack | Errand::Recheck | Errand::Status) => Effect::LogIn(errand),
     }]
 }
 

@@ -11,8 +11,12 @@ use ratatui::layout::Rect;
 
 type Keys = Vec<(&'static str, &'static str)>;
 
+const CHART: (&str, &str) = ("x", "chart");
+
 pub(super) fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
-    let keys = keys(state);
+    let mut keys = keys(state);
+    // All charts may stand there side by side, and in a low window none does.
+    keys.retain(|key| *key != CHART || p.next_chart.is_some());
     let always = 2.min(keys.len());
     let (most, last) = keys.split_at(keys.len() - always);
     let width = |(key, word): &(&str, &str)| Line::new(*key, p.theme.key).width() + word.len() + 4;
@@ -147,7 +151,7 @@ fn running(state: &State) -> Keys {
 fn all_running(state: &State) -> Keys {
     let mut keys = of_running(state);
     let charts = state.live.as_ref().map_or(0, |live| offered(state.screen, live).len());
-    keys.retain(|(key, _)| *key != "x" || charts > 1);
+    keys.retain(|key| *key != CHART || charts > 1);
     let found = state.live.as_ref().is_some_and(|live| live.worth_a_look().next().is_some());
     if found && !state.live.as_ref().is_some_and(|live| live.filter.typing) {
         keys.insert(2, ("f", "to look at"));
@@ -176,7 +180,7 @@ fn of_running(state: &State) -> Keys {
             ("Tab", "next"),
             ("Enter", "press"),
             ("u", "Status update"),
-            ("x", "chart"),
+            CHART,
             ("v", "how to verify"),
             ("s", "discontinue"),
             ("p", "passwords"),
@@ -203,7 +207,7 @@ fn of_running(state: &State) -> Keys {
         ("v", "view"),
         ("/", "filter"),
         ("o", "sort"),
-        ("x", "chart"),
+        CHART,
         ("l", "log"),
         ("i", "explain"),
         ("c", "command"),

@@ -1,7 +1,6 @@
 //! All keys, and how to come back.
 
-use crate::ui::state::{Rights, State};
-use crate::ui::theme::Theme;
+use crate::ui::state::{Rights, Screen, State};
 use crate::ui::widgets::line::{Line, column};
 use crate::ui::widgets::paint::Paint;
 use crate::ui::widgets::wrap::wrap;
@@ -17,7 +16,7 @@ const KEYS: [(&str, &str); 18] = [
     ("q d Ctrl-C", "leave: a migration goes on without the window"),
     ("s", "stop the migration (asks first)"),
     ("n a r x", "new; all checks; Run check; leave a database out"),
-    ("/ o v x", "filter; sort; tables or databases; another chart"),
+    LISTS,
     ("y Y", "copy this; copy all fixes as a script"),
     ("c", "the command line that does the same, copied"),
     ("l", "the log"),
@@ -29,18 +28,26 @@ const KEYS: [(&str, &str); 18] = [
     ("Ctrl-L Ctrl-Z", "draw again; suspend (fg comes back)"),
 ];
 
+const LISTS: (&str, &str) = ("/ o v x", "filter; sort; tables or databases; another chart");
+/// The same where no chart is out of sight.
+const LISTS_ALONE: (&str, &str) = ("/ o v", "filter; sort; tables or databases");
+
 /// Columns of the keys' names.
 const HEAD: usize = 15;
 
 pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, from): (&State, usize)) {
     let width = 68.min(area.width);
-    let lines = lines(p.theme, state, usize::from(width).saturating_sub(4));
+    let lines = lines(p, state, usize::from(width).saturating_sub(4));
     super::overlay::scrolled(p, (area, width), ("Keys", &lines, from));
 }
 
-fn lines(theme: Theme, state: &State, width: usize) -> Vec<Line> {
+fn lines(p: &Paint<'_>, state: &State, width: usize) -> Vec<Line> {
+    let theme = p.theme;
+    let charted = matches!(state.screen, Screen::Live | Screen::Close);
+    let here = |key| if key == LISTS && charted && p.next_chart.is_none() { LISTS_ALONE } else { key };
+    let keys = KEYS.into_iter().map(here);
     let mut all: Vec<(&str, Style, String)> =
-        KEYS.iter().map(|(key, what)| (*key, theme.key, (*what).to_owned())).collect();
+        keys.map(|(key, what)| (key, theme.key, what.to_owned())).collect();
     if state.rights == Rights::Look {
         let what = "what would change something is refused and says so".to_owned();
         all.push(("read-only", theme.warn, what));

@@ -19,7 +19,10 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
         Some(Overlay::Log { from_end }) => log(p, area, (state, *from_end)),
         Some(Overlay::Command) => command_line(p, area, state),
         Some(Overlay::Explain(number)) => explain::view(p, area, (state, *number)),
-        Some(Overlay::Text { title, text, from }) => whole_text(p, area, (title, text, *from)),
+        Some(Overlay::Text { title, remark, text, from }) => {
+            let above = remark.as_ref().map(|remark| format!("{remark}\n\n")).unwrap_or_default();
+            whole_text(p, area, (title, &format!("{above}{text}"), *from));
+        }
         Some(Overlay::Dialog(dialog)) => dialog::view(p, area, (state, dialog)),
         Some(Overlay::Pick { on }) => pick(p, area, (state, *on)),
         Some(Overlay::Passwords(ask)) => passwords::view(p, area, (state, ask)),

@@ -3,6 +3,7 @@
 use super::line::Line;
 use crate::model::units::turns_text;
 use crate::ui::message::Hit;
+use crate::ui::state::chart::Charted;
 use crate::ui::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -32,6 +33,8 @@ pub struct Paint<'a> {
     pub hits: Vec<(Rect, Hit)>,
     /// What lies over the screen.
     pub covered: Option<Rect>,
+    /// The chart that a key would bring, where not all of them stand there.
+    pub next_chart: Option<Charted>,
 }
 
 impl Paint<'_> {

@@ -10,7 +10,7 @@ use crate::ui::format::ago;
 use crate::ui::state::live::{Live, Wanted};
 use crate::ui::state::{Engine, Focus, Overlay, Rights, State};
 use crate::ui::steps::migration::view_parts::{button_line, rows};
-use crate::ui::steps::migration::{Of, charts, leftovers};
+use crate::ui::steps::migration::{LOGGING_IN, Of, charts, leftovers};
 use crate::ui::theme::Theme;
 use crate::ui::widgets::line::{Line, column, column_right};
 use crate::ui::widgets::list::list;
@@ -54,6 +54,9 @@ fn freshness(theme: Theme, (state, live): (&State, &Live)) -> Line {
     // As long as a password is wanted for it nothing is begun.
     let asks = matches!(state.overlay, Some(Overlay::Passwords(_)));
     let wanted = live.wanted.filter(|_| !asks);
+    if live.trying.is_some() {
+        return Line::new(LOGGING_IN, theme.accent);
+    }
     if wanted == Some(Wanted::Close) {
         return Line::new("↻ closing the connection", theme.warn);
     }
@@ -67,13 +70,12 @@ fn freshness(theme: Theme, (state, live): (&State, &Live)) -> Line {
         return Line::new("▲ not asked yet", theme.warn);
     };
     let age_ms = state.now_ms.saturating_sub(seen_ms);
-    let style = match age_ms {
-        0..OLD_MS => theme.dim,
-        OLD_MS..STALE_MS => theme.warn,
-        _ => theme.error,
-    };
-    let word = if age_ms >= STALE_MS { "STALE, " } else { "" };
-    Line::new(format!("{word}updated {} ago", ago(age_ms)), style)
+    match age_ms {
+        // The guard looks every second: a number that goes up and down would be drawn for nothing.
+        0..OLD_MS => Line::new("updated just now", theme.dim),
+        OLD_MS..STALE_MS => Line::new(format!("updated {} ago", ago(age_ms)), theme.warn),
+        _ => Line::new(format!("STALE, updated {} ago", ago(age_ms)), theme.error),
+    }
 }
 
 fn databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {

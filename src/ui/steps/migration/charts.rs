@@ -45,6 +45,7 @@ pub fn draw(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     }
     let room = area.width / LEAST;
     let (charts, next) = placed(state.screen, live, usize::from(room.max(1)));
+    p.next_chart = next;
     let count = u16::try_from(charts.len()).unwrap_or(1).max(1);
     for (number, charted) in (0..count).zip(charts) {
         let from = area.width * number / count;

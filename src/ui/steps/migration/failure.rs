@@ -2,7 +2,7 @@
 
 use super::update::live_buttons;
 use super::view_parts::rows;
-use super::{Of, dropped, finished, left_on, leftovers, unfinished, waits, why_kept};
+use super::{LOGGING_IN, Of, dropped, finished, left_on, leftovers, unfinished, waits, why_kept};
 use crate::model::check::Severity;
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::task::Unfinished;
@@ -34,7 +34,11 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         Line::new(format!("✖ {} at {at}", headline(live)), theme.error)
     };
     let asks = matches!(state.overlay, Some(Overlay::Passwords(_)));
-    let told = if live.wanted.is_some() && !asks { "↻ told to, working on it" } else { "" };
+    let told = match (live.trying, live.wanted) {
+        (Some(_), _) => LOGGING_IN,
+        (None, Some(_)) if !asks => "↻ told to, working on it",
+        _ => "",
+    };
     let inner = p.panel(top, &title, &Line::new(told, theme.warn));
     let width = usize::from(inner.width);
     let (cause, advice) = cause(live);

@@ -42,6 +42,9 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
 /// What it is at, in a word.
 fn headline(theme: Theme, (state, live): (&State, &Live)) -> Line {
     let stale_ms = state.now_ms.saturating_sub(live.gauges_ms);
+    if live.trying.is_some() {
+        return Line::new(super::LOGGING_IN, theme.accent);
+    }
     if live.wanted == Some(Wanted::Stop) || live.run.stopping.is_some() {
         return Line::new("■ stopping", theme.warn);
     }

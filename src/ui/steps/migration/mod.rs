@@ -19,6 +19,9 @@ use crate::ui::state::form::{Form, Server, as_word};
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::update::{commandable, died};
 
+/// Whoever leaves meanwhile has changed nothing.
+pub const LOGGING_IN: &str = "↻ logging in, nothing begun yet";
+
 /// It is over but for what follows, and not everything that was asked for is there.
 pub fn failed(live: &Live) -> bool {
     let bad = |outcome| {
@@ -106,6 +109,12 @@ pub fn with_sizes(all: &[HalfMade]) -> String {
 pub fn why_kept(live: &Live, half: &HalfMade) -> Option<String> {
     let of_it = |f: &&Finding| f.id == "not-dropped" && f.database.as_deref() == Some(half.name.as_str());
     live.run.findings.iter().rfind(of_it).map(|finding| printable(&finding.why))
+}
+
+/// Whether the last word on it is that the engine that guards the rest is not let in.
+pub fn not_let_in(live: &Live) -> bool {
+    let of_it = |f: &&Finding| f.id == "not-dropped" || f.id == "not-taken-back";
+    live.run.findings.iter().rfind(of_it).is_some_and(|finding| finding.id == "not-taken-back")
 }
 
 /// Databases that are begun anew by Try again.

@@ -1,6 +1,6 @@
 //! Keys on the third step.
 
-use super::{Of, dropped, failed, fill_from, leftovers, unfinished, waits, why_kept};
+use super::{Of, dropped, failed, fill_from, leftovers, not_let_in, unfinished, waits, why_kept};
 use crate::model::task::Unfinished;
 use crate::model::units::readable;
 use crate::ui::keys::{Code, Key, moved};
@@ -223,20 +223,21 @@ pub fn recheck(state: &mut State) -> Vec<Effect> {
 /// What is in the way of beginning them anew has been taken back, as far as it could be.
 pub fn go_on_trying(state: &mut State) -> Vec<Effect> {
     let Some(live) = &mut state.live else { return Vec::new() };
-    let kept = dropped(live, Unfinished::DropIncomplete);
+    let (kept, left) = (dropped(live, Unfinished::DropIncomplete), leftovers(live, Of::Unfinished));
+    if kept.is_empty() && left.is_empty() {
+        return vec![Effect::Again];
+    }
     let why = match kept.first() {
+        // A server went away meanwhile. What the engine says of that stands on the screen, whole.
+        _ if live.run.refused.is_some() => "nothing was taken back: see above why".to_owned(),
+        _ if not_let_in(live) => "nothing was taken back: f says why".to_owned(),
         Some(half) => {
             let why = why_kept(live, half).unwrap_or_default();
-            Some(format!("{} could not be dropped on the target: {why}", readable(&half.name)))
+            format!("{} could not be dropped on the target: {why}", readable(&half.name))
         }
-        None => leftovers(live, Of::Unfinished).first().map(|what| format!("{what} could not be removed")),
+        None => format!("{} could not be removed", left.join(", ")),
     };
-    match why {
-        Some(why) => {
-            live.wanted = None;
-            state.complain(format!("Not tried again: {why}"));
-            Vec::new()
-        }
-        None => vec![Effect::Again],
-    }
+    live.wanted = None;
+    state.complain(format!("Not tried again: {why}"));
+    Vec::new()
 }

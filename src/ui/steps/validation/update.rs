@@ -186,7 +186,8 @@ pub fn report_key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
         Code::Char('x') => leave_out(state),
         Code::Enter if state.focus == Focus::List => {
             let row = chosen?;
-            state.overlay = Some(Overlay::Text { title: WHOLE.to_owned(), text: whole(row), from: 0 });
+            let (title, text) = (WHOLE.to_owned(), whole(row));
+            state.overlay = Some(Overlay::Text { title, remark: None, text, from: 0 });
         }
         _ => return None,
     }
