@@ -75,10 +75,7 @@ impl Means {
                 self.build(db, (session, entry, place)).await?;
                 Set::Nothing
             }
-            "FK CONSTRAINT" if self.is_checked_in_order(db, entry) => {
-                execute(&db.cancel, session, JOIN_IN_ORDER).await?;
-                Set::Joins
-            }
+            "FK CONSTRAINT" => self.check(db, session, entry).await?,
             _ => Set::Nothing,
         };
         work().await?;
@@ -111,6 +108,17 @@ impl Means {
         // Before 11 there were no helpers.
         let helpers = db.cx.target_facts.version.at_least(11).then_some(helpers);
         execute(&db.cancel, session, &building(memory_kb, helpers)).await
+    }
+
+    /// A hash table gets as much memory as there is, whatever the session has done before.
+    async fn check(&self, db: &Db, session: &Session, entry: &Entry) -> Result<Set, Failure> {
+        let memory = building(db.cx.maintenance_work_mem_kb(), None);
+        if self.is_checked_in_order(db, entry) {
+            execute(&db.cancel, session, &format!("{memory}; {JOIN_IN_ORDER}")).await?;
+            return Ok(Set::Joins);
+        }
+        execute(&db.cancel, session, &memory).await?;
+        Ok(Set::Nothing)
     }
 
     /// The server takes a hash table for cheaper than it is, whose places are all over the memory: 3 million rows are held
