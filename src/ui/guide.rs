@@ -2,6 +2,7 @@
 
 use super::state::State;
 use crate::model::check::{Severity, Verdict};
+use crate::model::units::readable;
 
 /// One provider's guide.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct Item {
     pub checks: Vec<&'static str>,
     pub why: String,
     /// To copy.
-    pub statements: Vec<&'static str>,
+    pub statements: Vec<String>,
 }
 
 const TEXTS: [&str; 5] = [
@@ -32,6 +33,22 @@ pub const COUNT: usize = TEXTS.len();
 
 pub fn guide(provider: usize) -> Guide {
     parse(TEXTS[provider % COUNT])
+}
+
+/// The user's name in the guide's statements, as long as nobody has said another one.
+const SOMEBODY: &str = "migrator";
+
+/// The chosen provider's guide, with the name of the user whom the form knows.
+pub fn chosen(state: &State) -> Guide {
+    let mut guide = guide(state.guide.provider);
+    let user = state.form.source.user.trimmed();
+    if !user.is_empty() {
+        let name = readable(user);
+        for statement in guide.items.iter_mut().flat_map(|item| &mut item.statements) {
+            *statement = statement.replace(SOMEBODY, &name);
+        }
+    }
+    guide
 }
 
 pub fn titles() -> impl Iterator<Item = &'static str> {
@@ -49,7 +66,7 @@ fn parse(text: &'static str) -> Guide {
             guide.items.push(Item { title, checks, why: String::new(), statements: Vec::new() });
         } else if let Some(item) = guide.items.last_mut() {
             if let Some(statement) = line.strip_prefix("    ") {
-                item.statements.push(statement);
+                item.statements.push(statement.to_owned());
             } else if let Some(why) = line.strip_prefix("  ") {
                 let space = if item.why.is_empty() { "" } else { " " };
                 item.why = format!("{}{space}{why}", item.why);
@@ -117,6 +134,22 @@ fn seen_by(state: &State, id: &str) -> Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::state::form::Form;
+    use crate::ui::state::{Colors, Home, Letters, Look};
+
+    #[test]
+    fn statements_name_the_user_of_the_form() {
+        let statements = |state: &State| -> Vec<String> {
+            chosen(state).items.into_iter().flat_map(|item| item.statements).collect()
+        };
+        let look = Look { colors: Colors::None, letters: Letters::Ascii };
+        let mut state = State::new(Form::default(), look, Home::Apart);
+        assert!(statements(&state).contains(&"ALTER ROLE migrator REPLICATION;".to_owned()));
+        state.form.source.user.set(" Mover's \"own\" ");
+        let named = statements(&state);
+        assert!(named.contains(&"ALTER ROLE \"Mover's \"\"own\"\"\" REPLICATION;".to_owned()), "{named:?}");
+        assert!(!named.concat().contains(SOMEBODY), "{named:?}");
+    }
 
     #[test]
     fn every_guide_says_what_replication_and_the_snapshot_need() {

@@ -35,7 +35,7 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     if state.focus != Focus::List {
         return None;
     }
-    let items = guide::guide(state.guide.provider).items;
+    let items = guide::chosen(state).items;
     if let Some(to) = moved(key, state.guide.item, items.len(), 5) {
         state.guide.item = to;
         return Some(Vec::new());

@@ -65,7 +65,7 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
         // The title begins behind the corner, a line and a space.
         p.hit((area, 0), (3 + before, width), Hit::Provider(number));
     }
-    let guide = guide::guide(state.guide.provider);
+    let guide = guide::chosen(state);
     let text_width = usize::from(inner.width).saturating_sub(6);
     // Each item with its explanation where it is the selected one.
     let mut lines = Vec::new();
