@@ -189,7 +189,7 @@ fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
             Part::Ssl if encrypts(state, field) => {
                 ("(recommended)  Space, or ← → for another mode", "(recommended)  ← → modes")
             }
-            Part::Ssl => ("may go in clear: Space encrypts, ← → for another mode", "may go in clear: Space"),
+            Part::Ssl => ("may go in clear: Space encrypts, ← → for another mode", "may go in clear"),
             Part::Ca => ("path, or system; compares the name too", "path, or system"),
             Part::Port | Part::User => ("", ""),
         },
