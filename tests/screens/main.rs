@@ -9,3 +9,4 @@ mod scenes;
 mod sizes;
 mod styled;
 mod transitions;
+mod truth;

@@ -65,6 +65,10 @@ fn headline(theme: Theme, (state, live): (&State, &Live)) -> Line {
 
 fn progress(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let theme = p.theme;
+    if live.takes_back() {
+        taking_back(p, area, (state, live));
+        return;
+    }
     let what = live.phase().map_or_else(|| "beginning".to_owned(), |phase| phase.to_string());
     let title = Line::new(format!("{}: {what}", live.id), theme.title);
     let inner = p.panel(area, &title, &headline(theme, (state, live)));
@@ -80,6 +84,25 @@ fn progress(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let drawn = drawn(theme, (done, total, width));
     p.line(inner, 1, &Line::new(drawn, theme.accent).and(numbers, theme.text));
     p.line(inner, 2, &figures(theme, (state, live, inner.width.into())));
+}
+
+/// While it is cleaned up, or cleared for another attempt: phases and bytes would be those of what is taken back.
+fn taking_back(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
+    let theme = p.theme;
+    let title = Line::new(format!("{}: cleaning up", live.id), theme.title);
+    let inner = p.panel(area, &title, &headline(theme, (state, live)));
+    p.line(inner, 0, &Line::new("Nothing is copied: what this migration made is taken back.", theme.text));
+    let left = super::leftovers_short(live, super::Of::All);
+    let text = if left.is_empty() {
+        "replication: nothing is left".to_owned()
+    } else {
+        format!("left so far: {left}")
+    };
+    p.line(inner, 1, &Line::new(text, theme.dim));
+    let half: Vec<_> = live.run.half_made().iter().map(|half| readable(&half.name)).collect();
+    if !half.is_empty() {
+        p.line(inner, 2, &Line::new(format!("half copied on the target: {}", half.join(", ")), theme.dim));
+    }
 }
 
 fn running_for(state: &State, live: &Live) -> String {
