@@ -369,6 +369,9 @@ impl Form {
                 {
                     Some("a number from 1 to 256, or nothing")
                 }
+                Field::Exclude if is_open(value) => {
+                    Some("a double quote is not closed; one within a name is written twice")
+                }
                 Field::Name if !value.is_empty() => match check_id(value) {
                     Ok(()) => None,
                     Err(IdError::Illegal) => {
@@ -384,6 +387,11 @@ impl Form {
         }
         errors
     }
+}
+
+/// Whether a name begins with a quote that nothing ends: all that follows would be one name.
+fn is_open(text: &str) -> bool {
+    text.chars().filter(|c| *c == '"').count() % 2 == 1
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -473,7 +481,8 @@ mod tests {
         let mut form = Form::default();
         form.source.port.set("54320000");
         form.name.set("Not A Name");
-        let fields = [Field::Name, Field::Source(Part::Host), Field::Source(Part::Port)];
+        form.exclude.set("\"not closed other");
+        let fields = [Field::Name, Field::Source(Part::Host), Field::Source(Part::Port), Field::Exclude];
         let wrong: Vec<_> = form.check(&fields).into_iter().map(|error| error.field).collect();
         assert_eq!(wrong, fields);
     }
