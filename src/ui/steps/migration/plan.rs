@@ -73,7 +73,11 @@ fn databases(theme: Theme, (check, width): (&Check, usize)) -> Vec<Line> {
         return wrap(method, width).into_iter().map(|line| Line::new(line, theme.title)).collect();
     }
     // In a narrow window names give way: what is done is said whole.
-    let wide = if width < 70 { 14 } else { 24 };
+    let wide = match width {
+        ..70 => 14,
+        70..80 => 20,
+        _ => 24,
+    };
     let head = format!("{} {} {}", column("DATABASE", wide), column_right("SIZE", 9), "  METHOD");
     let mut lines = vec![Line::new(head, theme.dim)];
     for possible in &check.possible {
