@@ -93,7 +93,7 @@ pub fn keys(state: &State) -> Keys {
 fn plan(state: &State) -> Keys {
     let mut keys = vec![("Tab", "next")];
     keys.extend(match state.focus {
-        Focus::Button(_) => vec![("Enter", "press"), ("PgUp PgDn", "scroll")],
+        Focus::Button(_) => vec![("PgUp PgDn", "scroll"), ("Enter", "press")],
         Focus::List => vec![("↑↓", "scroll")],
         Focus::Field(Field::Jobs) => vec![("PgUp PgDn", "scroll"), ("F1", "help"), ("Esc", "report")],
         _ => vec![("←→", "choose"), ("PgUp PgDn", "scroll")],

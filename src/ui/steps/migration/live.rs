@@ -182,17 +182,26 @@ fn standing(live: &Live, phases: &[Phase]) -> Standing {
 }
 
 fn phases(theme: Theme, (live, width): (&Live, usize)) -> Line {
-    let tables =
-        live.gauges.databases.values().fold((0, 0), |sum, d| (sum.0 + d.tables_done, sum.1 + d.tables_total));
-    let steps =
-        live.gauges.databases.values().fold((0, 0), |sum, d| (sum.0 + d.steps_done, sum.1 + d.steps_total));
+    let gauges = || live.gauges.databases.values();
+    let tables = gauges().fold((0, 0), |sum, d| (sum.0 + d.tables_done, sum.1 + d.tables_total));
+    let steps = gauges().fold((0, 0), |sum, d| (sum.0 + d.steps_done, sum.1 + d.steps_total));
     let of = |(done, all): (u64, u64)| {
         if all > 0 { format!(" {}/{}", thousands(done), thousands(all)) } else { String::new() }
     };
+    let counted = strip(theme, (live, width), [of(tables), of(steps)]);
+    if counted.width() <= width {
+        return counted;
+    }
+    // In the narrowest windows each phase is named, and none is counted.
+    strip(theme, (live, width), [String::new(), String::new()])
+}
+
+fn strip(theme: Theme, (live, width): (&Live, usize), [tables, steps]: [String; 2]) -> Line {
+    let made: u64 = live.gauges.databases.values().map(|d| d.steps_done).sum();
     let mut strip = vec![
         ("Schema", &[Phase::Schema][..], String::new()),
-        ("Rows", &[Phase::Copy], of(tables)),
-        (if width < 90 { "Indexes" } else { "Indexes and keys" }, &[Phase::Indexes], of(steps)),
+        ("Rows", &[Phase::Copy], tables),
+        (if width < 90 { "Indexes" } else { "Indexes and keys" }, &[Phase::Indexes], steps),
         ("Rest", &[Phase::Data, Phase::Settings], String::new()),
     ];
     if live.replicates() {
@@ -203,7 +212,7 @@ fn phases(theme: Theme, (live, width): (&Live, usize)) -> Line {
     }
     let mut line = Line::default();
     for (number, (name, phases, count)) in strip.into_iter().enumerate() {
-        let begun = phases.contains(&Phase::Indexes) && steps.0 > 0;
+        let begun = phases.contains(&Phase::Indexes) && made > 0;
         let (sign, style) = match standing(live, phases) {
             // Indexes are made while other tables are still copied.
             Standing::Waits if begun => ("▶", theme.accent),
