@@ -35,6 +35,14 @@ pub enum Event {
     Finding {
         finding: Finding,
     },
+    /// What both servers are asked before the checks judge, each as a person would call it.
+    Gathering {
+        questions: Vec<String>,
+    },
+    /// One of these has been answered, or will not be.
+    Gathered {
+        question: String,
+    },
     /// A check was run, in the order in which checks are shown.
     Judged {
         judgement: Judgement,

@@ -14,6 +14,7 @@ pub mod names;
 pub mod passwords;
 pub mod phase;
 pub mod plan;
+pub mod remedy;
 pub mod run;
 pub mod secret;
 pub mod secrets;

@@ -6,6 +6,14 @@ use crate::model::units::Side;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+/// What a server that wants a password is told with.
+pub const ON_THE_COMMAND_LINE: &str = "give a password in the address, in PGPASSWORD or in ~/.pgpass";
+
+/// The same advice where there is a field to type it into.
+pub fn for_a_window(advice: &str) -> String {
+    advice.replace(ON_THE_COMMAND_LINE, "type it into the field Password, or put it into ~/.pgpass")
+}
+
 /// The default socket directories of Debian's libpq and of PostgreSQL's own. For these a .pgpass says `localhost`.
 const DEFAULT_SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 

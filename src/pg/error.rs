@@ -3,6 +3,7 @@
 //! Whatever a server says is hostile data here: every text is bounded and its control characters are escaped before
 //! anybody can print it. Nothing in this file ever sees a password.
 
+use crate::model::passwords::ON_THE_COMMAND_LINE;
 use crate::model::units::turns_text;
 use std::fmt::{self, Write as _};
 use std::io;
@@ -191,7 +192,7 @@ impl Error {
                 "allow this host, user and database in the server's pg_hba.conf, or in its allow list"
             }
             ErrorKind::WrongPassword => "check the user name and the password",
-            ErrorKind::PasswordMissing => "give a password in the address, in PGPASSWORD or in ~/.pgpass",
+            ErrorKind::PasswordMissing => ON_THE_COMMAND_LINE,
             ErrorKind::NoDatabase => "check the name of the database",
             ErrorKind::NoRole => "check the user name",
             ErrorKind::TooManyConnections => {

@@ -109,7 +109,9 @@ pub fn eta(live: &Live, now_ms: u64) -> Eta {
         return Eta::Stalled { ms: still_ms };
     }
     let Some((slow, fast)) = quartiles(&samples) else { return Eta::Estimating };
-    let left = total - done;
+    // What was taken back has to come again, though the bar does not go back.
+    let here = if live.gauges_ms > 0 { live.gauges.bytes_done().min(done) } else { done };
+    let left = total - here;
     let in_ms = |speed: u64| left.saturating_mul(1000) / speed.max(1);
     if slow == 0 {
         return Eta::Estimating;

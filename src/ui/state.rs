@@ -204,11 +204,14 @@ pub struct Dialog {
     pub on: usize,
     /// The migration's name, typed to prove that it is meant.
     pub typed: Text,
+    /// Lines that it is scrolled down by, in a window too low for all of them.
+    #[serde(default)]
+    pub from: usize,
 }
 
 impl Dialog {
     pub fn new(about: About) -> Self {
-        Self { about, on: 0, typed: Text::default() }
+        Self { about, on: 0, typed: Text::default(), from: 0 }
     }
 }
 

@@ -17,6 +17,7 @@ use super::state::passwords::Errand;
 use super::state::{About, Dialog, Engine, Focus, Overlay, Rights, Screen, State};
 use super::steps::{close, configure, migration, start, validation};
 use crate::model::event::DatabaseOutcome;
+use crate::model::passwords::for_a_window;
 
 /// How often the list of migrations is read anew, and what follows without a guard is asked about.
 const LIST_MS: u64 = 5_000;
@@ -141,7 +142,7 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
                 live.asking = super::state::Switch::Off;
                 (live.wanted, live.trying) = (None, None);
             }
-            state.complain(failure.to_string());
+            state.complain(for_a_window(&failure.to_string()));
         }
         (Msg::Said(text), _) => state.say(text),
         (Msg::NotCopied { title, text }, _) => {
@@ -164,7 +165,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
         let unguarded = live.is_following() && live.engine == Engine::Gone;
         state.screen = Screen::Close;
         state.focus = close::update::order(state).first().copied().unwrap_or(Focus::List);
-        state.overlay = None;
+        dialog::outlive(state);
         if unguarded {
             return close::update::ask(state);
         }

@@ -19,6 +19,7 @@ mod grants;
 mod report;
 mod rights;
 mod scale;
+mod script;
 mod servers;
 mod states;
 mod target;

@@ -12,3 +12,4 @@ mod shows;
 mod sizes;
 mod styled;
 mod transitions;
+mod truth;

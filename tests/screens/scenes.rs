@@ -263,8 +263,14 @@ fn checking() -> State {
     checked(events, None)
 }
 
+/// While both servers are asked: nothing can be judged yet.
 fn checking_plain() -> State {
-    checked(servers(), None)
+    let mut events = servers();
+    let questions =
+        ["source: settings, roles, slots", "target: settings, roles, extensions", "both: database shop"];
+    events.push(Event::Gathering { questions: questions.map(str::to_owned).into() });
+    events.push(Event::Gathered { question: questions[1].to_owned() });
+    checked(events, None)
 }
 
 fn report_events(databases: &[(&str, bool)]) -> Vec<Event> {
@@ -276,14 +282,17 @@ fn report_events(databases: &[(&str, bool)]) -> Vec<Event> {
         finding(
             Finding::new("wal-level", Severity::Blocker, "wal_level is replica")
                 .because("logical replication needs logical: what the log holds now cannot be decoded")
-                .fix("ALTER SYSTEM SET wal_level = 'logical';\nThen restart the source."),
+                .fix("on the source: ALTER SYSTEM SET wal_level = 'logical'; then restart the server"),
         ),
         judged("primary-keys", "Every table has a primary key", Some("shop"), Verdict::Warning),
         finding(
             Finding::warning("primary-keys", "2 of 212 tables have no primary key")
                 .in_database("shop")
                 .because("updates and deletes of their rows cannot be replicated")
-                .fix("ALTER TABLE audit.events REPLICA IDENTITY FULL;")
+                .fix(
+                    "on the source: ALTER TABLE \"audit\".\"events\" REPLICA IDENTITY FULL; — or choose \
+                     --replica-identity index, full, inserts or skip",
+                )
                 .objects(["audit.events".to_owned(), "tmp.load".to_owned()]),
         ),
         finding(

@@ -78,7 +78,7 @@ fn nothing_that_lies_over_a_screen_is_cut_in_silence() {
             .flat_map(|size| words(&covered(&scene.state, size)))
             .collect();
         // What says that there is more than fits is not said where everything fits.
-        whole.insert("more".to_owned());
+        whole.extend(["more", "PgUp", "PgDn"].map(str::to_owned));
         for width in (60..=200).step_by(14) {
             for height in [16, 17, 18, 20, 24, 30, 40, 50] {
                 let rows = covered(&scene.state, (width, height));

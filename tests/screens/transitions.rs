@@ -406,6 +406,7 @@ fn no_key_of_the_footer_does_nothing() {
                 "Enter" => &[Code::Enter],
                 "Esc" => &[Code::Esc],
                 "F1" => &[Code::F1],
+                "PgUp PgDn" => &[Code::PageDown, Code::PageUp],
                 "↑↓" => &[Code::Down, Code::Up],
                 "←→" => &[Code::Right],
                 // What is typed in secret is not stored, and the way out has a test of its own.

@@ -18,6 +18,7 @@ mod again;
 mod broken_off;
 mod bundle;
 mod cleaning;
+mod gathering;
 mod identity;
 mod leaving;
 mod passwords;
@@ -58,7 +59,13 @@ fn wizard(pair: &Pair) -> Tty {
 }
 
 /// From step 1 to the report of the checks, by keys and two pasted addresses.
-fn to_report(tty: &mut Tty, (source, target): (&str, &str)) {
+fn to_report(tty: &mut Tty, addresses: (&str, &str)) {
+    to_check(tty, addresses);
+    tty.wait("╭─ Report");
+}
+
+/// The same up to where the checks have been begun.
+fn to_check(tty: &mut Tty, (source, target): (&str, &str)) {
     tty.wait("1 Configure");
     // The guide has the focus; the name comes next, then the target's host.
     tty.send("\t");
@@ -74,7 +81,6 @@ fn to_report(tty: &mut Tty, (source, target): (&str, &str)) {
     tty.wait("Filled from the connection string");
     tty.tab_to("▐ Run check ▌");
     tty.send("\r");
-    tty.wait("╭─ Report");
 }
 
 fn uris(pair: &Pair) -> (String, String) {

@@ -3,6 +3,7 @@
 use super::ask::{Depth, known};
 use super::facts::{InDatabase, Wanted};
 use super::gather::Reached;
+use super::progress::{Progress, of_database};
 use crate::engine::database::Candidate;
 use crate::engine::replicate::survey;
 use crate::engine::sessions::settings_for_questions;
@@ -32,6 +33,7 @@ pub(crate) struct Asking<'a> {
     pub(crate) source: &'a Reached,
     pub(crate) target: &'a Reached,
     pub(crate) depth: Depth,
+    pub(crate) progress: &'a Progress<'a>,
 }
 
 impl Asking<'_> {
@@ -40,7 +42,10 @@ impl Asking<'_> {
         let free = self.source.facts.free_connections.min(self.target.facts.free_connections);
         let room = usize::try_from(free).unwrap_or(0).saturating_sub(SPARE).clamp(1, AT_ONCE);
         futures_util::stream::iter(candidates)
-            .map(|c| Box::pin(self.database(c)))
+            .map(|c| {
+                let question = of_database(&c.facts.name);
+                Box::pin(async move { self.progress.of(&question, self.database(c)).await })
+            })
             .buffered(room)
             .collect()
             .await

@@ -3,6 +3,7 @@
 use super::ask::{Depth, known, side};
 use super::ask_database::Asking;
 use super::facts::{Facts, Known, Probes, SlotProbe, Wanted};
+use super::progress::{self, Progress};
 use super::tell::{Blocked, Told, tell, tell_unreachable};
 use super::{judge, probe, verdict};
 use crate::engine::database::Candidate;
@@ -67,7 +68,7 @@ async fn look(plan: &Plan, secrets: &Secrets, emit: &Emitter) -> Result<Found, F
     for (side, reached) in [(Side::Source, &source), (Side::Target, &target)] {
         emit.record(Event::ServerSeen { side, server: summary(reached) });
     }
-    let mut facts = ask_all(plan, &source, &target).await?;
+    let mut facts = ask_all(plan, emit, (&source, &target)).await?;
     let mut told = tell(&facts, plan, emit);
     block(&mut facts.databases, &told);
     if plan.only_checks && plan.selected_checks.is_empty() {
@@ -106,22 +107,28 @@ async fn reach_both(plan: &Plan, secrets: &Secrets, emit: &Emitter) -> Result<(R
 }
 
 /// Everything that is to be judged, at the same time as far as it goes.
-async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Facts, Failure> {
+async fn ask_all(
+    plan: &Plan,
+    emit: &Emitter,
+    (source, target): (&Reached, &Reached),
+) -> Result<Facts, Failure> {
     let depth = Depth::of(plan);
     let (candidates, left_out) = judge::candidates(plan, source, target);
     let names: Vec<_> = candidates.iter().map(|c| c.facts.name.clone()).collect();
     let continuous = plan.method != MethodPolicy::Dump;
-    let asking = Asking { plan, source, target, depth };
+    let progress = Progress::begin(plan, emit, &names);
+    let asking = Asking { plan, source, target, depth, progress: &progress };
     let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
     let (sides, mut databases, sizes, tool, wal_bytes_per_s) = tokio::join!(
         async {
-            let (from, to) = (side(source, Side::Source, depth), side(target, Side::Target, depth));
+            let from = progress.of(progress::SOURCE, side(source, Side::Source, depth));
+            let to = progress.of(progress::TARGET, side(target, Side::Target, depth));
             tokio::try_join!(Box::pin(from), Box::pin(to))
         },
         Box::pin(asking.databases(candidates)),
-        Box::pin(sizes(source, &names)),
+        Box::pin(progress.of(progress::SIZES, sizes(source, &names))),
         Box::pin(find_pg_dump(&search, source.facts.version.major(), target.facts.version.major())),
-        wal_rate(plan, source),
+        progress.of(progress::WAL_RATE, wal_rate(plan, source)),
     );
     let (from, to) = sides?;
     measured(&mut databases, &sizes);
@@ -139,13 +146,13 @@ async fn ask_all(plan: &Plan, source: &Reached, target: &Reached) -> Result<Fact
     };
     if continuous {
         let wanted = u32::try_from(facts.count()).unwrap_or(u32::MAX);
-        facts.probes.means = means::judge(plan, source, target, wanted).await;
+        facts.probes.means = progress.of(progress::MEANS, means::judge(plan, source, target, wanted)).await;
         if matches!(facts.probes.means, Ok(Subscriber::Extension)) {
             by_extension(target, &mut facts.databases).await;
         }
     }
     let settable = facts.source.settable.clone().unwrap_or_default();
-    facts.probes.slot = try_slot(plan, source, &settable).await;
+    facts.probes.slot = progress.of(progress::SLOT, try_slot(plan, source, &settable)).await;
     Ok(facts)
 }
 

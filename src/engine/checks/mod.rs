@@ -11,6 +11,7 @@ mod facts;
 mod gather;
 mod judge;
 mod probe;
+mod progress;
 mod provider;
 mod tell;
 mod verdict;

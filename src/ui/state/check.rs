@@ -14,6 +14,11 @@ pub struct Check {
     pub began_ms: u64,
     pub run: Run,
     pub judgements: Vec<Judgement>,
+    /// What both servers are asked first, and what of it they have answered, in the order of the answers.
+    #[serde(default)]
+    pub questions: Vec<String>,
+    #[serde(default)]
+    pub answered: Vec<String>,
     pub possible: Vec<Possible>,
     pub ended: Option<Ending>,
     pub selected: usize,
@@ -32,6 +37,9 @@ pub struct Check {
 
 /// The checks that find tables of which nothing tells the rows apart.
 const IDENTITY_CHECKS: [&str; 2] = ["replica-identity", "identity-full"];
+
+/// Databases that a sentence names.
+const NAMED: usize = 3;
 
 /// Whether checks that found nothing are listed one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +90,8 @@ impl Check {
             began_ms,
             run: Run::default(),
             judgements: Vec::new(),
+            questions: Vec::new(),
+            answered: Vec::new(),
             possible: Vec::new(),
             ended: None,
             selected: 0,
@@ -108,6 +118,11 @@ impl Check {
     pub fn apply(&mut self, entry: &Entry) {
         self.run.apply(entry);
         match &entry.event {
+            Event::Gathering { questions } => self.questions.clone_from(questions),
+            // Where nothing is to be followed a slot is neither announced nor tried.
+            Event::Gathered { question } if self.questions.contains(question) => {
+                self.answered.push(question.clone());
+            }
             Event::Judged { judgement } => self.judgements.push(judgement.clone()),
             Event::DatabaseJudged { possible } => {
                 self.possible.retain(|p| p.database != possible.database);
@@ -115,6 +130,11 @@ impl Check {
             }
             _ => {}
         }
+    }
+
+    /// What nobody has answered yet, in its order.
+    pub fn open_questions(&self) -> impl Iterator<Item = &String> {
+        self.questions.iter().filter(|question| !self.answered.contains(question))
     }
 
     pub fn count(&self, severity: Severity) -> usize {
@@ -214,9 +234,15 @@ impl Check {
         let ways: Vec<_> = self.possible.iter().map(|p| self.way(p)).collect();
         let count = |way| ways.iter().filter(|w| **w == way).count();
         if count(Way::Impossible) > 0 {
-            return Err(
-                "Neither method is possible for some databases: fix it, or leave them out.".to_owned()
-            );
+            let impossible = self.possible.iter().filter(|p| self.way(p) == Way::Impossible);
+            let mut names: Vec<_> = impossible.map(|p| readable(&p.database)).collect();
+            let more = names.len().saturating_sub(NAMED);
+            names.truncate(NAMED);
+            let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+            return Err(format!(
+                "Neither method is possible for {}{rest}: fix it, or leave it out (x on its line above).",
+                names.join(", ")
+            ));
         }
         if count(Way::Undecided) == ways.len() {
             return Err("Replication is not possible: fix it, or choose the snapshot.".to_owned());

@@ -357,7 +357,7 @@ impl Form {
             let value = self.text(*field).map(Text::trimmed).unwrap_or_default();
             let wrong = match field {
                 Field::Source(Part::Host) | Field::Target(Part::Host) if value.is_empty() => {
-                    Some("Hostname is needed: a name, an address, or the folder of a socket")
+                    Some("Hostname is needed: a name, an address, a folder")
                 }
                 Field::Source(Part::Port) | Field::Target(Part::Port)
                     if value.split(',').any(|port| port.parse::<u16>().map_or(true, |port| port == 0)) =>
@@ -369,14 +369,13 @@ impl Form {
                 {
                     Some("a number from 1 to 256, or nothing")
                 }
+                Field::Exclude if is_open(value) => {
+                    Some("a double quote is not closed (within a name: \"\")")
+                }
                 Field::Name if !value.is_empty() => match check_id(value) {
                     Ok(()) => None,
-                    Err(IdError::Illegal) => {
-                        Some("up to 20 of a-z, 0-9 and _, beginning with a letter or digit")
-                    }
-                    Err(IdError::TooLong(_)) => {
-                        Some("too long for names on the servers, where each _ counts twice")
-                    }
+                    Err(IdError::Illegal) => Some("up to 20 of a-z, 0-9, _; a letter or digit first"),
+                    Err(IdError::TooLong(_)) => Some("too long: on the servers each _ counts twice"),
                 },
                 _ => None,
             };
@@ -384,6 +383,11 @@ impl Form {
         }
         errors
     }
+}
+
+/// Whether a name begins with a quote that nothing ends: all that follows would be one name.
+fn is_open(text: &str) -> bool {
+    text.chars().filter(|c| *c == '"').count() % 2 == 1
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -473,7 +477,8 @@ mod tests {
         let mut form = Form::default();
         form.source.port.set("54320000");
         form.name.set("Not A Name");
-        let fields = [Field::Name, Field::Source(Part::Host), Field::Source(Part::Port)];
+        form.exclude.set("\"not closed other");
+        let fields = [Field::Name, Field::Source(Part::Host), Field::Source(Part::Port), Field::Exclude];
         let wrong: Vec<_> = form.check(&fields).into_iter().map(|error| error.field).collect();
         assert_eq!(wrong, fields);
     }

@@ -75,6 +75,9 @@ pub struct Live {
     pub wanted_after: u64,
     /// What the engine calls this window in its answers; absent where it does not say.
     pub face: Option<u32>,
+    /// The verb of the later command that works on it now.
+    #[serde(default)]
+    pub verb: Option<String>,
     pub verify: crate::model::task::Verify,
 }
 
@@ -139,12 +142,14 @@ impl Live {
             trying: None,
             wanted_after: 0,
             face: None,
+            verb: None,
             verify: crate::model::task::Verify::Counts,
         }
     }
 
     pub fn apply(&mut self, entry: &Entry) {
         self.run.apply(entry);
+        self.note_verb(&entry.event);
         match &entry.event {
             Event::TableCopied { database, table, rows, bytes, ms } => self.table(Table {
                 database: database.clone(),
@@ -189,6 +194,20 @@ impl Live {
         }
     }
 
+    fn note_verb(&mut self, event: &Event) {
+        match event {
+            Event::Resumed { verb, .. } | Event::Asked { verb, .. } => self.verb = Some(verb.clone()),
+            Event::Started { .. } | Event::Answered { .. } | Event::Ended { .. } => self.verb = None,
+            _ => {}
+        }
+    }
+
+    /// Whether what it made is taken back now: nothing is copied meanwhile.
+    pub fn takes_back(&self) -> bool {
+        let verbs = [Wanted::CleanUp, Wanted::TryAgain].map(Wanted::verb);
+        !self.is_over() && self.verb.as_deref().is_some_and(|verb| verbs.contains(&verb))
+    }
+
     pub fn want(&mut self, wanted: Wanted) {
         (self.wanted, self.wanted_after) = (Some(wanted), self.run.seq);
     }
@@ -231,10 +250,11 @@ impl Live {
             lag_bytes: most(gauges.following.values().map(|d| d.lag_bytes)),
             kept_bytes: most(gauges.following.values().map(|d| d.kept_bytes)),
         };
-        if sample.bytes > self.best.bytes {
-            self.best.bytes = sample.bytes;
+        // A table that is begun anew takes its bytes back, and what comes of it from then on has come.
+        if sample.bytes > self.gauges.bytes_done() {
             self.moved_ms = now_ms;
         }
+        self.best.bytes = self.best.bytes.max(sample.bytes);
         let steps = gauges.databases.values().map(|d| d.steps_done).sum();
         self.best.steps = self.best.steps.max(steps);
         if self.samples.back().is_none_or(|last| last.at_ms + SAMPLE_MS <= sample.at_ms) {

@@ -30,6 +30,10 @@ pub enum Act {
 /// How long closing waits for the target, in seconds, where the operator wants to wait for as long as it takes.
 const PATIENT_S: u64 = 24 * 3600;
 
+/// Lines of a page, and more than a dialog has in the narrowest window: the view lets no room stay empty.
+const PAGE: usize = 3;
+const MOST_LINES: usize = 60;
+
 pub fn buttons(about: About, live: Option<&Live>) -> Vec<(&'static str, Act)> {
     let apart = live.is_some_and(|live| matches!(live.engine, Engine::Apart { .. }));
     match about {
@@ -59,6 +63,25 @@ pub fn allowed(dialog: &Dialog, act: Act, live: Option<&Live>) -> bool {
     act != Act::FinishAnyway || live.is_some_and(|live| dialog.typed.trimmed() == live.id)
 }
 
+/// The last step has begun under a dialog. One whose question still stands is left alone. In the place of another stands why
+/// it is gone: the next key answers that, and presses nothing behind it.
+pub(super) fn outlive(state: &mut State) {
+    let (Some(Overlay::Dialog(dialog)), Some(live)) = (&state.overlay, &state.live) else { return };
+    let stands = match dialog.about {
+        About::LeaveAndStop => live.engine == Engine::Here && live.ended.is_none(),
+        About::Stop => live.is_following(),
+        _ => false,
+    };
+    if stands {
+        return;
+    }
+    let text = "The migration has come to its last step meanwhile, so there is nothing left to ask. Nothing was pressed, and \
+                nothing was stopped."
+        .to_owned();
+    state.overlay =
+        Some(Overlay::Text { title: "No question any more".to_owned(), remark: None, text, from: 0 });
+}
+
 pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
     let Some(Overlay::Dialog(dialog)) = &mut state.overlay else { return Vec::new() };
     let all = buttons(dialog.about, state.live.as_ref());
@@ -66,6 +89,8 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
         Code::Esc => state.overlay = None,
         Code::Tab | Code::Right | Code::Down => dialog.on = (dialog.on + 1) % all.len(),
         Code::BackTab | Code::Left | Code::Up => dialog.on = (dialog.on + all.len() - 1) % all.len(),
+        Code::PageDown => dialog.from = (dialog.from + PAGE).min(MOST_LINES),
+        Code::PageUp => dialog.from = dialog.from.saturating_sub(PAGE),
         Code::Enter => {
             let (_, act) = all[dialog.on.min(all.len() - 1)];
             if !allowed(dialog, act, state.live.as_ref()) {

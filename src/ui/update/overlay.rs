@@ -66,6 +66,8 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
                 None if key.code == Code::Char('y') => {
                     return vec![Effect::Copy { title: title.clone(), text: text.clone() }];
                 }
+                // It may stand where a dialog was a moment ago: a key that chose among its answers closes nothing.
+                None if matches!(key.code, Code::Tab | Code::BackTab | Code::Left | Code::Right) => {}
                 None => state.overlay = None,
             }
         }

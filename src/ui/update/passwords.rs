@@ -3,7 +3,7 @@
 use super::commandable;
 use crate::model::command::Command;
 use crate::model::failure::Failure;
-use crate::model::passwords::{Barred, Barrier};
+use crate::model::passwords::{Barred, Barrier, for_a_window};
 use crate::model::task::Task;
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
@@ -34,7 +34,7 @@ pub(super) fn shut(state: &mut State, failure: &Failure) {
     }
     let (title, remark) =
         ("Not tried again".to_owned(), Some("Nothing was touched on either server.".to_owned()));
-    state.overlay = Some(Overlay::Text { title, remark, text: failure.to_string(), from: 0 });
+    state.overlay = Some(Overlay::Text { title, remark, text: for_a_window(&failure.to_string()), from: 0 });
 }
 
 /// The engine that guards the rest, or one of its own where that has ended meanwhile.

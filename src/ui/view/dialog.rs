@@ -3,13 +3,13 @@
 use crate::model::event::DatabaseOutcome;
 use crate::model::run::DatabaseRun;
 use crate::model::task::Unfinished;
-use crate::model::units::{count_of, human_bytes, readable};
+use crate::model::units::{Side, count_of, human_bytes, readable};
 use crate::ui::format::ago;
 use crate::ui::message::Hit;
 use crate::ui::state::live::Live;
 use crate::ui::state::{About, Dialog, Engine, Home, State};
 use crate::ui::steps::migration::{
-    Of, dropped, finished, leftovers, leftovers_short, unfinished, with_sizes,
+    Of, dropped, finished, in_few_words, left_on, leftovers, leftovers_short, unfinished, with_sizes,
 };
 use crate::ui::update::{Act, buttons};
 use crate::ui::widgets::form::window;
@@ -36,9 +36,17 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, dialog): (&State, &Dia
     let height = lines.len() + 1 + name.height + rows.len() + 2;
     let area = super::centered(area, width, u16::try_from(height).unwrap_or(u16::MAX));
     p.cover(area);
-    let inner = p.panel(area, &Line::new(title(dialog.about), p.theme.title), &Line::default());
-    let kept = usize::from(inner.height).saturating_sub(rows.len() + 1 + name.height);
-    p.lines(Rect { height: u16::try_from(kept).unwrap_or(0), ..inner }, &lines);
+    let kept = usize::from(area.height.saturating_sub(2)).saturating_sub(rows.len() + 1 + name.height);
+    let hidden = lines.len().saturating_sub(kept);
+    let first = dialog.from.min(hidden);
+    let more = match (first, hidden) {
+        (_, 0) => Line::default(),
+        (first, hidden) if first == hidden => Line::new("PgUp", p.theme.key).and(": more", p.theme.dim),
+        _ => Line::new("PgDn", p.theme.key).and(": more", p.theme.dim),
+    };
+    let inner = p.panel(area, &Line::new(title(dialog.about), p.theme.title), &more);
+    let lines = &lines[first..lines.len().min(first + kept)];
+    p.lines(Rect { height: u16::try_from(kept).unwrap_or(0), ..inner }, lines);
     let mut row = kept.min(lines.len()) + 1;
     if name.height > 0 {
         typed(p, inner, (&name, dialog, row));
@@ -166,12 +174,14 @@ fn stop(live: &Live) -> Vec<String> {
         ));
         all.push(String::new());
     }
-    let made = leftovers(live, Of::All);
-    all.push(if made.is_empty() {
-        "On the source: nothing of ours is there; nothing changes.".to_owned()
-    } else {
-        format!("On both sides: removes {}.", leftovers_short(live, Of::All))
-    });
+    for side in [Side::Source, Side::Target] {
+        let made = left_on(live, (side, Of::All));
+        if !made.is_empty() {
+            all.push(format!("On the {side}: removes {}.", in_few_words(&made)));
+        } else if side == Side::Source {
+            all.push("On the source: nothing of ours is there; nothing changes.".to_owned());
+        }
+    }
     let half = live.run.half_made();
     all.push(if half.is_empty() {
         "On the target: what was copied stays as it is.".to_owned()

@@ -90,7 +90,13 @@ fn end(live: &Live, now_ms: u64) -> Vec<String> {
 }
 
 fn lag(live: &Live, now_ms: u64) -> Vec<String> {
-    let mut all = vec![match live.lag_bytes() {
+    if !live.is_following() && live.run.databases.values().any(|d| d.method.is_some()) && !live.replicates() {
+        let text = "Nothing follows in this migration: every database is moved by a one-time snapshot. What is written on \
+                    the source after the start will not be on the target.";
+        return vec![text.to_owned()];
+    }
+    // Nobody is behind who does not follow: that is no lag of 0.
+    let mut all = vec![match live.lag_bytes().filter(|_| live.is_following()) {
         Some(bytes) => {
             format!("{} ({} bytes), the largest of all databases.", human_bytes(bytes), thousands(bytes))
         }
@@ -122,7 +128,12 @@ fn kept(live: &Live) -> Vec<String> {
         all.push(format!("{}: {kept}, {safe}.", crate::model::units::readable(name)));
     }
     if all.is_empty() {
-        all.push("No database follows yet.".to_owned());
+        let none = if live.run.databases.values().any(|d| d.method.is_some()) && !live.replicates() {
+            "Nothing follows in this migration: the source keeps nothing for it."
+        } else {
+            "No database follows yet."
+        };
+        all.push(none.to_owned());
     }
     all.push(String::new());
     all.push(

@@ -84,16 +84,24 @@ pub fn keys(state: &State) -> Keys {
             vec![("?", "help"), ("Esc", "do not wait")]
         }
         Screen::Report => report(state),
-        Screen::Plan => vec![
-            ("Tab", "next"),
-            ("Enter", "press"),
-            ("↑↓", "scroll"),
-            ("c", "command line"),
-            ("?", "help"),
-            ("Esc", "report"),
-        ],
+        Screen::Plan => plan(state),
         Screen::Live | Screen::Close => running(state),
     }
+}
+
+/// The plan is scrolled from anywhere, with the arrows only where they do not go to another button or choose.
+fn plan(state: &State) -> Keys {
+    let mut keys = vec![("Tab", "next")];
+    keys.extend(match state.focus {
+        Focus::Button(_) => vec![("PgUp PgDn", "scroll"), ("Enter", "press")],
+        Focus::List => vec![("↑↓", "scroll")],
+        Focus::Field(Field::Jobs) => vec![("PgUp PgDn", "scroll"), ("F1", "help"), ("Esc", "report")],
+        _ => vec![("←→", "choose"), ("PgUp PgDn", "scroll")],
+    });
+    if state.focus != Focus::Field(Field::Jobs) {
+        keys.extend([("c", "command line"), ("?", "help"), ("Esc", "report")]);
+    }
+    keys
 }
 
 /// What a key does depends on the field that it goes to.

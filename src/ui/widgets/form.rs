@@ -42,7 +42,9 @@ pub fn form(paint: &mut Paint<'_>, area: Rect, state: &State, fields: &[Field]) 
         one(paint, area, row, (state, *field));
         row += 1;
         if let Some(what) = state.form.error(*field) {
-            let text = format!("{}✖ {what}", " ".repeat(LABEL + 1));
+            // Below the field, and further to the left where the words need the room.
+            let indent = usize::from(area.width).saturating_sub(what.width() + 2).clamp(2, LABEL + 1);
+            let text = format!("{}✖ {what}", " ".repeat(indent));
             paint.line(area, row, &Line::new(text, paint.theme.error));
             row += 1;
         }
@@ -189,7 +191,7 @@ fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
             Part::Ssl if encrypts(state, field) => {
                 ("(recommended)  Space, or ← → for another mode", "(recommended)  ← → modes")
             }
-            Part::Ssl => ("may go in clear: Space encrypts, ← → for another mode", "may go in clear: Space"),
+            Part::Ssl => ("may go in clear: Space encrypts, ← → for another mode", "may go in clear"),
             Part::Ca => ("path, or system; compares the name too", "path, or system"),
             Part::Port | Part::User => ("", ""),
         },

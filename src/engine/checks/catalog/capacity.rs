@@ -108,7 +108,7 @@ fn sizes_known(facts: &Facts, _: &Plan) -> Judged {
         Vec::new()
     } else {
         let statement = fixes::grant_role("pg_read_all_stats", facts.user(Side::Source));
-        let fix = format!("let the migration's user connect to them, or on the source: {statement}");
+        let fix = format!("on the source: {statement} — or let the migration's user connect to them");
         vec![info("the source does not tell the size of some databases").objects(names).fix(fix)]
     })
 }

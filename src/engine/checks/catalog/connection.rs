@@ -219,7 +219,7 @@ fn connections(facts: &Facts, _: &Plan) -> Judged {
             let free = count_of(u64::try_from(free).unwrap_or(0), "connection");
             found.push(
                 warning(format!("the {side} has {free} left for us, and {FEWEST} are wanted at least"))
-                    .fix(format!("close idle sessions, or on the {side}: {statement}")),
+                    .fix(format!("on the {side}: {statement} — or close idle sessions")),
             );
         }
     }

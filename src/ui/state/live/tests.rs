@@ -31,6 +31,18 @@ fn the_bar_never_goes_back() {
     assert_eq!(live.samples.len(), 2, "one sample a second");
 }
 
+/// A big table that is begun anew is below what the bar has reached for a long time: its bytes come all the same.
+#[test]
+fn what_is_copied_again_is_no_standstill() {
+    let mut live = live();
+    for (second, bytes) in [(1, 900), (2, 100), (3, 200), (4, 300)] {
+        live.measure(gauges(second * 1_000, bytes), second * 1_000);
+    }
+    assert_eq!((live.best.bytes, live.moved_ms), (900, 4_000));
+    live.measure(gauges(5_000, 300), 5_000);
+    assert_eq!(live.moved_ms, 4_000);
+}
+
 /// Of gauges that come late only the copy that the news is about is gone, not the next one of the same table.
 #[test]
 fn a_table_that_is_copied_again_runs() {

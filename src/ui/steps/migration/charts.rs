@@ -73,6 +73,8 @@ fn one(p: &mut Paint<'_>, area: Rect, (charted, live): (Charted, &Live)) {
         return;
     }
     let why = match charted {
+        // A window that was opened a moment ago has seen too little for a speed.
+        Charted::Speed if live.best.bytes > 0 || live.gauges_ms == 0 => "not known yet",
         Charted::Speed => "nothing has been copied yet",
         Charted::Lag if !live.is_following() => "no database follows yet",
         Charted::Kept | Charted::Lag => "not asked yet",

@@ -65,6 +65,10 @@ fn headline(theme: Theme, (state, live): (&State, &Live)) -> Line {
 
 fn progress(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let theme = p.theme;
+    if live.takes_back() {
+        taking_back(p, area, (state, live));
+        return;
+    }
     let what = live.phase().map_or_else(|| "beginning".to_owned(), |phase| phase.to_string());
     let title = Line::new(format!("{}: {what}", live.id), theme.title);
     let inner = p.panel(area, &title, &headline(theme, (state, live)));
@@ -80,6 +84,25 @@ fn progress(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let drawn = drawn(theme, (done, total, width));
     p.line(inner, 1, &Line::new(drawn, theme.accent).and(numbers, theme.text));
     p.line(inner, 2, &figures(theme, (state, live, inner.width.into())));
+}
+
+/// While it is cleaned up, or cleared for another attempt: phases and bytes would be those of what is taken back.
+fn taking_back(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
+    let theme = p.theme;
+    let title = Line::new(format!("{}: cleaning up", live.id), theme.title);
+    let inner = p.panel(area, &title, &headline(theme, (state, live)));
+    p.line(inner, 0, &Line::new("Nothing is copied: what this migration made is taken back.", theme.text));
+    let left = super::leftovers_short(live, super::Of::All);
+    let text = if left.is_empty() {
+        "replication: nothing is left".to_owned()
+    } else {
+        format!("left so far: {left}")
+    };
+    p.line(inner, 1, &Line::new(text, theme.dim));
+    let half: Vec<_> = live.run.half_made().iter().map(|half| readable(&half.name)).collect();
+    if !half.is_empty() {
+        p.line(inner, 2, &Line::new(format!("half copied on the target: {}", half.join(", ")), theme.dim));
+    }
 }
 
 fn running_for(state: &State, live: &Live) -> String {
@@ -159,17 +182,26 @@ fn standing(live: &Live, phases: &[Phase]) -> Standing {
 }
 
 fn phases(theme: Theme, (live, width): (&Live, usize)) -> Line {
-    let tables =
-        live.gauges.databases.values().fold((0, 0), |sum, d| (sum.0 + d.tables_done, sum.1 + d.tables_total));
-    let steps =
-        live.gauges.databases.values().fold((0, 0), |sum, d| (sum.0 + d.steps_done, sum.1 + d.steps_total));
+    let gauges = || live.gauges.databases.values();
+    let tables = gauges().fold((0, 0), |sum, d| (sum.0 + d.tables_done, sum.1 + d.tables_total));
+    let steps = gauges().fold((0, 0), |sum, d| (sum.0 + d.steps_done, sum.1 + d.steps_total));
     let of = |(done, all): (u64, u64)| {
         if all > 0 { format!(" {}/{}", thousands(done), thousands(all)) } else { String::new() }
     };
+    let counted = strip(theme, (live, width), [of(tables), of(steps)]);
+    if counted.width() <= width {
+        return counted;
+    }
+    // In the narrowest windows each phase is named, and none is counted.
+    strip(theme, (live, width), [String::new(), String::new()])
+}
+
+fn strip(theme: Theme, (live, width): (&Live, usize), [tables, steps]: [String; 2]) -> Line {
+    let made: u64 = live.gauges.databases.values().map(|d| d.steps_done).sum();
     let mut strip = vec![
         ("Schema", &[Phase::Schema][..], String::new()),
-        ("Rows", &[Phase::Copy], of(tables)),
-        (if width < 90 { "Indexes" } else { "Indexes and keys" }, &[Phase::Indexes], of(steps)),
+        ("Rows", &[Phase::Copy], tables),
+        (if width < 90 { "Indexes" } else { "Indexes and keys" }, &[Phase::Indexes], steps),
         ("Rest", &[Phase::Data, Phase::Settings], String::new()),
     ];
     if live.replicates() {
@@ -180,7 +212,7 @@ fn phases(theme: Theme, (live, width): (&Live, usize)) -> Line {
     }
     let mut line = Line::default();
     for (number, (name, phases, count)) in strip.into_iter().enumerate() {
-        let begun = phases.contains(&Phase::Indexes) && steps.0 > 0;
+        let begun = phases.contains(&Phase::Indexes) && made > 0;
         let (sign, style) = match standing(live, phases) {
             // Indexes are made while other tables are still copied.
             Standing::Waits if begun => ("▶", theme.accent),

@@ -65,8 +65,12 @@ pub fn leftovers(live: &Live, of: Of) -> Vec<String> {
 
 /// The same in few words: by name where they are few.
 pub fn leftovers_short(live: &Live, of: Of) -> String {
+    in_few_words(&leftovers(live, of))
+}
+
+/// What they are, by name or counted.
+pub fn in_few_words(all: &[String]) -> String {
     const NAMED: usize = 2;
-    let all = leftovers(live, of);
     if all.len() <= NAMED {
         return all.join(", ");
     }

@@ -2,6 +2,8 @@
 
 use super::restrictions::restrictions;
 use super::view_parts::{button_line, rows};
+use crate::model::check::Possible;
+use crate::model::names::{Mangle, ObjectKind, ObjectNames};
 use crate::model::plan::TargetPolicy;
 use crate::model::units::{count_of, human_bytes, readable};
 use crate::ui::command;
@@ -45,9 +47,9 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
 }
 
 fn text(theme: Theme, state: &State, (check, width): (&Check, usize)) -> Vec<Line> {
-    let mut lines = databases(theme, check);
+    let mut lines = databases(theme, (check, width));
     lines.push(Line::default());
-    for (head, sentence) in what_happens(check).into_iter().chain(to_know(state, check)) {
+    for (head, sentence) in what_happens(state, check).into_iter().chain(to_know(state, check)) {
         let indent = 12;
         for (number, piece) in wrap(&sentence, width.saturating_sub(indent)).into_iter().enumerate() {
             let head = if number == 0 { head } else { "" };
@@ -55,24 +57,28 @@ fn text(theme: Theme, state: &State, (check, width): (&Check, usize)) -> Vec<Lin
         }
     }
     lines.push(Line::default());
-    lines.push(Line::new(
-        "The same on the command line (c copies it; passwords: ~/.pgpass or PGPASSWORD)",
-        theme.dim,
-    ));
+    let same = "The same on the command line (c copies it; passwords: ~/.pgpass or PGPASSWORD)";
+    lines.extend(wrap(same, width).into_iter().map(|line| Line::new(line, theme.dim)));
     lines.extend(wrap(&command::line(state), width).into_iter().map(|line| Line::new(line, theme.info)));
     lines
 }
 
-fn databases(theme: Theme, check: &Check) -> Vec<Line> {
+fn databases(theme: Theme, (check, width): (&Check, usize)) -> Vec<Line> {
     if check.possible.is_empty() {
         let method = if check.decisions.snapshot {
             "Every database by a one-time snapshot."
         } else {
             "Every database continuously; where that is not possible, nothing is begun."
         };
-        return vec![Line::new(method, theme.title)];
+        return wrap(method, width).into_iter().map(|line| Line::new(line, theme.title)).collect();
     }
-    let head = format!("{} {} {}", column("DATABASE", 24), column_right("SIZE", 9), "  METHOD");
+    // In a narrow window names give way: what is done is said whole.
+    let wide = match width {
+        ..70 => 14,
+        70..80 => 20,
+        _ => 24,
+    };
+    let head = format!("{} {} {}", column("DATABASE", wide), column_right("SIZE", 9), "  METHOD");
     let mut lines = vec![Line::new(head, theme.dim)];
     for possible in &check.possible {
         let (word, style) = match check.way(possible) {
@@ -83,12 +89,11 @@ fn databases(theme: Theme, check: &Check) -> Vec<Line> {
         };
         let size = possible.size_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);
         let time = possible.estimate_s.map(|s| format!(", roughly {}", ago(s * 1000))).unwrap_or_default();
-        lines.push(
-            Line::new(column(&readable(&possible.database), 24), theme.text)
-                .and(format!(" {}", column_right(&size, 9)), theme.text)
-                .and(format!("   {word}"), style)
-                .and(time, theme.dim),
-        );
+        let line = Line::new(column(&readable(&possible.database), wide), theme.text)
+            .and(format!(" {}", column_right(&size, 9)), theme.text)
+            .and(format!("   {word}"), style);
+        let has_room = line.width() + time.chars().count() <= width;
+        lines.push(if has_room { line.and(time, theme.dim) } else { line });
     }
     lines
 }
@@ -100,8 +105,37 @@ pub fn replicates(check: &Check) -> bool {
     check.possible.iter().any(|p| check.way(p) == Way::Continuous)
 }
 
+/// Databases whose objects are named one by one; those of others are called likewise.
+const NAMED: usize = 3;
+
+/// What these are called for each database, as far as that is known before the start.
+fn names(state: &State, check: &Check, kinds: &[ObjectKind]) -> String {
+    let id = state.form.name.trimmed();
+    let moved: Vec<_> = check.possible.iter().filter(|p| check.way(p) == Way::Continuous).collect();
+    let named = |possible: &&Possible| {
+        let names = ObjectNames::new(id, &possible.database, Mangle::WhereNeeded)?;
+        Some(kinds.iter().map(|kind| names.of(*kind)).collect::<Vec<_>>().join(" and "))
+    };
+    let all: Option<Vec<_>> = moved.iter().take(NAMED).map(named).collect();
+    // Without a name one is made up at the start.
+    let Some(all) = all.filter(|all| !all.is_empty()) else {
+        let of = |kind: &ObjectKind| {
+            let names = ObjectNames::new("x", "y", Mangle::WhereNeeded)?.of(*kind);
+            Some(names.replace("_x_y_", "_NAME_DATABASE_"))
+        };
+        return kinds.iter().filter_map(of).collect::<Vec<_>>().join(" and ");
+    };
+    let more = moved.len().saturating_sub(NAMED) as u64;
+    let rest = if more > 0 {
+        format!(", and likewise for {} more", count_of(more, "database"))
+    } else {
+        String::new()
+    };
+    format!("{}{rest}", all.join(", "))
+}
+
 /// The objects that are made, side by side.
-fn what_happens(check: &Check) -> Vec<(&'static str, String)> {
+fn what_happens(state: &State, check: &Check) -> Vec<(&'static str, String)> {
     let continuous = check.possible.iter().filter(|p| check.way(p) == Way::Continuous).count() as u64;
     let each = if check.possible.is_empty() {
         "for each database".to_owned()
@@ -113,8 +147,9 @@ fn what_happens(check: &Check) -> Vec<(&'static str, String)> {
         all.push((
             "Source",
             format!(
-                "{each}: one publication and one logical replication slot, named pgpassage_…; every table is read once, \
-                 under a lock that only stops changes of definitions (ACCESS SHARE)"
+                "{each}: one publication and one logical replication slot: {}; every table is read once, under a lock \
+                 that only stops changes of definitions (ACCESS SHARE)",
+                names(state, check, &[ObjectKind::Publication, ObjectKind::Slot])
             ),
         ));
     } else {
@@ -127,7 +162,9 @@ fn what_happens(check: &Check) -> Vec<(&'static str, String)> {
     let mut target =
         "roles, databases, their schema, rows, then indexes, keys, privileges and settings".to_owned();
     if replicates(check) {
-        target.push_str("; then a subscription, and it follows the source until you close");
+        let names = names(state, check, &[ObjectKind::Subscription]);
+        target
+            .push_str(&format!("; then a subscription: {names}, and it follows the source until you close"));
     }
     all.push(("Target", target));
     let wal: u64 = check.possible.iter().filter_map(|p| p.wal_bytes).sum();

@@ -32,10 +32,12 @@ pub fn plan_key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
         Some(Button::Back) => return None.or_else(|| back_to_report(state)),
         _ => {}
     }
-    if fields::key(state, key, &plan_order()) {
+    // The text is scrolled from wherever the focus is.
+    let scrolls = matches!(key.code, Code::PageUp | Code::PageDown);
+    if !scrolls && fields::key(state, key, &plan_order()) {
         return Some(Vec::new());
     }
-    if state.focus == Focus::List {
+    if scrolls || state.focus == Focus::List {
         let check = state.check.as_mut()?;
         // Further down is for the view to end: it knows how many lines there are.
         check.selected = moved(key, check.selected, 400, PAGE)?;
@@ -45,6 +47,8 @@ pub fn plan_key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
 }
 
 fn back_to_report(state: &mut State) -> Option<Vec<Effect>> {
+    // The number that the text was scrolled by selects a line there.
+    state.check.iter_mut().for_each(|check| check.selected = 0);
     state.screen = Screen::Report;
     state.focus = Focus::List;
     Some(Vec::new())

@@ -13,16 +13,37 @@ use crate::ui::widgets::form::{identity, not_empty};
 use crate::ui::widgets::line::{Line, column};
 use crate::ui::widgets::list::first_shown;
 use crate::ui::widgets::paint::Paint;
+use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
 
 /// With so many lines there is room to spare: what a choice means is said before it is made.
 pub(super) const ROOMY: u16 = 26;
 
+/// Below that the checkbox of the snapshot has fewer words.
+const NARROW: u16 = 72;
+
 /// A line, and what it decides where it decides something.
 pub(super) type Decision = (Option<Focus>, Line);
 
 /// What is known about the methods, in sentences.
-pub(super) fn lines(theme: Theme, state: &State, (check, height): (&Check, u16)) -> Vec<Decision> {
+pub(super) fn lines(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decision> {
+    let width = usize::from(area.width).saturating_sub(4);
+    let all = said(theme, state, (check, area));
+    all.into_iter().flat_map(|one| wrapped(one, width)).collect()
+}
+
+/// A sentence that is too wide goes on below, with its indentation; what can be chosen stays one line.
+fn wrapped((focus, line): Decision, width: usize) -> Vec<Decision> {
+    let mut pieces = line.pieces();
+    let only = pieces.next().filter(|_| focus.is_none() && pieces.next().is_none());
+    if let Some((text, style)) = only {
+        return wrap(text, width).into_iter().map(|text| (None, Line::new(text, style))).collect();
+    }
+    drop(pieces);
+    vec![(focus, line)]
+}
+
+fn said(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decision> {
     let mut lines: Vec<Decision> = vec![(None, possible(theme, check))];
     if asks_for_identities(state, check) {
         lines.extend(identities(theme, state, check));
@@ -35,12 +56,14 @@ pub(super) fn lines(theme: Theme, state: &State, (check, height): (&Check, u16))
     }
     if offers_snapshot(check) {
         let tick = if check.decisions.snapshot { "[✔]" } else { "[ ]" };
-        let text = format!("{tick} Start the migration using a one-time snapshot (dump method)");
+        let whole = "Start the migration using a one-time snapshot (dump method)";
+        let what = if area.width < NARROW { "Start using a one-time snapshot (dump method)" } else { whole };
+        let text = format!("{tick} {what}");
         lines.push(choice(theme, (state, Focus::Choice(0)), text));
         let means = "Rows written on the source after the start will not be on the target.";
         let style = if check.decisions.snapshot { theme.warn } else { theme.dim };
         let asked = check.decisions.snapshot || state.focus == Focus::Choice(0);
-        if asked || height >= ROOMY {
+        if asked || area.height >= ROOMY {
             lines.push((None, Line::new(format!("      {means}"), style)));
         }
     }
@@ -51,9 +74,16 @@ pub(super) fn lines(theme: Theme, state: &State, (check, height): (&Check, u16))
             Way::Impossible => "[neither way]      ",
             _ => "[not decided]      ",
         };
-        let why = possible.not_continuous.as_deref().unwrap_or_default();
-        let text = format!("{way} {}: {}", readable(&possible.database), printable(why));
-        lines.push(choice(theme, (state, Focus::Choice(number)), text));
+        let why = printable(possible.not_continuous.as_deref().unwrap_or_default());
+        let name = readable(&possible.database);
+        let text = format!("{way} {name}: {why}");
+        // What has no room beside the decision stands below it.
+        if text.chars().count() + 6 <= usize::from(area.width) {
+            lines.push(choice(theme, (state, Focus::Choice(number)), text));
+        } else {
+            lines.push(choice(theme, (state, Focus::Choice(number)), format!("{way} {name}")));
+            lines.push((None, Line::new(format!("      {why}"), theme.dim)));
+        }
     }
     if let Err(why) = check.may_start() {
         lines.push((None, Line::new(why, theme.error)));
@@ -94,6 +124,16 @@ fn choice(theme: Theme, (state, focus): (&State, Focus), text: String) -> Decisi
     (Some(focus), Line::new(mark, theme.accent).and(text, style))
 }
 
+/// From where on the focused decision is to be seen with what it means, which stands below it: the last line of a window
+/// that does not hold all is for the sign that there is more.
+fn first_line(focused: usize, lines: &[Decision], height: usize) -> usize {
+    let means = lines.iter().skip(focused + 1).take_while(|(focus, _)| focus.is_none()).count();
+    let last = (focused + means + 1).min(lines.len());
+    let sign = usize::from(last < lines.len());
+    let least = (last + sign).saturating_sub(height).min(focused);
+    first_shown(focused, lines.len(), height).max(least)
+}
+
 fn why_not(check: &Check) -> String {
     let mut reasons: Vec<&str> = check.possible.iter().filter_map(|p| p.not_continuous.as_deref()).collect();
     reasons.dedup();
@@ -125,7 +165,7 @@ pub(super) fn draw(p: &mut Paint<'_>, area: Rect, (state, check, lines): (&State
     let inner = p.panel(area, &Line::new(title, p.theme.title), &Line::default());
     // The decision that keys act on is always to be seen.
     let focused = lines.iter().position(|(focus, _)| *focus == Some(state.focus));
-    let first = first_shown(focused.unwrap_or(0), lines.len(), inner.height.into());
+    let first = first_line(focused.unwrap_or(0), lines, inner.height.into());
     let shown = &lines[first.min(lines.len())..];
     p.lines(inner, &shown.iter().map(|(_, line)| line.clone()).collect::<Vec<_>>());
     for (row, (focus, line)) in shown.iter().enumerate() {

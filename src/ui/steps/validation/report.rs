@@ -1,6 +1,8 @@
 //! The lines of the report: what was found, worst first, then what passed.
 
 use crate::model::check::{Finding, Judgement, Severity, Verdict};
+use crate::model::passwords::for_a_window;
+use crate::model::remedy::statements;
 use crate::model::units::{printable, readable};
 use crate::ui::state::check::{Check, Passed};
 
@@ -62,7 +64,7 @@ pub fn rows(check: &Check) -> Vec<Row> {
             title: printable(&failure.what),
             place: None,
             what: String::new(),
-            fix: failure.advice.as_deref().map(printable).unwrap_or_default(),
+            fix: failure.advice.as_deref().map(|advice| printable(&for_a_window(advice))).unwrap_or_default(),
             objects: Vec::new(),
             id: String::new(),
         });
@@ -119,30 +121,19 @@ pub fn of_finding(finding: &Finding) -> Row {
         place: finding.database.as_deref().map(readable),
         what: printable(&finding.why),
         // A fix may be a script of several lines; each of them is made harmless.
-        fix: finding.fix.lines().map(printable).collect::<Vec<_>>().join("\n"),
+        fix: for_a_window(&finding.fix).lines().map(printable).collect::<Vec<_>>().join("\n"),
         objects: finding.objects.iter().map(|object| printable(object)).collect(),
         id: finding.id.clone(),
     }
 }
 
-/// What `y` copies of a line: its fix, or what it says where there is nothing to run.
+/// What `y` copies of a line: its statements, or its words where there is nothing to run.
 pub fn to_copy(row: &Row) -> String {
-    if row.fix.is_empty() { format!("{}: {}", row.title, row.what) } else { row.fix.clone() }
-}
-
-/// All fixes as one script; what is no statement is a comment.
-pub fn script(check: &Check) -> String {
-    let mut lines = Vec::new();
-    for row in rows(check).iter().filter(|row| !row.fix.is_empty()) {
-        let place = row.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
-        lines.push(format!("-- {place}{}", row.title));
-        for line in row.fix.lines() {
-            let statement = line.trim_end().ends_with(';');
-            lines.push(if statement { line.trim().to_owned() } else { format!("-- {line}") });
-        }
-        lines.push(String::new());
+    let statements = statements(&row.fix);
+    if !statements.is_empty() {
+        return statements.join("\n");
     }
-    lines.join("\n")
+    if row.fix.is_empty() { format!("{}: {}", row.title, row.what) } else { row.fix.clone() }
 }
 
 #[cfg(test)]
@@ -182,7 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn the_script_runs_statements_and_nothing_else() {
-        assert_eq!(script(&check()), "-- a warning\n-- read this\nDO IT;\n");
+    fn the_statement_alone_is_copied_where_there_is_one() {
+        let copied = |fix: &str| to_copy(&of_finding(&Finding::warning("a", "b").fix(fix)));
+        assert_eq!(
+            copied("on the source: ALTER ROLE \"a\" REPLICATION; or ask"),
+            "ALTER ROLE \"a\" REPLICATION;"
+        );
+        assert_eq!(copied("read this\nand that"), "read this\nand that");
+        assert_eq!(copied(""), "b: ");
     }
 }

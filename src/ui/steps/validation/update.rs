@@ -1,6 +1,7 @@
 //! Keys on the second step, and the news of its checks.
 
-use super::report::{Weight, rows, script, to_copy, whole};
+use super::report::{Weight, rows, to_copy, whole};
+use super::script::script;
 use crate::model::plan::{IdentityPolicy, TargetPolicy};
 use crate::model::units::{Side, readable};
 use crate::ui::keys::{Code, Key, moved};
@@ -226,6 +227,8 @@ fn go_on(state: &mut State) -> Vec<Effect> {
     let may = state.check.as_ref().map(Check::may_start);
     match may {
         Some(Ok(())) => {
+            // The plan is read from its top, whatever line of the report was selected.
+            state.check.iter_mut().for_each(|check| check.selected = 0);
             state.screen = Screen::Plan;
             state.focus = Focus::Button(Button::StartMigration);
         }

@@ -1,8 +1,8 @@
 //! The source's form, and the report of the checks.
 
-use super::decisions;
 use super::report::{Row, Weight, rows as report_rows};
-use super::update::{WHOLE, fields};
+use super::update::fields;
+use super::{decisions, detail};
 use crate::model::check::{Severity, Verdict};
 use crate::model::event::ServerSummary;
 use crate::model::units::{count_of, human_ms, printable, readable};
@@ -48,19 +48,14 @@ pub fn report(p: &mut Paint<'_>, area: Rect, state: &State) {
         running(p, area, (state, check));
         return;
     }
-    let method = decisions::lines(p.theme, state, (check, area.height));
+    let method = decisions::lines(p.theme, state, (check, area));
     let method_height = u16::try_from(method.len()).unwrap_or(0).min(area.height / 3) + 2;
     let left = area.height.saturating_sub(method_height + 1);
-    let half = (left / 2).clamp(5, 11).min(left.saturating_sub(4));
-    // In a small window what a short list does not need is for the explanation.
-    let list_height = u16::try_from(report_rows(check).len() + 2).unwrap_or(u16::MAX);
-    let spare =
-        if area.height < decisions::ROOMY { (left - half).saturating_sub(list_height.max(4)) } else { 0 };
-    // A frame with nothing in it helps nobody: Enter shows it whole.
-    let detail_height = if half + spare < 4 { 0 } else { half + spare };
+    let listed = report_rows(check);
+    let detail_height = detail::height(left, area.width.saturating_sub(4), &listed);
     let [top, middle, below, buttons] = rows(area, [left - detail_height, detail_height, method_height, 1]);
     findings(p, top, (state, check));
-    detail(p, middle, check);
+    detail::draw(p, middle, check);
     decisions::draw(p, below, (state, check, &method));
     let all: &[Button] = if check.may_start().is_ok() {
         &[Button::RunCheck, Button::Continue, Button::Back]
@@ -74,7 +69,15 @@ pub fn report(p: &mut Paint<'_>, area: Rect, state: &State) {
 fn running(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
     let theme = p.theme;
     let took = human_ms(state.now_ms.saturating_sub(check.began_ms));
-    let done = Line::new(format!("{}, {took}", count_of(check.overall().count() as u64, "check")), theme.dim);
+    let judged = check.overall().count() as u64;
+    let done = match (judged, check.questions.len()) {
+        (0, 0) => took,
+        (0, all) => {
+            format!("{} of {} answered, {took}", check.answered.len(), count_of(all as u64, "question"))
+        }
+        (judged, _) => format!("{}, {took}", count_of(judged, "check")),
+    };
+    let done = Line::new(done, theme.dim);
     let [top, last] = rows(area, [area.height - 1, 1]);
     let inner = p.panel(top, &Line::new("Checking", theme.title), &done);
     let mut lines: Vec<Line> = servers(theme, check);
@@ -92,11 +95,44 @@ fn running(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
         lines
             .push(sign(theme, weight).and(text, theme.text).and(format!("  {}", printable(what)), theme.dim));
     }
-    lines.push(Line::new("  · ", theme.dim).and("asking both servers …", theme.dim));
+    if check.judgements.is_empty() {
+        lines.extend(gathering(theme, (check, inner.height.into())));
+    }
     // The newest is at the bottom, once there are more than fit.
     let skip = lines.len().saturating_sub(inner.height.into());
     p.lines(inner, &lines[skip..]);
     button_line(p, last, (state, &[Button::Back]));
+}
+
+/// Before anything can be judged: what has been answered, and what is still being asked.
+fn gathering(theme: Theme, (check, room): (&Check, usize)) -> Vec<Line> {
+    if check.questions.is_empty() {
+        return vec![Line::new("  · ", theme.dim).and("logging in to both servers …", theme.dim)];
+    }
+    let mut lines: Vec<_> = check
+        .answered
+        .iter()
+        .map(|question| {
+            Line::new("  ✔ ", theme.ok).and(format!("answered   {}", printable(question)), theme.dim)
+        })
+        .collect();
+    let open: Vec<_> = check.open_questions().collect();
+    if open.is_empty() {
+        lines.push(Line::new("  · ", theme.dim).and("judging what was answered …", theme.dim));
+        return lines;
+    }
+    // Those that wait are not to push away what has been answered.
+    let most = (room / 2).max(1);
+    for question in open.iter().take(most) {
+        lines.push(
+            Line::new("  · ", theme.dim).and(format!("is asked   {}", printable(question)), theme.text),
+        );
+    }
+    if open.len() > most {
+        let more = count_of((open.len() - most) as u64, "question");
+        lines.push(Line::new("  · ", theme.dim).and(format!("and {more} more"), theme.dim));
+    }
+    lines
 }
 
 fn servers(theme: Theme, check: &Check) -> Vec<Line> {
@@ -141,12 +177,10 @@ fn findings(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
     let inner = p.panel(area, &Line::new("Report", theme.title), &right);
     let servers = servers(theme, check);
     let shown = if inner.height > 6 { servers.len() } else { 0 };
-    p.lines(inner, &servers[..shown]);
-    let below = Rect {
-        y: inner.y + u16::try_from(shown).unwrap_or(0),
-        height: inner.height.saturating_sub(u16::try_from(shown).unwrap_or(0)),
-        ..inner
-    };
+    let low = u16::try_from(shown).unwrap_or(0);
+    // What is worst stands first: that both servers were reached is the least of the news.
+    let [below, last] = rows(inner, [inner.height.saturating_sub(low), low]);
+    p.lines(last, &servers[..shown]);
     if listed.is_empty() {
         p.line(below, 0, &Line::new("  Nothing was found that stands in the way.", theme.ok));
         return;
@@ -174,44 +208,4 @@ fn finding(theme: Theme, row: &Row) -> Line {
         line.push(format!("  {}", row.what), theme.dim);
     }
     line
-}
-
-fn detail(p: &mut Paint<'_>, area: Rect, check: &Check) {
-    let theme = p.theme;
-    let listed = report_rows(check);
-    let title = Line::new(WHOLE, theme.title);
-    let Some(row) = listed.get(check.selected.min(listed.len().saturating_sub(1))) else {
-        let inner = p.panel(area, &title, &Line::default());
-        p.line(inner, 0, &Line::new("Nothing to do.", theme.dim));
-        return;
-    };
-    let right = if row.id.is_empty() {
-        Line::default()
-    } else {
-        Line::new(format!("pgpassage explain {}", printable(&row.id)), theme.dim)
-    };
-    let inner = p.panel(area, &title, &right);
-    let width = usize::from(inner.width);
-    let mut lines = Vec::new();
-    let mut say = |text: &str, style: Style| {
-        lines.extend(wrap(text, width).into_iter().map(|line| Line::new(line, style)));
-    };
-    let place = row.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
-    say(&format!("{place}{}", row.title), theme.title);
-    if !row.what.is_empty() {
-        say(&row.what, theme.text);
-    }
-    if !row.objects.is_empty() {
-        let shown: Vec<_> = row.objects.iter().take(8).cloned().collect();
-        let more = row.objects.len().saturating_sub(shown.len());
-        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        say(&format!("{}{rest}", shown.join(", ")), theme.dim);
-    }
-    if !row.fix.is_empty() {
-        say("What to do (y copies it):", theme.dim);
-        for line in row.fix.lines() {
-            say(&format!("  {line}"), theme.info);
-        }
-    }
-    p.lines(inner, &lines);
 }

@@ -13,6 +13,7 @@ use crate::model::endpoint::{Endpoint, Host};
 use crate::model::plan::{
     FORMAT, Fallback, Method, MethodPolicy, Plan, Policies, ReplicationPlan, Scope, ToolPlaces,
 };
+use crate::model::remedy::{Step, steps};
 use crate::model::units::ServerVersion;
 use crate::pg::facts::databases::{DatabaseFacts, LocaleProvider};
 use crate::pg::facts::remarks::{Question, Remark};
@@ -36,6 +37,9 @@ fn every_check_speaks_when_it_should_and_is_silent_otherwise() {
         assert_eq!(judge(check, &facts, &plan), Ok(Vec::new()), "{id} speaks without a reason");
         disturb(&mut facts, &mut plan);
         let found = judge(check, &facts, &plan).unwrap_or_else(|e| panic!("{id}: {e:?}"));
+        for finding in &found {
+            is_by_convention(&finding.fix);
+        }
         let worst = found.iter().map(|f| f.severity).max();
         assert_eq!(worst, Some(*wanted), "{id}: {found:?}");
     }
@@ -55,7 +59,21 @@ fn ids_are_words_that_stand_for_one_check() {
     assert!(ids.iter().all(legal), "{ids:?}");
     for check in all() {
         assert!(check.what.ends_with('.') && !check.title.is_empty(), "{}", check.id);
-        assert!(Provider::ALL.iter().all(|p| !check.fix.text(*p).is_empty()), "{}", check.id);
+        for provider in Provider::ALL {
+            assert!(!check.fix.text(provider).is_empty(), "{}", check.id);
+            is_by_convention(&check.fix.text(provider));
+        }
+    }
+}
+
+/// A statement of a fix stands after its server and ends in a semicolon: else it is taken for words, and nobody can run it.
+fn is_by_convention(fix: &str) {
+    const VERBS: [&str; 6] = ["ALTER", "GRANT", "CREATE", "DROP", "SELECT", "REVOKE"];
+    for step in steps(fix) {
+        if let Step::Words { text, .. } = step {
+            let mut words = text.split_whitespace();
+            assert!(!text.contains(';') || !words.any(|word| VERBS.contains(&word)), "{fix}: {text}");
+        }
     }
 }
 

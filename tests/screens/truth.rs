@@ -1,0 +1,180 @@
+//! Screens say what is so: no phase that never was, no question that is void, no word that a narrow window swallows.
+
+use super::scenes::{self, press, send};
+use super::styled::{draw, rows};
+use pgpassage::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
+use pgpassage::model::plan::Method;
+use pgpassage::ui::keys::{Code, Key};
+use pgpassage::ui::message::Msg;
+use pgpassage::ui::state::{About, Button, Dialog, Engine, Focus, Letters, Overlay, Screen, State};
+use pgpassage::ui::update::update;
+
+fn scene(name: &str) -> State {
+    scenes::all().into_iter().find(|scene| scene.name == name).unwrap().state
+}
+
+fn text(state: &State, (width, height): (u16, u16)) -> String {
+    rows(&draw(state, width, height)).join("\n")
+}
+
+/// The text with its frames and breaks gone.
+fn words(state: &State, size: (u16, u16)) -> String {
+    text(state, size).replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn tell(state: &mut State, events: Vec<Event>) {
+    for event in events {
+        let seq = state.live.as_ref().unwrap().run.seq + 1;
+        send(state, Msg::Entry(Entry { seq, at_ms: state.now_ms, event }));
+    }
+}
+
+fn all_end(outcome: DatabaseOutcome) -> Vec<Event> {
+    ["shop", "analytics", "sessions"]
+        .map(|name| Event::DatabaseEnded { database: name.into(), outcome, message: String::new() })
+        .into()
+}
+
+fn asked(engine: Engine, about: About) -> State {
+    let mut state = scene("live");
+    state.live.as_mut().unwrap().engine = engine;
+    state.overlay = Some(Overlay::Dialog(Dialog::new(about)));
+    state
+}
+
+/// The last step begins under a dialog: what is pressed next was meant for the dialog.
+#[test]
+fn a_dialog_that_goes_leaves_no_key_to_what_is_behind_it() {
+    let mut state = asked(Engine::Here, About::Stop);
+    let mut events = all_end(DatabaseOutcome::Done);
+    events.push(Event::Ended { outcome: RunOutcome::Done });
+    tell(&mut state, events);
+    assert_eq!(state.screen, Screen::Close);
+    assert!(matches!(state.overlay, Some(Overlay::Text { .. })), "{:?}", state.overlay);
+    assert!(words(&state, (80, 24)).contains("nothing left to ask"));
+    for code in [Code::Tab, Code::Enter] {
+        assert_eq!(update(&mut state, Msg::Key(Key::plain(code))), []);
+    }
+    assert!(
+        !matches!(state.overlay, Some(Overlay::Dialog(_))) && state.live.as_ref().unwrap().wanted.is_none()
+    );
+}
+
+/// Whoever leaves still ends what runs in this window: the question stays as it was, with the answer that was being chosen.
+#[test]
+fn a_dialog_whose_question_stands_stays() {
+    let mut state = asked(Engine::Here, About::LeaveAndStop);
+    press(&mut state, Code::Tab);
+    let mut events = all_end(DatabaseOutcome::Following);
+    events.push(Event::Keeping);
+    tell(&mut state, events);
+    assert_eq!(state.screen, Screen::Close);
+    assert!(
+        matches!(&state.overlay, Some(Overlay::Dialog(d)) if d.about == About::LeaveAndStop && d.on == 1)
+    );
+}
+
+#[test]
+fn the_plan_is_scrolled_from_its_buttons_and_begins_at_its_top() {
+    let mut state = scene("report-good");
+    state.check.as_mut().unwrap().selected = 5;
+    state.focus = Focus::Button(Button::Continue);
+    press(&mut state, Code::Enter);
+    assert_eq!((state.screen, state.focus), (Screen::Plan, Focus::Button(Button::StartMigration)));
+    assert!(text(&state, (80, 24)).contains("DATABASE"));
+    press(&mut state, Code::PageDown);
+    assert_eq!(state.focus, Focus::Button(Button::StartMigration));
+    let moved = text(&state, (80, 24));
+    assert!(!moved.contains("DATABASE") && moved.contains("PgUp PgDn scroll"), "{moved}");
+    press(&mut state, Code::PageUp);
+    assert!(text(&state, (80, 24)).contains("DATABASE"));
+}
+
+/// What is made is named before it is made, each on its side.
+#[test]
+fn the_plan_names_what_it_makes() {
+    let text = words(&scene("plan"), (120, 60));
+    let source = text.find("pgpassage_shop_shop_pub and pgpassage_shop_shop_slot").unwrap();
+    let target = text.find("pgpassage_shop_shop_sub").unwrap();
+    assert!(source < target, "{text}");
+}
+
+#[test]
+fn a_dialog_that_is_too_long_is_scrolled() {
+    let state = scene("stop");
+    let last = "Only want to leave?";
+    let (mut low, mut seen) = (state, String::new());
+    for _ in 0..6 {
+        seen.push_str(&words(&low, (60, 16)));
+        press(&mut low, Code::PageDown);
+    }
+    assert!(seen.contains(last) && seen.contains("without it."), "{seen}");
+    assert!(
+        matches!(&low.overlay, Some(Overlay::Dialog(d)) if d.on == 0),
+        "the answer stays the harmless one"
+    );
+}
+
+/// Nothing that is on the source only is said of both sides.
+#[test]
+fn stopping_tells_each_side_by_itself() {
+    let text = words(&scene("stop"), (100, 40));
+    assert!(!text.contains("On both sides"), "{text}");
+}
+
+/// No phase of what is taken back is ticked, and no speed of nothing is told.
+#[test]
+fn cleaning_up_is_shown_as_such() {
+    let mut state = scene("failure");
+    let resumed = Event::Resumed { verb: "clean".into(), version: "0.1.0".into(), pid: 4712 };
+    {
+        let live = state.live.as_mut().unwrap();
+        (live.engine, live.ended) = (Engine::Apart { pid: 4712 }, None);
+    }
+    tell(&mut state, vec![resumed]);
+    let text = text(&state, (100, 30));
+    assert!(text.contains("cleaning up") && text.contains("Nothing is copied"), "{text}");
+    assert!(!text.contains("Rows") && !text.contains("running for"), "{text}");
+}
+
+/// 0 bytes behind would be the best that there is, where nothing follows at all.
+#[test]
+fn a_snapshot_is_not_behind_by_nothing() {
+    let mut state = scene("live");
+    let live = state.live.as_mut().unwrap();
+    live.run.databases.values_mut().for_each(|d| d.method = Some(Method::Dump));
+    state.overlay = Some(Overlay::Explain(3));
+    let text = words(&state, (100, 30));
+    assert!(text.contains("Nothing follows in this migration") && !text.contains("(0 bytes)"), "{text}");
+}
+
+/// With letters alone a state must not differ from its opposite by a capital, nor from the frame by nothing.
+#[test]
+fn signs_without_unicode_are_told_apart() {
+    let mut state = scene("report");
+    state.look.letters = Letters::Ascii;
+    let text = text(&state, (100, 30));
+    assert!(text.contains("X FAIL") && text.contains("! warn") && text.contains("+ pass"), "{text}");
+}
+
+/// The report's fix can be read where the line is selected, in the usual windows.
+#[test]
+fn what_to_do_is_to_be_seen_without_a_key() {
+    for size in [(80, 24), (100, 30), (120, 40)] {
+        let text = text(&scene("report"), size);
+        assert!(text.contains("on the source: ALTER SYSTEM SET wal_level"), "{text}");
+    }
+}
+
+/// What the snapshot means stands below its box wherever that has the focus.
+#[test]
+fn the_box_of_the_snapshot_says_what_it_means() {
+    for size in [(60, 16), (80, 24), (100, 30)] {
+        let mut state = scene("report-some");
+        state.focus = Focus::Choice(0);
+        let text = words(&state, size);
+        if text.contains("snapshot (dump method)") {
+            assert!(text.contains("will not be on the target."), "{size:?}\n{text}");
+        }
+    }
+}
