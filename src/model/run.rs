@@ -188,12 +188,12 @@ impl Run {
             }
             Event::PhaseBegan { phase, database: Some(name) } => {
                 if *phase == Phase::Close {
-                    // Looked at anew: what an earlier attempt missed may be there now, and some things are always done
-                    // again. What else was lost on the way stays lost.
-                    let again = |f: &Finding| f.of_attempt || DONE_AGAIN.contains(&f.id.as_str());
-                    self.findings.retain(|f| {
-                        f.severity != Severity::Lost || f.database.as_ref() != Some(name) || !again(f)
-                    });
+                    // Looked at anew: what an earlier attempt missed or complained of may be there now, and some things
+                    // are always done again. What else was lost on the way stays lost.
+                    let redone =
+                        |f: &Finding| f.severity == Severity::Lost && DONE_AGAIN.contains(&f.id.as_str());
+                    let again = |f: &Finding| f.of_attempt || redone(f);
+                    self.findings.retain(|f| f.database.as_ref() != Some(name) || !again(f));
                     self.closing.insert(name.clone());
                 }
                 let database = self.database(name);
@@ -294,6 +294,18 @@ impl Run {
         self.settings_ended
             && ends.clone().all(|end| end.is_some())
             && ends.any(|end| end == Some(DatabaseOutcome::Following))
+    }
+
+    /// Nothing of what was asked for is missing, and some of it follows.
+    pub fn is_all_there(&self) -> bool {
+        let is_there = |end| matches!(end, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
+        let mut ends = self.databases.values().map(|d| d.outcome);
+        ends.clone().all(is_there) && ends.any(|end| end == Some(DatabaseOutcome::Following))
+    }
+
+    /// The same, with no work left for an engine: one that dies then leaves nothing half done.
+    pub fn stands_alone(&self) -> bool {
+        self.is_all_there() && (self.keeping || self.only_follows())
     }
 
     /// All that followed was given up by the operator: that is no failure, and no success either.
@@ -404,6 +416,11 @@ mod tests {
         // A first attempt finds a difference, and a second one does not.
         let twice = vec![follows(), close(), lost("verify"), follows(), close(), ended("a", Done)];
         assert_eq!(outcome_of(twice), RunOutcome::Done);
+        // Nor does what the first one said stand beside what came of the second.
+        let refused = Event::Finding { finding: Finding::warning("not-closed", "no").in_database("a") };
+        let events = vec![follows(), close(), refused, follows(), close(), ended("a", Done)];
+        let entries: Vec<_> = events.into_iter().zip(1..).map(|(e, i)| entry(i, e)).collect();
+        assert_eq!(Run::fold(&entries).findings, []);
         let once = vec![follows(), close(), lost("verify"), ended("a", Done)];
         assert_eq!(outcome_of(once), RunOutcome::Partly);
     }

@@ -37,6 +37,9 @@ pub struct State {
     pub guide: GuideAt,
     pub check: Option<Check>,
     pub live: Option<Live>,
+    /// Why both servers could not be asked about the open migration, where the last attempt failed.
+    #[serde(default)]
+    pub unanswered: Option<String>,
     pub pace: Pace,
     pub mouse: Switch,
 }
@@ -58,6 +61,7 @@ impl State {
             guide: GuideAt::default(),
             check: None,
             live: None,
+            unanswered: None,
             pace: Pace::default(),
             mouse: Switch::Off,
         }
@@ -142,6 +146,7 @@ pub enum Button {
     KeepReplicating,
     CloseConnection,
     StatusUpdate,
+    GuardAgain,
 }
 
 impl Button {
@@ -161,6 +166,7 @@ impl Button {
             Button::KeepReplicating => "Keep replicating",
             Button::CloseConnection => "Close connection",
             Button::StatusUpdate => "Status update",
+            Button::GuardAgain => "Guard again",
         }
     }
 }
@@ -218,6 +224,10 @@ pub enum About {
     Stop,
     /// Leaving would end the engine, which runs in this process.
     LeaveAndStop,
+    /// The same where everything follows by itself: only the guarding ends.
+    LeaveUnguarded,
+    /// The same in the middle of closing the connection.
+    LeaveClosing,
     Close,
     CloseBehind,
     CleanUp,

@@ -1,8 +1,9 @@
 //! Keys on the list of migrations.
 
+use crate::model::units::printable;
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
-use crate::ui::state::{Focus, Known, Screen, State};
+use crate::ui::state::{Focus, Known, Overlay, Screen, State};
 
 /// Lines of a page.
 const PAGE: usize = 10;
@@ -26,6 +27,23 @@ pub fn known(state: &mut State, known: Vec<Known>) {
     if first && nothing && state.screen == Screen::Start {
         new(state);
     }
+}
+
+/// Why one of the list could not be asked, whole, and where it can be.
+pub fn unanswered(state: &mut State, id: &str, what: &str) {
+    let what = printable_lines(what);
+    if state.screen != Screen::Start || state.overlay.is_some() {
+        state.complain(format!("{id}: {what}"));
+        return;
+    }
+    state.toast = None;
+    let next = format!("Enter opens {id}, and asks for passwords where a server wants one.");
+    let title = format!("Status update of {id}");
+    state.overlay = Some(Overlay::Text { title, remark: Some(next), text: what, from: 0 });
+}
+
+fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
 pub fn new(state: &mut State) {
