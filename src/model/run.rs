@@ -9,6 +9,7 @@ use super::event::{
 use super::failure::Failure;
 use super::phase::Phase;
 use super::plan::Method;
+use super::task::{Task, Unfinished};
 use super::units::{Side, TableName};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,12 @@ pub struct Run {
     pub refused: Option<Failure>,
     pub stopping: Option<StopReason>,
     pub outcome: Option<RunOutcome>,
+    /// The operator had stopped it before a later command worked on it.
+    #[serde(default)]
+    pub was_stopped: bool,
+    /// The last that worked on it was a clean-up.
+    #[serde(default)]
+    pub cleaned: bool,
     /// What comes after the last database, roles' settings, was worked through.
     pub settings_ended: bool,
     /// The engine has nothing to do any more but to guard what follows.
@@ -64,6 +71,9 @@ pub struct DatabaseRun {
     pub tables_failed: u64,
     pub rows: u64,
     pub bytes: u64,
+    /// Rows on the target when the connection was closed, where they were counted: `rows` are those of the first copy.
+    #[serde(default)]
+    pub counted_rows: Option<u64>,
     pub outcome: Option<DatabaseOutcome>,
     /// It was all there once, and followed.
     #[serde(default)]
@@ -125,9 +135,11 @@ impl Run {
         self.seq = entry.seq;
         self.last_ms = entry.at_ms;
         match &entry.event {
-            Event::Resumed { pid, .. } => {
+            Event::Resumed { verb, pid, .. } => {
                 self.pid = *pid;
                 self.keeping = false;
+                self.was_stopped |= self.outcome == Some(RunOutcome::Stopped);
+                self.cleaned = verb == Task::Clean(Unfinished::Drop).verb();
                 self.outcome = None;
                 self.stopping = None;
                 self.refused = None;
@@ -163,7 +175,9 @@ impl Run {
             Event::Keeping => self.keeping = true,
             Event::Ended { outcome } => {
                 self.keeping = false;
-                self.outcome = Some(*outcome);
+                // Cleaning up after the operator's own stop does not make a failure of it.
+                let stays = self.was_stopped && matches!(outcome, RunOutcome::Partly | RunOutcome::Failed);
+                self.outcome = Some(if stays { RunOutcome::Stopped } else { *outcome });
             }
             event => self.apply_to_database(entry.at_ms, event),
         }
@@ -197,6 +211,9 @@ impl Run {
                     self.closing.insert(name.clone());
                 }
                 let database = self.database(name);
+                if *phase == Phase::Close {
+                    database.counted_rows = None;
+                }
                 database.began_ms.get_or_insert(at_ms);
                 // Copy and indexes overlap: what is shown never moves backwards.
                 database.phase = database.phase.max(Some(*phase));
@@ -237,6 +254,7 @@ impl Run {
                 self.database(database).waiting =
                     Some(Waiting { because: failure.clone(), until_ms: *until_ms });
             }
+            Event::Counted { database, rows } => self.database(database).counted_rows = Some(*rows),
             Event::GoesOn { database } => self.database(database).waiting = None,
             Event::DatabaseNumbered { database, oid } => self.database(database).oid = Some(*oid),
             Event::SnapshotTaken { database, tables, .. } => self.database(database).tables = *tables,
@@ -423,6 +441,21 @@ mod tests {
         assert_eq!(Run::fold(&entries).findings, []);
         let once = vec![follows(), close(), lost("verify"), ended("a", Done)];
         assert_eq!(outcome_of(once), RunOutcome::Partly);
+    }
+
+    #[test]
+    fn what_was_stopped_is_not_failed_by_cleaning_up() {
+        let resumed = || Event::Resumed { verb: "clean".into(), version: "0".into(), pid: 1 };
+        let end = |outcome| Event::Ended { outcome };
+        let fold = |events: Vec<Event>| {
+            let entries: Vec<_> = events.into_iter().zip(1..).map(|(e, i)| entry(i, e)).collect();
+            Run::fold(&entries)
+        };
+        let cancelled = || ended("a", DatabaseOutcome::Cancelled);
+        let after = |before| fold(vec![cancelled(), end(before), resumed(), end(RunOutcome::Failed)]);
+        assert_eq!(after(RunOutcome::Stopped).outcome, Some(RunOutcome::Stopped));
+        assert_eq!(after(RunOutcome::Failed).outcome, Some(RunOutcome::Failed));
+        assert!(after(RunOutcome::Failed).cleaned);
     }
 
     #[test]

@@ -309,6 +309,9 @@ pub struct Start {
     /// Absent until they have been read.
     pub known: Option<Vec<Known>>,
     pub selected: usize,
+    /// The migration that was opened last: whoever comes back finds it selected.
+    #[serde(default)]
+    pub opened: Option<String>,
     pub filter: Filter,
     pub trouble: Option<String>,
 }

@@ -99,6 +99,7 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
     match (msg, &mut state.live) {
         (Msg::Opened { id, engine, face, plan }, live) => {
             let again = live.as_ref().is_some_and(|live| live.id == id);
+            state.start.opened = Some(id.clone());
             // A later command tells the whole story again from its beginning.
             let mut fresh = Live::new(id, engine, plan);
             fresh.face = face;

@@ -13,7 +13,7 @@ use pgpassage::model::status::DatabaseStatus;
 use pgpassage::model::task::Task;
 use pgpassage::model::units::Side;
 use pgpassage::ui::keys::{Code, Key};
-use pgpassage::ui::message::{Effect, Msg};
+use pgpassage::ui::message::{Effect, Msg, Shown};
 use pgpassage::ui::state::live::{Ending, Wanted};
 use pgpassage::ui::state::passwords::Errand;
 use pgpassage::ui::state::{Button, Engine, Focus, Screen, State, Switch};
@@ -32,10 +32,17 @@ fn text(state: &State, (width, height): (u16, u16)) -> String {
     rows(&draw(state, width, height)).join("\n")
 }
 
+/// Without frames and ends of lines.
+fn flat(text: &str) -> String {
+    text.replace(['│', '─', '╭', '╮', '╰', '╯'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Wherever its lines are broken.
 #[track_caller]
 fn shows(state: &State, size: (u16, u16), what: &str) {
     let text = text(state, size);
-    assert!(text.contains(what), "no {what:?} in\n{text}");
+    let words = flat(&text);
+    assert!(text.contains(what) || words.contains(what), "no {what:?} in\n{text}");
 }
 
 /// Three databases of which one was done by dump; the others follow.
@@ -101,8 +108,7 @@ fn a_failed_question_is_no_update() {
         }
     }
     press(&mut state, Code::Char('f'));
-    let whole = text(&state, (60, 16)).replace(['│', '\n'], " ");
-    let whole = whole.split_whitespace().collect::<Vec<_>>().join(" ");
+    let whole = flat(&text(&state, (60, 16)));
     for words in [why, "No engine guards it", "asks again"] {
         assert!(whole.contains(words), "no {words:?} in {whole}");
     }
@@ -235,9 +241,10 @@ fn a_refused_closing_says_why_on_the_screen() {
         shows(&state, (100, 30), words);
     }
     press(&mut state, Code::Char('f'));
-    let shown = text(&state, (60, 16));
-    assert_eq!(shown.matches("is not closed").count(), 1, "{shown}");
-    assert!(shown.contains("pid 4242"), "{shown}");
+    shows(&state, (60, 16), "pid 4242");
+    // Once there, and once behind it.
+    let shown = text(&state, (120, 40));
+    assert_eq!(shown.matches("shop is not closed").count(), 2, "{shown}");
 }
 
 #[test]
@@ -249,4 +256,68 @@ fn space_closes_nothing() {
     shows(&state, (80, 24), "frozen by you");
     press(&mut state, Code::Char(' '));
     assert!(!state.pace.frozen.is_on());
+}
+
+#[test]
+fn the_list_stays_in_the_lowest_window() {
+    let mut state = scene("start");
+    let dead = [begun(&["a"]), vec![scenes::events::making_slot("a")]].concat();
+    let all = |number: u32| scenes::known(&format!("dead{number}"), dead.clone(), (Engine::Gone, None));
+    send(&mut state, Msg::Known((0..5).map(all).collect()));
+    let shown = text(&state, (60, 16));
+    assert!(shown.matches("Engine gone").count() >= 3, "{shown}");
+    for size in [(60, 16), (80, 24)] {
+        shows(&state, size, "its engine is gone");
+    }
+    shows(&state, (60, 16), "+3");
+    shows(&state, (80, 24), "+1");
+}
+
+#[test]
+fn whoever_comes_back_finds_his_migration() {
+    let mut state = scene("start");
+    let known = state.start.known.clone().unwrap();
+    send(
+        &mut state,
+        Msg::Opened { id: "new".into(), engine: Engine::Gone, face: None, plan: Shown::default() },
+    );
+    press(&mut state, Code::Esc);
+    let fresh = scenes::known("new", mixed(), (Engine::Gone, None));
+    // Not before it is among them.
+    send(&mut state, Msg::Known(known.clone()));
+    send(&mut state, Msg::Known([vec![fresh], known].concat()));
+    assert_eq!(state.start.shown()[state.start.selected].id, "new");
+}
+
+/// What was cleaned up wants no attention any more.
+#[test]
+fn what_is_cleaned_up_is_done_with() {
+    let end = || Event::Ended { outcome: RunOutcome::Failed };
+    let failed = || vec![database_ended("legacy", DatabaseOutcome::Failed, "No space left on device"), end()];
+    let resumed = Event::Resumed { verb: "clean".into(), version: "0".into(), pid: 7 };
+    let before = [begun(&["legacy"]), failed()].concat();
+    let after = [before.clone(), vec![resumed, end()]].concat();
+    let mut state = scene("start");
+    for (events, wanted) in [(before, 1), (after, 0)] {
+        send(&mut state, Msg::Known(vec![scenes::known("legacy", events, (Engine::Gone, None))]));
+        assert_eq!(pgpassage::ui::steps::start::view::attention(&state).len(), wanted);
+    }
+}
+
+/// Rows that were counted at the end are what is there; those of the first copy are called that.
+#[test]
+fn the_result_shows_what_is_there() {
+    let closed = |counted: Option<u64>| {
+        let mut events = mixed();
+        for name in ["shop", "analytics"] {
+            events.push(Event::PhaseBegan { phase: Phase::Close, database: Some(name.into()) });
+            events.extend(counted.map(|rows| Event::Counted { database: name.into(), rows }));
+            events.push(database_ended(name, DatabaseOutcome::Done, "the connection is closed"));
+        }
+        events.push(Event::Ended { outcome: RunOutcome::Done });
+        scenes::opened(Engine::Gone, events)
+    };
+    shows(&closed(Some(550_321)), (80, 24), "550,321");
+    assert!(!text(&closed(Some(550_321)), (80, 24)).contains("AT FIRST"));
+    shows(&closed(None), (80, 24), "ROWS AT FIRST");
 }

@@ -43,7 +43,9 @@ impl Note {
 /// The most pressing first.
 pub fn notes(state: &State) -> Vec<Note> {
     let Some(live) = state.live.as_ref().filter(|live| live.is_following()) else { return Vec::new() };
-    let mut all = if is_closing(state) { progress(live) } else { not_closed(live) };
+    // Another window's is shown as well.
+    let others = live.engine.is_there() && !live.run.closing.is_empty();
+    let mut all = if is_closing(state) || others { progress(live) } else { not_closed(live) };
     all.extend(complaints(live));
     if let Some(why) = &state.unanswered {
         all.push(Note::new(Weight::Bad, format!("Asking failed: {}", printable(why))));
@@ -60,12 +62,11 @@ pub fn notes(state: &State) -> Vec<Note> {
     all
 }
 
-/// A closing that this window wants, and that waits for nothing more; or another window's.
+/// A closing that this window wants, and that waits for nothing more.
 pub fn is_closing(state: &State) -> bool {
     let Some(live) = &state.live else { return false };
     let asks = matches!(state.overlay, Some(Overlay::Passwords(_)));
-    let wanted = live.wanted == Some(Wanted::Close) && live.trying.is_none() && !asks;
-    wanted || (live.engine.is_there() && !live.run.closing.is_empty())
+    live.wanted == Some(Wanted::Close) && live.trying.is_none() && !asks
 }
 
 /// What it is at, database by database.

@@ -98,7 +98,8 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
 /// As [`ask`], for somebody who is there to be asked for passwords where no engine remembers them.
 pub fn by_hand(state: &mut State) -> Vec<Effect> {
     match &state.live {
-        Some(live) if live.engine == Engine::Gone && !live.asking.is_on() && live.trying.is_none() => {
+        Some(live) if live.trying.is_some() => Vec::new(),
+        Some(live) if live.engine == Engine::Gone && !live.asking.is_on() => {
             vec![Effect::LogIn(Errand::Status)]
         }
         _ => ask(state),

@@ -123,7 +123,7 @@ fn said(theme: Theme, state: &State, (width, room): (usize, usize)) -> Vec<Line>
     if lines.len() > room {
         lines.truncate(room.saturating_sub(1));
         if room > 0 {
-            lines.push(Line::new("  … ", theme.dim).and("f", theme.key).and(" shows it whole", theme.dim));
+            lines.push(Line::new("  … ", theme.dim).and("f", theme.key).and(" to look at", theme.dim));
         }
     }
     lines
@@ -317,8 +317,12 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let inner = p.panel(top, &title, &Line::new(format!("took {took}"), theme.dim));
     let width = usize::from(inner.width);
     let name = name_column(width.saturating_sub(4));
-    let mut head =
-        format!("  {}{}{}", column("RESULT", 12), column("DATABASE", name), column_right("ROWS", 15));
+    let mut head = format!(
+        "  {}{}{}",
+        column("RESULT", 12),
+        column("DATABASE", name),
+        column_right(rows_head(live), 15)
+    );
     head.push_str(&column_right("COPIED", 10));
     if width >= 74 {
         head.push_str(&column_right("TIME", 13));
@@ -385,6 +389,12 @@ fn name_column(width: usize) -> usize {
     if width < 57 { 14 } else { 20 }
 }
 
+/// What followed has other rows by now than were copied; how many is known only where they were counted.
+fn rows_head(live: &Live) -> &'static str {
+    let of_then = |d: &DatabaseRun| d.followed && d.counted_rows.is_none();
+    if live.run.databases.values().any(of_then) { "ROWS AT FIRST" } else { "ROWS" }
+}
+
 fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line {
     let (sign, style) = match d.outcome {
         Some(DatabaseOutcome::Done) => ("✔ Ready", theme.ok),
@@ -394,7 +404,7 @@ fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line 
     };
     let mut line = Line::new(column(sign, 12), style)
         .and(column(&readable(name), name_column(width)), theme.title)
-        .and(column_right(&thousands(d.rows), 15), theme.text)
+        .and(column_right(&thousands(d.counted_rows.unwrap_or(d.rows)), 15), theme.text)
         .and(column_right(&human_bytes(d.bytes), 10), theme.text);
     if width >= 70 {
         let ms = d.ended_ms.zip(d.began_ms).map_or(0, |(end, begin)| end.saturating_sub(begin));

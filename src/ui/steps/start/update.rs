@@ -21,7 +21,10 @@ pub fn known(state: &mut State, known: Vec<Known>) {
     };
     let nothing = known.is_empty();
     state.start.known = Some(known.into_iter().map(kept).collect());
-    // The same line stays selected, wherever it is now.
+    // The same line stays selected, wherever it is now; or the one that somebody comes back from.
+    let is_shown = |id: &String| state.start.shown().iter().any(|known| known.id == *id);
+    let chosen =
+        if state.start.opened.as_ref().is_some_and(is_shown) { state.start.opened.take() } else { chosen };
     let at = chosen.and_then(|id| state.start.shown().iter().position(|k| k.id == id));
     state.start.selected = at.unwrap_or(0);
     if first && nothing && state.screen == Screen::Start {
@@ -62,7 +65,7 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     let selected = state.start.selected.min(shown.len().saturating_sub(1));
     let chosen = shown.get(selected).map(|known| known.id.clone());
     if let Some(to) = moved(key, selected, shown.len(), PAGE) {
-        state.start.selected = to;
+        (state.start.selected, state.start.opened) = (to, None);
         return Some(Vec::new());
     }
     match (key.code, chosen) {
