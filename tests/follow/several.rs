@@ -231,7 +231,12 @@ fn a_question_that_fails_is_no_failure_of_the_migration() {
     pair.source.stop().unwrap();
     let status = later(&pair, "status", &[]);
     let database = &status.json["migration_detail"][0];
-    assert_eq!((status.code, &status.json["migration"]["status"]), (4, &"syncing".into()), "{}", status.stdout);
+    assert_eq!(
+        (status.code, &status.json["migration"]["status"]),
+        (4, &"syncing".into()),
+        "{}",
+        status.stdout
+    );
     assert!(database["asking_failed"] == true && database["lag_bytes"].is_null(), "{}", status.stdout);
     let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
     let lines = pair.program(&["status", "follow", "-s", &source, "-t", &target]);

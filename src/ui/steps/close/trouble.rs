@@ -6,7 +6,7 @@ use crate::model::event::DatabaseOutcome;
 use crate::model::status::DatabaseStatus;
 use crate::model::units::{count_of, printable, readable};
 use crate::ui::state::live::{Live, Wanted};
-use crate::ui::state::{Engine, Overlay, State};
+use crate::ui::state::{Engine, Overlay, Rights, State};
 use std::collections::BTreeMap;
 
 /// Findings of a refused closing that are named; the rest are counted.
@@ -51,9 +51,9 @@ pub fn notes(state: &State) -> Vec<Note> {
         all.push(Note::new(Weight::Bad, format!("Asking failed: {}", printable(why))));
     }
     if live.engine == Engine::Gone {
-        let what =
-            "No engine guards it: nobody looks at the log that the source keeps. Guard again, or close.";
-        all.push(Note::new(Weight::Warning, what));
+        let what = "No engine guards it: nobody looks at the log that the source keeps.";
+        let next = if state.rights == Rights::Command { " Guard again, or close." } else { "" };
+        all.push(Note::new(Weight::Warning, format!("{what}{next}")));
     }
     if live.engine == Engine::Gone && asking_fails(state) {
         let what = "u asks again, and for passwords where a server wants one.";

@@ -34,7 +34,8 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
         let right = if more > 0 { format!("+{more}") } else { String::new() };
         let right = Line::new(right, p.theme.warn);
         let inner = p.panel(bottom, &Line::new("Needs attention", p.theme.title), &right);
-        p.lines(inner, &attention.iter().map(|a| a.line(p.theme)).collect::<Vec<_>>());
+        let shown = attention.iter().take(inner.height.into());
+        p.lines(inner, &shown.map(|a| a.line(p.theme)).collect::<Vec<_>>());
     }
 }
 
@@ -193,11 +194,11 @@ fn detail(p: &mut Paint<'_>, area: Rect, state: &State) {
     let mut sentences = vec![format!("{} → {}", printable(&known.source), printable(&known.target))];
     sentences.push(standing(known, state.now_ms));
     sentences.push(next(known).to_owned());
-    let lines: Vec<_> = sentences
-        .iter()
-        .flat_map(|sentence| wrap(sentence, inner.width.into()))
-        .map(|line| Line::new(line, p.theme.text))
-        .collect();
+    let wrapped: Vec<_> =
+        sentences.iter().flat_map(|sentence| wrap(sentence, inner.width.into())).collect();
+    // Where not all of it has room the beginning of each is worth more than the whole of the first.
+    let lines = if wrapped.len() > usize::from(inner.height) { sentences } else { wrapped };
+    let lines: Vec<_> = lines.into_iter().map(|line| Line::new(line, p.theme.text)).collect();
     p.lines(inner, &lines);
 }
 
@@ -283,7 +284,8 @@ fn worst(known: &Known) -> String {
         (_, Some((name, d))) => format!("{}: {}", readable(name), printable(&d.message)),
         (Some(finding), None) => printable(&finding.title),
         (None, None) if role.is_some() => {
-            let (name, role) = role.map(|(name, role)| (readable(name), printable(&role.message))).unwrap_or_default();
+            let (name, role) =
+                role.map(|(name, role)| (readable(name), printable(&role.message))).unwrap_or_default();
             format!("role {name}: {role}")
         }
         (None, None) => "not everything came across".to_owned(),
