@@ -44,9 +44,9 @@ pub struct Run {
     pub refused: Option<Failure>,
     pub stopping: Option<StopReason>,
     pub outcome: Option<RunOutcome>,
-    /// The operator had stopped it before a later command worked on it.
+    /// How it had ended before a later command worked on it; that the operator stopped it is kept.
     #[serde(default)]
-    pub was_stopped: bool,
+    pub ended_before: Option<RunOutcome>,
     /// The last that worked on it was a clean-up.
     #[serde(default)]
     pub cleaned: bool,
@@ -138,7 +138,9 @@ impl Run {
             Event::Resumed { verb, pid, .. } => {
                 self.pid = *pid;
                 self.keeping = false;
-                self.was_stopped |= self.outcome == Some(RunOutcome::Stopped);
+                if self.ended_before != Some(RunOutcome::Stopped) {
+                    self.ended_before = self.outcome;
+                }
                 self.cleaned = verb == Task::Clean(Unfinished::Drop).verb();
                 self.outcome = None;
                 self.stopping = None;
@@ -176,8 +178,9 @@ impl Run {
             Event::Ended { outcome } => {
                 self.keeping = false;
                 // Cleaning up after the operator's own stop does not make a failure of it.
-                let stays = self.was_stopped && matches!(outcome, RunOutcome::Partly | RunOutcome::Failed);
-                self.outcome = Some(if stays { RunOutcome::Stopped } else { *outcome });
+                let fails = matches!(outcome, RunOutcome::Partly | RunOutcome::Failed);
+                let stopped = self.ended_before.filter(|before| fails && *before == RunOutcome::Stopped);
+                self.outcome = Some(stopped.unwrap_or(*outcome));
             }
             event => self.apply_to_database(entry.at_ms, event),
         }

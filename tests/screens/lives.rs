@@ -269,7 +269,7 @@ fn the_list_stays_in_the_lowest_window() {
     for size in [(60, 16), (80, 24)] {
         shows(&state, size, "its engine is gone");
     }
-    shows(&state, (60, 16), "+3");
+    shows(&state, (60, 16), "+4");
     shows(&state, (80, 24), "+1");
 }
 

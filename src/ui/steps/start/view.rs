@@ -194,8 +194,7 @@ fn detail(p: &mut Paint<'_>, area: Rect, state: &State) {
     let mut sentences = vec![format!("{} → {}", printable(&known.source), printable(&known.target))];
     sentences.push(standing(known, state.now_ms));
     sentences.push(next(known).to_owned());
-    let wrapped: Vec<_> =
-        sentences.iter().flat_map(|sentence| wrap(sentence, inner.width.into())).collect();
+    let wrapped: Vec<_> = sentences.iter().flat_map(|sentence| wrap(sentence, inner.width.into())).collect();
     // Where not all of it has room the beginning of each is worth more than the whole of the first.
     let lines = if wrapped.len() > usize::from(inner.height) { sentences } else { wrapped };
     let lines: Vec<_> = lines.into_iter().map(|line| Line::new(line, p.theme.text)).collect();
