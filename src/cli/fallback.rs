@@ -46,7 +46,7 @@ const BY_SNAPSHOT: [Choice; 3] = [Choice::Snapshot, Choice::LeaveOut, Choice::St
 pub(super) async fn ask(plan: &mut Plan, secrets: &Secrets, output: &OutputArgs) -> Option<Exit> {
     out::note("checking both servers");
     let run = match check(plan, secrets, output).await {
-        Ok((_, RunOutcome::Stopped)) => return Some(Exit::Interrupted),
+        Ok((_, RunOutcome::Stopped)) => return Some(interrupted()),
         // The migration meets the same, and says it.
         Err(()) => return None,
         Ok((run, _)) => run,
@@ -55,7 +55,7 @@ pub(super) async fn ask(plan: &mut Plan, secrets: &Secrets, output: &OutputArgs)
         out::note(&printable(&finding.title));
         match read(|| size(&mut std::io::stdin().lock())).await {
             Some(bytes) => plan.target_disk_bytes = bytes,
-            None => return Some(Exit::Interrupted),
+            None => return Some(interrupted()),
         }
     }
     if let Some((names, lines)) = impossible(&run) {
@@ -72,6 +72,12 @@ pub(super) async fn ask(plan: &mut Plan, secrets: &Secrets, output: &OutputArgs)
     None
 }
 
+/// Nobody is to look for a migration that goes on elsewhere.
+fn interrupted() -> Exit {
+    out::note("Interrupted before anything was begun: there is no migration, and nothing was changed.");
+    Exit::Interrupted
+}
+
 /// What is to be done.
 ///
 /// # Errors
@@ -79,7 +85,7 @@ pub(super) async fn ask(plan: &mut Plan, secrets: &Secrets, output: &OutputArgs)
 async fn choose(question: Vec<String>, offered: &'static [Choice]) -> Result<Choice, Exit> {
     question.iter().for_each(|line| out::note(line));
     match read(|| answer(&mut std::io::stdin().lock(), offered)).await {
-        None => Err(Exit::Interrupted),
+        None => Err(interrupted()),
         Some(Choice::Stop) => {
             out::note("Nothing was begun.");
             Err(Exit::Blocked)

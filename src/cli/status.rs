@@ -117,15 +117,17 @@ fn told(migrations: &[Told], output: &OutputArgs) -> Exit {
             }
         }
     }
-    let failed =
-        migrations.iter().any(|m| m.error.is_some() || m.databases.iter().any(|d| word(d) == "failed"));
+    // Also where only the asking failed: that is what this command is for.
+    let bad = |d: &DatabaseStatus| d.unasked || word(d) == "failed";
+    let failed = migrations.iter().any(|m| m.error.is_some() || m.databases.iter().any(bad));
     if failed { Exit::Failed } else { Exit::Done }
 }
 
 /// `failed`, `running`, `syncing` or `done`, as scripts know them.
 fn word(database: &DatabaseStatus) -> &'static str {
     match database.outcome {
-        _ if database.error.is_some() => "failed",
+        // That asking failed says nothing about the migration.
+        _ if database.error.is_some() && !database.unasked => "failed",
         Some(DatabaseOutcome::Following) => "syncing",
         Some(DatabaseOutcome::Done) => "done",
         Some(_) => "failed",
@@ -148,7 +150,8 @@ pub(super) fn document(told: &Told) -> Value {
             json!({
                 "dbname": d.database, "error": d.error, "method": method(d.method), "status": word(d),
                 "lag_bytes": d.lag_bytes, "lag_ms": d.lag_ms, "wal_kept_bytes": d.kept_bytes,
-                "tables_ready": d.tables_ready, "tables_not_ready": d.tables_not_ready, "asked_at_ms": (d.at_ms > 0).then_some(d.at_ms),
+                "tables_ready": d.tables_ready, "tables_not_ready": d.tables_not_ready, "asking_failed": d.unasked,
+                "asked_at_ms": (d.at_ms > 0).then_some(d.at_ms),
             })
         })
         .collect();
@@ -171,6 +174,15 @@ pub(super) fn document(told: &Told) -> Value {
     })
 }
 
+/// How late the target is in time, where it is late at all.
+fn age(d: &DatabaseStatus) -> String {
+    match (d.lag_bytes, d.lag_ms) {
+        (_, Some(ms)) => format!(", {}", human_ms(ms)),
+        (Some(1..), None) => ", for an unknown time".to_owned(),
+        (_, None) => String::new(),
+    }
+}
+
 pub(super) fn lines(told: &Told) -> Vec<String> {
     let remark = told.remark.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
     let error = told.error.as_ref().map(|e| format!(": {}", printable(e))).unwrap_or_default();
@@ -179,14 +191,17 @@ pub(super) fn lines(told: &Told) -> Vec<String> {
         let mut parts = vec![word(d).to_owned()];
         if d.outcome == Some(DatabaseOutcome::Following) {
             let lag = d.lag_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);
-            let age = d.lag_ms.map(|ms| format!(", {}", human_ms(ms))).unwrap_or_default();
-            parts.push(format!("lag {lag}{age}"));
+            parts.push(format!("lag {lag}{}", age(d)));
             parts.extend(
                 d.kept_bytes.map(|kept| format!("the source keeps {} of its log", human_bytes(kept))),
             );
-            parts.push(format!("{}/{} tables ready", d.tables_ready, d.tables_ready + d.tables_not_ready));
+            if d.tables_ready + d.tables_not_ready > 0 {
+                let all = d.tables_ready + d.tables_not_ready;
+                parts.push(format!("{}/{all} tables ready", d.tables_ready));
+            }
         }
-        parts.extend(d.error.as_ref().map(|e| printable(e)));
+        let asking = if d.unasked { "asking failed, so this is what its journal says: " } else { "" };
+        parts.extend(d.error.as_ref().map(|e| format!("{asking}{}", printable(e))));
         lines.push(format!("  {}: {}", readable(&d.database), parts.join(", ")));
     }
     lines

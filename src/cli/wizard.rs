@@ -121,6 +121,17 @@ fn farewell(left: &Left) -> Exit {
         out::print(&format!("This window is closed; the migration {id} goes on."));
         out::print(&format!("Come back: pgpassage attach {id}    Stop it: pgpassage stop {id}"));
     }
+    if left.why != Why::HungUp
+        && let (Some(id), true) = (&left.id, left.follows)
+    {
+        let id = readable(id);
+        out::print(&format!(
+            "This window is closed; the databases of {id} go on following, and nobody guards them."
+        ));
+        out::print(&format!(
+            "Guard them: pgpassage status {id} --watch --detach    Come back: pgpassage attach {id}"
+        ));
+    }
     match left.why {
         Why::Asked => Exit::Done,
         Why::Terminated | Why::HungUp => Exit::Terminated,

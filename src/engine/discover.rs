@@ -148,7 +148,6 @@ async fn on_source(server: &Server, migrations: &mut Found) -> Result<(), Failur
         found.active |= slot.active;
         if let (Some(status), Some(progress)) = (found.databases.get_mut(&database), progress) {
             status.lag_bytes = progress.lag_bytes;
-            status.lag_ms = progress.sender.as_ref().and_then(|s| s.replay_lag_ms);
             status.kept_bytes = progress.retained_bytes;
             status.safe_bytes = progress.health.safe_wal_bytes;
             if progress.health.is_lost() {

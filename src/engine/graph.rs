@@ -50,6 +50,11 @@ impl<T> Graph<T> {
         self.nodes.len() - 1
     }
 
+    /// How many nodes there are.
+    pub(crate) fn size(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// `cost` is in any unit, as long as it is the same for all: here, bytes of rows that take as long to copy.
     pub(crate) fn add(&mut self, work: T, cost: u64, depends_on: Vec<NodeId>) -> NodeId {
         self.push(Some(work), cost, depends_on)

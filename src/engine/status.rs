@@ -33,6 +33,7 @@ pub async fn status(plan: &Plan, secrets: &Secrets, run: &Run) -> Vec<DatabaseSt
             && let Err(failure) = ask(plan, (&source, &target), &mut status).await
         {
             status.error = Some(failure.to_string());
+            status.unasked = true;
         }
         all.push(status);
     }
@@ -58,7 +59,6 @@ async fn ask(
             }
             status.at_ms = now_ms();
             status.lag_bytes = progress.lag_bytes;
-            status.lag_ms = progress.sender.as_ref().and_then(|s| s.replay_lag_ms);
             status.kept_bytes = progress.retained_bytes;
             status.safe_bytes = progress.health.safe_wal_bytes;
         }

@@ -200,6 +200,11 @@ pub enum Event {
     GoesOn {
         database: String,
     },
+    /// Both sides have been counted to close the connection: the rows that are on the target now.
+    Counted {
+        database: String,
+        rows: u64,
+    },
     DatabaseEnded {
         database: String,
         outcome: DatabaseOutcome,

@@ -9,6 +9,7 @@ use super::event::{
 use super::failure::Failure;
 use super::phase::Phase;
 use super::plan::Method;
+use super::task::{Task, Unfinished};
 use super::units::{Side, TableName};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,12 @@ pub struct Run {
     pub refused: Option<Failure>,
     pub stopping: Option<StopReason>,
     pub outcome: Option<RunOutcome>,
+    /// How it had ended before a later command worked on it; that the operator stopped it is kept.
+    #[serde(default)]
+    pub ended_before: Option<RunOutcome>,
+    /// The last that worked on it was a clean-up.
+    #[serde(default)]
+    pub cleaned: bool,
     /// What comes after the last database, roles' settings, was worked through.
     pub settings_ended: bool,
     /// The engine has nothing to do any more but to guard what follows.
@@ -64,6 +71,9 @@ pub struct DatabaseRun {
     pub tables_failed: u64,
     pub rows: u64,
     pub bytes: u64,
+    /// Rows on the target when the connection was closed, where they were counted: `rows` are those of the first copy.
+    #[serde(default)]
+    pub counted_rows: Option<u64>,
     pub outcome: Option<DatabaseOutcome>,
     /// It was all there once, and followed.
     #[serde(default)]
@@ -125,9 +135,13 @@ impl Run {
         self.seq = entry.seq;
         self.last_ms = entry.at_ms;
         match &entry.event {
-            Event::Resumed { pid, .. } => {
+            Event::Resumed { verb, pid, .. } => {
                 self.pid = *pid;
                 self.keeping = false;
+                if self.ended_before != Some(RunOutcome::Stopped) {
+                    self.ended_before = self.outcome;
+                }
+                self.cleaned = verb == Task::Clean(Unfinished::Drop).verb();
                 self.outcome = None;
                 self.stopping = None;
                 self.refused = None;
@@ -163,7 +177,10 @@ impl Run {
             Event::Keeping => self.keeping = true,
             Event::Ended { outcome } => {
                 self.keeping = false;
-                self.outcome = Some(*outcome);
+                // Cleaning up after the operator's own stop does not make a failure of it.
+                let fails = matches!(outcome, RunOutcome::Partly | RunOutcome::Failed);
+                let stopped = self.ended_before.filter(|before| fails && *before == RunOutcome::Stopped);
+                self.outcome = Some(stopped.unwrap_or(*outcome));
             }
             event => self.apply_to_database(entry.at_ms, event),
         }
@@ -188,15 +205,18 @@ impl Run {
             }
             Event::PhaseBegan { phase, database: Some(name) } => {
                 if *phase == Phase::Close {
-                    // Looked at anew: what an earlier attempt missed may be there now, and some things are always done
-                    // again. What else was lost on the way stays lost.
-                    let again = |f: &Finding| f.of_attempt || DONE_AGAIN.contains(&f.id.as_str());
-                    self.findings.retain(|f| {
-                        f.severity != Severity::Lost || f.database.as_ref() != Some(name) || !again(f)
-                    });
+                    // Looked at anew: what an earlier attempt missed or complained of may be there now, and some things
+                    // are always done again. What else was lost on the way stays lost.
+                    let redone =
+                        |f: &Finding| f.severity == Severity::Lost && DONE_AGAIN.contains(&f.id.as_str());
+                    let again = |f: &Finding| f.of_attempt || redone(f);
+                    self.findings.retain(|f| f.database.as_ref() != Some(name) || !again(f));
                     self.closing.insert(name.clone());
                 }
                 let database = self.database(name);
+                if *phase == Phase::Close {
+                    database.counted_rows = None;
+                }
                 database.began_ms.get_or_insert(at_ms);
                 // Copy and indexes overlap: what is shown never moves backwards.
                 database.phase = database.phase.max(Some(*phase));
@@ -237,6 +257,7 @@ impl Run {
                 self.database(database).waiting =
                     Some(Waiting { because: failure.clone(), until_ms: *until_ms });
             }
+            Event::Counted { database, rows } => self.database(database).counted_rows = Some(*rows),
             Event::GoesOn { database } => self.database(database).waiting = None,
             Event::DatabaseNumbered { database, oid } => self.database(database).oid = Some(*oid),
             Event::SnapshotTaken { database, tables, .. } => self.database(database).tables = *tables,
@@ -294,6 +315,18 @@ impl Run {
         self.settings_ended
             && ends.clone().all(|end| end.is_some())
             && ends.any(|end| end == Some(DatabaseOutcome::Following))
+    }
+
+    /// Nothing of what was asked for is missing, and some of it follows.
+    pub fn is_all_there(&self) -> bool {
+        let is_there = |end| matches!(end, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
+        let mut ends = self.databases.values().map(|d| d.outcome);
+        ends.clone().all(is_there) && ends.any(|end| end == Some(DatabaseOutcome::Following))
+    }
+
+    /// The same, with no work left for an engine: one that dies then leaves nothing half done.
+    pub fn stands_alone(&self) -> bool {
+        self.is_all_there() && (self.keeping || self.only_follows())
     }
 
     /// All that followed was given up by the operator: that is no failure, and no success either.
@@ -404,8 +437,28 @@ mod tests {
         // A first attempt finds a difference, and a second one does not.
         let twice = vec![follows(), close(), lost("verify"), follows(), close(), ended("a", Done)];
         assert_eq!(outcome_of(twice), RunOutcome::Done);
+        // Nor does what the first one said stand beside what came of the second.
+        let refused = Event::Finding { finding: Finding::warning("not-closed", "no").in_database("a") };
+        let events = vec![follows(), close(), refused, follows(), close(), ended("a", Done)];
+        let entries: Vec<_> = events.into_iter().zip(1..).map(|(e, i)| entry(i, e)).collect();
+        assert_eq!(Run::fold(&entries).findings, []);
         let once = vec![follows(), close(), lost("verify"), ended("a", Done)];
         assert_eq!(outcome_of(once), RunOutcome::Partly);
+    }
+
+    #[test]
+    fn what_was_stopped_is_not_failed_by_cleaning_up() {
+        let resumed = || Event::Resumed { verb: "clean".into(), version: "0".into(), pid: 1 };
+        let end = |outcome| Event::Ended { outcome };
+        let fold = |events: Vec<Event>| {
+            let entries: Vec<_> = events.into_iter().zip(1..).map(|(e, i)| entry(i, e)).collect();
+            Run::fold(&entries)
+        };
+        let cancelled = || ended("a", DatabaseOutcome::Cancelled);
+        let after = |before| fold(vec![cancelled(), end(before), resumed(), end(RunOutcome::Failed)]);
+        assert_eq!(after(RunOutcome::Stopped).outcome, Some(RunOutcome::Stopped));
+        assert_eq!(after(RunOutcome::Failed).outcome, Some(RunOutcome::Failed));
+        assert!(after(RunOutcome::Failed).cleaned);
     }
 
     #[test]

@@ -13,9 +13,12 @@ pub struct DatabaseStatus {
     pub message: String,
     /// What keeps it from following, or why it could not be asked.
     pub error: Option<String>,
+    /// `error` only says that asking failed: how it stands is not known, and need not be bad.
+    #[serde(default)]
+    pub unasked: bool,
     /// Written on the source and not confirmed by the target. Absent where it is not known, which is not nothing.
     pub lag_bytes: Option<u64>,
-    /// How long ago the source wrote what the target has applied last; absent while nothing is on its way.
+    /// How long ago the source wrote what the target has applied last; absent where nobody has watched for long enough.
     pub lag_ms: Option<u64>,
     /// Log that the source keeps for it.
     pub kept_bytes: Option<u64>,
@@ -23,7 +26,7 @@ pub struct DatabaseStatus {
     pub safe_bytes: Option<u64>,
     pub tables_ready: u64,
     pub tables_not_ready: u64,
-    /// When the source was asked, in Unix milliseconds; 0 where it was not.
+    /// When the source last answered, in Unix milliseconds; 0 where it has not.
     #[serde(default)]
     pub at_ms: u64,
 }
@@ -36,6 +39,7 @@ impl Default for DatabaseStatus {
             outcome: None,
             message: String::new(),
             error: None,
+            unasked: false,
             lag_bytes: None,
             lag_ms: None,
             kept_bytes: None,

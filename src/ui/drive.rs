@@ -63,6 +63,8 @@ pub struct Left {
     pub id: Option<String>,
     /// It goes on without the window.
     pub goes_on: bool,
+    /// What follows does so without the engine that guarded it, which ends with the window.
+    pub follows: bool,
     /// Both servers were still being logged in to for something, which was not begun.
     pub untried: bool,
     pub why: Why,
@@ -273,7 +275,9 @@ impl Drive {
             live.is_some_and(|l| matches!(l.engine, super::state::Engine::Apart { .. }) && l.ended.is_none());
         let asks_only = |errand: Errand| matches!(errand, Errand::Status | Errand::Recheck);
         let untried = live.and_then(|l| l.trying).is_some_and(|errand| !asks_only(errand));
-        Left { id: live.map(|l| l.id.clone()), goes_on: apart, untried, why }
+        let follows = self.works_here() && live.is_some_and(|l| l.run.stands_alone());
+        let follows = follows && self.state.home != Home::Demo;
+        Left { id: live.map(|l| l.id.clone()), goes_on: apart, follows, untried, why }
     }
 
     fn works_here(&self) -> bool {

@@ -61,6 +61,11 @@ pub enum Msg {
     Ended(Ending),
     /// What both servers say now.
     Status(Vec<DatabaseStatus>),
+    /// Neither the servers nor an engine could be asked how this one of the list stands.
+    Unanswered {
+        id: String,
+        what: String,
+    },
     /// These servers want another password before that can be done.
     Barred {
         id: String,

@@ -37,6 +37,9 @@ pub struct State {
     pub guide: GuideAt,
     pub check: Option<Check>,
     pub live: Option<Live>,
+    /// Why both servers could not be asked about the open migration, where the last attempt failed.
+    #[serde(default)]
+    pub unanswered: Option<String>,
     pub pace: Pace,
     pub mouse: Switch,
 }
@@ -58,6 +61,7 @@ impl State {
             guide: GuideAt::default(),
             check: None,
             live: None,
+            unanswered: None,
             pace: Pace::default(),
             mouse: Switch::Off,
         }
@@ -142,6 +146,7 @@ pub enum Button {
     KeepReplicating,
     CloseConnection,
     StatusUpdate,
+    GuardAgain,
 }
 
 impl Button {
@@ -161,6 +166,7 @@ impl Button {
             Button::KeepReplicating => "Keep replicating",
             Button::CloseConnection => "Close connection",
             Button::StatusUpdate => "Status update",
+            Button::GuardAgain => "Guard again",
         }
     }
 }
@@ -221,6 +227,10 @@ pub enum About {
     Stop,
     /// Leaving would end the engine, which runs in this process.
     LeaveAndStop,
+    /// The same where everything follows by itself: only the guarding ends.
+    LeaveUnguarded,
+    /// The same in the middle of closing the connection.
+    LeaveClosing,
     Close,
     CloseBehind,
     CleanUp,
@@ -302,6 +312,9 @@ pub struct Start {
     /// Absent until they have been read.
     pub known: Option<Vec<Known>>,
     pub selected: usize,
+    /// The migration that was opened last: whoever comes back finds it selected.
+    #[serde(default)]
+    pub opened: Option<String>,
     pub filter: Filter,
     pub trouble: Option<String>,
 }

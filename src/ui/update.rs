@@ -14,7 +14,7 @@ use super::keys::{Code, Key};
 use super::message::{Effect, Msg};
 use super::state::live::{Ending, Live, Wanted};
 use super::state::passwords::Errand;
-use super::state::{About, Dialog, Engine, Focus, Overlay, Rights, Screen, State};
+use super::state::{About, Dialog, Engine, Focus, Home, Overlay, Rights, Screen, State};
 use super::steps::{close, configure, migration, start, validation};
 use crate::model::event::DatabaseOutcome;
 use crate::model::passwords::for_a_window;
@@ -26,6 +26,7 @@ const ASK_MS: u64 = 10_000;
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let effects = effects(state, msg);
     close::update::ask_anew_when_behind(state);
+    close::update::focus_on_what_is_there(state);
     if let (Some(errand), Some(live)) = (effects.iter().find_map(Effect::errand), &mut state.live) {
         live.trying = Some(errand);
     }
@@ -66,6 +67,10 @@ fn effects(state: &mut State, msg: Msg) -> Vec<Effect> {
             fields::refuse(state, errors);
             Vec::new()
         }
+        Msg::Unanswered { id, what } => {
+            start::update::unanswered(state, &id, &what);
+            Vec::new()
+        }
         Msg::CheckEntry(_) | Msg::CheckEnded(_) => validation::update::news(state, msg),
         Msg::Barred { id, errand, barred } if is_open(state, &id) => {
             passwords::ask(state, errand, barred);
@@ -95,6 +100,7 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
     match (msg, &mut state.live) {
         (Msg::Opened { id, engine, face, plan }, live) => {
             let again = live.as_ref().is_some_and(|live| live.id == id);
+            state.start.opened = Some(id.clone());
             // A later command tells the whole story again from its beginning.
             let mut fresh = Live::new(id, engine, plan);
             fresh.face = face;
@@ -104,6 +110,7 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
                 fresh.samples = old.samples;
             }
             *live = Some(fresh);
+            state.unanswered = None;
             if !again {
                 state.screen = Screen::Live;
                 state.focus = Focus::List;
@@ -136,9 +143,15 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
             }
             return settle(state);
         }
-        (Msg::Status(databases), Some(live)) => live.answered(databases, now_ms),
+        (Msg::Status(databases), Some(live)) => {
+            close::trouble::answered(live, databases, now_ms);
+            state.unanswered = None;
+        }
         (Msg::Trouble(failure), live) => {
             if let Some(live) = live {
+                if live.asking.is_on() {
+                    state.unanswered = Some(failure.to_string());
+                }
                 live.asking = super::state::Switch::Off;
                 (live.wanted, live.trying) = (None, None);
             }
@@ -160,22 +173,16 @@ fn settle(state: &mut State) -> Vec<Effect> {
     let through = |outcome| matches!(outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
     let all = !live.run.databases.is_empty() && live.run.databases.values().all(|d| through(d.outcome))
         || live.run.is_discontinued();
-    let ended_well = live.run.outcome.is_some() || live.run.keeping;
+    let stands_alone = live.engine == Engine::Gone && live.run.stands_alone();
+    let ended_well = live.run.outcome.is_some() || live.run.keeping || stands_alone;
     if state.screen == Screen::Live && all && ended_well && !migration::failed(live) {
         let unguarded = live.is_following() && live.engine == Engine::Gone;
         state.screen = Screen::Close;
         state.focus = close::update::order(state).first().copied().unwrap_or(Focus::List);
         dialog::outlive(state);
         if unguarded {
-            return close::update::ask(state);
+            return close::update::by_hand(state);
         }
-    }
-    // Once nothing follows any more other buttons stand there.
-    let order = if state.screen == Screen::Close { close::update::order(state) } else { Vec::new() };
-    if let (Focus::Button(_), Some(first)) = (state.focus, order.first())
-        && !order.contains(&state.focus)
-    {
-        state.focus = *first;
     }
     Vec::new()
 }
@@ -267,10 +274,22 @@ pub fn leave(state: &mut State) -> Vec<Effect> {
         state.live.as_ref().is_some_and(|live| live.engine == Engine::Here && live.ended.is_none());
     let told = state.live.as_ref().is_some_and(|live| live.wanted == Some(Wanted::Stop));
     if runs_here && !told {
-        state.overlay = Some(Overlay::Dialog(Dialog::new(About::LeaveAndStop)));
+        state.overlay = Some(Overlay::Dialog(Dialog::new(leave_how(state))));
         return Vec::new();
     }
     vec![Effect::Leave]
+}
+
+/// What leaving means for what runs in this process.
+fn leave_how(state: &State) -> About {
+    let Some(live) = state.live.as_ref().filter(|_| state.home != Home::Demo) else {
+        return About::LeaveAndStop;
+    };
+    match live.wanted {
+        Some(Wanted::Close) if live.is_following() => About::LeaveClosing,
+        None if live.run.stands_alone() => About::LeaveUnguarded,
+        _ => About::LeaveAndStop,
+    }
 }
 
 /// Whether the engine listens.
@@ -282,5 +301,5 @@ pub fn commandable(live: &Live) -> bool {
 pub fn died(live: &Live) -> bool {
     let told = live.run.outcome.is_some() || matches!(live.ended, Some(Ending::Ended(_)));
     // One that only guarded has left nothing half done: what follows goes on following.
-    live.engine == Engine::Gone && !told && !live.run.keeping
+    live.engine == Engine::Gone && !told && !live.run.keeping && !live.run.stands_alone()
 }

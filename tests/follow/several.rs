@@ -2,7 +2,7 @@
 
 use crate::catalog::leftovers;
 use crate::common::{Pair, Ran, eventually, wait};
-use crate::engine::{make_slow, replicate};
+use crate::engine::{later, make_slow, replicate};
 use crate::pair;
 use pgpassage::demo::cluster::Cluster;
 use rustix::process::{Pid, Signal, kill_process};
@@ -220,4 +220,25 @@ fn a_slot_without_its_subscription_is_a_leftover() {
     let left = status();
     assert_eq!((left.code, &left.json["migration"]["status"]), (4, &"failed".into()), "{}", left.stdout);
     assert!(left.stdout.contains("the subscription is missing: a leftover"), "{}", left.stdout);
+}
+
+/// That a server cannot be asked is an error of the question, and says nothing about the migration.
+#[test]
+fn a_question_that_fails_is_no_failure_of_the_migration() {
+    let pair = pair();
+    pair.source.psql("postgres", KEYED).unwrap();
+    assert_eq!(replicate(&pair, &["--foreground"]).code, 0);
+    pair.source.stop().unwrap();
+    let status = later(&pair, "status", &[]);
+    let database = &status.json["migration_detail"][0];
+    assert_eq!(
+        (status.code, &status.json["migration"]["status"]),
+        (4, &"syncing".into()),
+        "{}",
+        status.stdout
+    );
+    assert!(database["asking_failed"] == true && database["lag_bytes"].is_null(), "{}", status.stdout);
+    let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+    let lines = pair.program(&["status", "follow", "-s", &source, "-t", &target]);
+    assert!(lines.stdout.contains("syncing, lag unknown, asking failed"), "{}", lines.stdout);
 }

@@ -3,6 +3,7 @@
 
 mod expected;
 mod frames;
+mod lives;
 mod passwords;
 mod pictures;
 mod reach;

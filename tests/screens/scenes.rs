@@ -1,6 +1,6 @@
 //! The states that are drawn: each came about by messages alone, and was serialised and read back before it is drawn.
 
-mod events;
+pub(crate) mod events;
 
 use events::*;
 use pgpassage::model::check::{Finding, Severity, Verdict};
@@ -135,7 +135,7 @@ fn with_code(mut state: State, code: Code) -> State {
     state
 }
 
-fn known(id: &str, events: Vec<Event>, (engine, lag): (Engine, Option<u64>)) -> Known {
+pub(crate) fn known(id: &str, events: Vec<Event>, (engine, lag): (Engine, Option<u64>)) -> Known {
     let mut run = pgpassage::model::run::Run::default();
     for entry in entries(events) {
         run.apply(&entry);
@@ -452,7 +452,7 @@ fn shown() -> Shown {
     }
 }
 
-fn opened(engine: Engine, events: Vec<Event>) -> State {
+pub(crate) fn opened(engine: Engine, events: Vec<Event>) -> State {
     let mut state = state_with(form());
     send(&mut state, Msg::Opened { id: "shop".into(), engine, face: Some(1), plan: shown() });
     for entry in entries(events) {
@@ -661,7 +661,9 @@ fn close_behind() -> State {
 
 fn close_unknown() -> State {
     let mut state = opened(Engine::Gone, followed());
-    assert!(state.live.as_ref().unwrap().asking.is_on(), "what nobody guards is asked about at once");
+    let live = state.live.as_mut().unwrap();
+    assert_eq!(live.trying, Some(Errand::Status), "what nobody guards is asked about at once");
+    (live.trying, live.asking) = (None, pgpassage::ui::state::Switch::On);
     send(&mut state, Msg::Tick { now_ms: NOW_MS + 500 });
     let failure = Failure::new(FailureKind::Connection, "source: db1.example.net:5432: a password is needed");
     send(&mut state, Msg::Trouble(failure.advise("p enters it, or put it into ~/.pgpass")));

@@ -129,6 +129,8 @@ fn overlaid() -> Vec<scenes::Scene> {
         ("live", About::Stop),
         ("live", About::LeaveAndStop),
         ("close", About::Close),
+        ("close", About::LeaveUnguarded),
+        ("close", About::LeaveClosing),
         ("close-behind", About::CloseBehind),
         ("close-unknown", About::CloseBehind),
         ("failure", About::CleanUp),

@@ -125,7 +125,8 @@ fn a_window_waits_for_the_answer_to_its_own_order() {
         tty.send("l");
         tty.wait_for("the second order", |screen| screen.matches("asked to finish").count() == 2);
         tty.send("\x1b");
-        tty.wait("Keep replicating");
+        // It is to be waited for, or left: no other button would do anything.
+        tty.wait("▐ Close window ▌");
         tty.wait("↻ closing the connection");
         let release = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
         pair.target.psql("postgres", release).unwrap();

@@ -324,6 +324,10 @@ fn to_close_the_connection() {
     tty.wait("↻ Syncing");
     tty.send("\r");
     tty.wait("Replication mode active");
+    // How it stands is asked at once. Whoever does not want to answer that may close it all the same.
+    tty.wait("Passwords, to ask how it stands");
+    tty.send("\x1b");
+    tty.wait("No engine guards it");
     tty.tab_to("▐ Close connection ▌");
     tty.send("\r");
     tty.wait("▐ Keep replicating ▌");
@@ -334,6 +338,46 @@ fn to_close_the_connection() {
     tty.wait("✔ Ready: everything that was asked for is on the target");
     slots(&pair, "0");
     eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "20000");
+    tty.send("q");
+    assert_eq!(tty.exit(), 0);
+    assert_nothing_leaked(&pair, &tty);
+}
+
+/// Where nobody guards it any more the window offers to; how it stands is known by then.
+#[test]
+fn to_guard_it_again() {
+    let pair = pair();
+    let mut tty = wizard(&pair);
+    to_report(&mut tty, (pair.source.port(), pair.target.port()));
+    start(&mut tty);
+    tty.wait("Replication mode active");
+    tty.send("q");
+    assert_eq!(tty.exit(), 0);
+    // The list asks the engine, which knows the passwords.
+    let mut tty = wizard(&pair);
+    tty.wait("↻ Syncing");
+    tty.send("u");
+    tty.wait("both servers were asked");
+    pair.kill_engines();
+    tty.wait("engine: not running");
+    tty.send("u");
+    tty.wait("Enter opens mine, and asks for passwords");
+    tty.wait("asking failed");
+    tty.send("\x1b");
+    tty.wait_for("the list", |screen| !screen.contains("Enter opens mine"));
+    tty.send("\r");
+    answer(&mut tty, "Passwords, to ask how it stands");
+    tty.wait("✔ now");
+    tty.tab_to("▐ Guard again ▌");
+    tty.send("\r");
+    tty.wait("guards it, with or without this window");
+    tty.send("q");
+    assert_eq!(tty.exit(), 0);
+    // It outlives the window.
+    let mut tty = wizard(&pair);
+    tty.wait("engine: running");
+    tty.send("\r");
+    tty.wait("guards it, with or without this window");
     tty.send("q");
     assert_eq!(tty.exit(), 0);
     assert_nothing_leaked(&pair, &tty);

@@ -11,14 +11,15 @@ use crate::cli::passwords::give;
 use crate::cli::plan::{self, prepare, random, state_dir};
 use crate::cli::resume;
 use crate::link::{
-    Engine as Lives, Known as Found, Link, attach_as, barred, barred_or_shut, migrations, run_task,
-    start_detached, start_local, status,
+    Engine as Lives, Known as Found, Link, attach_as, barred, barred_or_shut, migrations, resume_detached,
+    run_task, start_detached, start_local, status,
 };
-use crate::model::event::RunOutcome;
+use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::failure::Failure;
 use crate::model::filter::parse_list;
+use crate::model::gauges::Gauges;
 use crate::model::passwords::Barred;
-use crate::model::plan::Plan;
+use crate::model::plan::{Method, Plan};
 use crate::model::secrets::Secrets;
 use crate::model::status::DatabaseStatus;
 use crate::model::task::{Stay, Task};
@@ -278,7 +279,7 @@ impl Host for Rooms {
     ) -> BoxFuture<'static, Result<Vec<Barred>, Failure>> {
         let known = self.known_plan(&id, &typed);
         let lives = self.found(&id).is_ok_and(|found| found.engine != Lives::Gone);
-        let goes = lives && matches!(errand, Errand::Run(_));
+        let goes = lives && matches!(errand, Errand::Run(_) | Errand::Status);
         async move {
             match known {
                 Ok((plan, secrets)) if !goes && errand.needs_both() => barred_or_shut(&plan, &secrets).await,
@@ -291,10 +292,17 @@ impl Host for Rooms {
     }
 
     fn task(&self, id: String, typed: Typed, task: Task) -> BoxFuture<'static, Result<Opened, Failure>> {
-        let known = self.known_plan(&id, &typed);
+        let (known, home) = (self.known_plan(&id, &typed), self.home);
+        let lives = self.found(&id).is_ok_and(|found| found.engine != Lives::Gone);
         async move {
             let (plan, secrets) = known?;
-            let link = run_task(plan.clone(), secrets, task).await?;
+            let link = match (task, home) {
+                // A guard is to outlive the window.
+                (Task::Watch, Home::Apart) if !lives => {
+                    resume_detached(plan.clone(), secrets, Task::Watch).await?
+                }
+                _ => run_task(plan.clone(), secrets, task).await?,
+            };
             Ok(opened(&plan, link))
         }
         .boxed()
@@ -316,7 +324,11 @@ impl Host for Rooms {
         let (known, found) = (self.known_plan(&id, &typed), self.found(&id));
         async move {
             let ((plan, secrets), found) = (known?, found?);
-            Ok(status(&plan, &secrets, &found.run).await)
+            // An engine that guards has asked a moment ago, and knows the passwords.
+            match guarded(&found).await {
+                Some(databases) => Ok(databases),
+                None => Ok(status(&plan, &secrets, &found.run).await),
+            }
         }
         .boxed()
     }
@@ -363,18 +375,48 @@ fn known(found: Found, runtime: &tokio::runtime::Handle) -> Known {
 
 /// The guard's last answer.
 async fn lag(found: &Found) -> Option<Lag> {
+    let gauges = gauges(found).await?;
+    let mut lags = gauges.following.values().map(|status| status.lag_bytes);
+    let bytes = lags.try_fold(0, |most, lag| lag.map(|lag: u64| lag.max(most)));
+    let asked_ms = gauges.following.values().map(|status| status.at_ms).min()?;
+    Some(Lag { bytes, asked_ms: if asked_ms > 0 { asked_ms } else { gauges.at_ms } })
+}
+
+async fn gauges(found: &Found) -> Option<Gauges> {
     let link = attach_as(&found.home, found.run.seq, Rights::Look).await.ok()?;
     let began = tokio::time::Instant::now();
     while began.elapsed() < GAUGES_WITHIN {
         let gauges = link.gauges();
         if gauges.at_ms > 0 {
-            let mut lags = gauges.following.values().map(|status| status.lag_bytes);
-            let bytes = lags.try_fold(0, |most, lag| lag.map(|lag: u64| lag.max(most)));
-            return (!gauges.following.is_empty()).then_some(Lag { bytes, asked_ms: gauges.at_ms });
+            return Some(gauges);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     None
+}
+
+/// How every database stands, as the engine knows that guards it. Absent where none does, or where it has not looked yet.
+async fn guarded(found: &Found) -> Option<Vec<DatabaseStatus>> {
+    if found.engine == Lives::Gone || !found.run.keeping {
+        return None;
+    }
+    let gauges = gauges(found).await?;
+    let mut all = Vec::new();
+    for (name, state) in &found.run.databases {
+        let told = gauges.following.get(name).filter(|_| state.outcome == Some(DatabaseOutcome::Following));
+        all.push(match told {
+            Some(status) => status.clone(),
+            None if state.outcome == Some(DatabaseOutcome::Following) => return None,
+            None => DatabaseStatus {
+                database: name.clone(),
+                method: state.method.unwrap_or(Method::Dump),
+                outcome: state.outcome,
+                message: state.message.clone(),
+                ..DatabaseStatus::default()
+            },
+        });
+    }
+    Some(all)
 }
 
 fn stamp() -> u128 {

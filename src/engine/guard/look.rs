@@ -48,6 +48,8 @@ pub(super) struct Watched {
     target: OnTarget,
     not_ready_since: Option<Instant>,
     gone_looks: u32,
+    /// When the source last answered, in Unix milliseconds.
+    answered_ms: u64,
     /// Where the target is, as the source has it.
     confirmed: Option<Lsn>,
     attempts: Attempts,
@@ -85,6 +87,7 @@ struct OnTarget {
     ready: u64,
     not_ready: u64,
     error: Option<String>,
+    unasked: bool,
 }
 
 impl Watched {
@@ -104,13 +107,18 @@ impl Watched {
             Err(failure) => {
                 *source = None;
                 status.error = Some(format!("the source: {failure}"));
+                status.unasked = true;
+                status.at_ms = self.answered_ms;
             }
         }
         if outcome == Some(DatabaseOutcome::Following) {
             self.look_at_target(cx, name, &names, &mut findings).await;
             status.tables_ready = self.target.ready;
             status.tables_not_ready = self.target.not_ready;
-            status.error = status.error.or_else(|| self.target.error.clone());
+            if status.error.is_none() {
+                status.error.clone_from(&self.target.error);
+                status.unasked = self.target.unasked;
+            }
             // Whoever closes a connection looks at the definitions himself, and knows what was accepted.
             if !cx.at_work.is_at_work(name) && is_due(&mut self.schema_at, SCHEMA_EVERY) {
                 let looked = timeout(ANSWER, self.look_at_schema(cx, name, &names)).await;
@@ -167,11 +175,11 @@ impl Watched {
         self.gone_looks = 0;
         let now = now_ms();
         self.positions.note(now, progress.position);
-        status.at_ms = now;
+        (status.at_ms, self.answered_ms) = (now, now);
         status.lag_bytes = progress.lag_bytes;
-        let slept = progress.sender.as_ref().and_then(|s| s.replay_lag_ms);
         self.confirmed = progress.confirmed_flush_lsn;
-        status.lag_ms = progress.confirmed_flush_lsn.and_then(|at| self.positions.lag_ms(now, at)).or(slept);
+        // What the source says itself (replay_lag) stands still while nothing is applied.
+        status.lag_ms = progress.confirmed_flush_lsn.and_then(|at| self.positions.lag_ms(now, at));
         status.kept_bytes = progress.retained_bytes;
         status.safe_bytes = progress.health.safe_wal_bytes;
         if progress.health.is_lost() {
@@ -224,10 +232,11 @@ impl Watched {
             Ok(answer) => answer,
             Err(failure) => {
                 self.target.error = Some(format!("the target: {failure}"));
+                self.target.unasked = true;
                 return;
             }
         };
-        self.target = OnTarget { ready: state.ready, not_ready: state.not_ready, error: None };
+        self.target = OnTarget { ready: state.ready, not_ready: state.not_ready, ..OnTarget::default() };
         if self.attempts.in_vain(errors.map(|e| e.apply), self.confirmed) {
             let title = "the target fails to apply a change, and tries it again and again";
             self.target.error = Some(title.to_owned());

@@ -51,12 +51,16 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
     let names =
         names_for(&db.cx.plan, &db.name).ok_or_else(|| Failure::local("this migration has no names"))?;
     let source = db.cx.source_session(&db.name).await?;
-    or_lose(db, how, everything_is_ready(db, &source, &names).await)?;
-    let mut silence = or_lose(db, how, Silence::keep(db, &source).await)?;
+    let ready = during(db, "looking whether every table is ready", everything_is_ready(db, &source, &names));
+    or_lose(db, how, ready.await)?;
+    let locking = during(db, "locking the source's tables against writes", Silence::keep(db, &source));
+    let mut silence = or_lose(db, how, locking.await)?;
     definitions_are_the_same(db, &source, how.schema).await?;
     let deadline = Instant::now() + Duration::from_secs(how.timeout_s);
-    or_lose(db, how, in_sync(db, &names, Goal::Now, deadline).await)?;
-    let copied = carry_the_rest(db, &names).await?;
+    let waiting = "waiting until the target has confirmed every change";
+    or_lose(db, how, during(db, waiting, in_sync(db, &names, Goal::Now, deadline)).await)?;
+    let rest = "copying what replication does not carry, and sequences";
+    let copied = during(db, rest, carry_the_rest(db, &names)).await?;
     if let Some(silence) = &mut silence {
         silence.large_objects_are(db, copied);
     }
@@ -75,7 +79,7 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
     }
     // Until here the guard may give it up, for the source's sake.
     db.cx.at_work.last_step(db)?;
-    remove(&db.cx, &db.name, What::Objects).await;
+    during(db, "removing subscription, slot and publication", remove(&db.cx, &db.name, What::Objects)).await;
     if let Some(silence) = &mut silence {
         still_silent(db, silence).await;
     }
@@ -86,6 +90,12 @@ pub(crate) async fn run(db: &Arc<Db>, how: Finish) -> Result<Closed, Failure> {
         (true, 0) => Closed::Cleanly,
         (false, 0) => Closed::WithLeftovers,
     })
+}
+
+/// Shown as long as it takes: over a slow line each of these may take a minute.
+async fn during<T>(db: &Db, what: &str, work: impl Future<Output = T>) -> T {
+    let _doing = db.cx.board.doing(&db.name, what, None);
+    work.await
 }
 
 /// Past the point of no return: what is written on the source now does not arrive any more.

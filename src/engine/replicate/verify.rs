@@ -5,16 +5,18 @@ use crate::engine::context::execute;
 use crate::engine::database::Db;
 use crate::engine::graph::{Graph, Ran};
 use crate::model::check::Finding;
+use crate::model::event::Event;
 use crate::model::failure::Failure;
 use crate::model::plan::ExtensionTables;
 use crate::model::task::Verify;
-use crate::model::units::{ServerVersion, TableName};
+use crate::model::units::{ServerVersion, TableName, count_of};
 use crate::pg::connect::Session;
 use crate::pg::facts::tables::{Belongs, TableFacts, gather, partly_foreign};
 use crate::pg::statement::data::{Lot, ROUNDED_FLOATS, checksum_rows, count_rows};
 use crate::pg::statement::replication::TableForm;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A table, and which of its rows count on each side.
 #[derive(Debug, Clone)]
@@ -106,24 +108,64 @@ pub(crate) async fn run(db: &Arc<Db>, how: Verify) -> Result<(), Failure> {
             }
         }
     }
-    let worker = Arc::clone(db);
+    hold_against_each_other(db, graph, how).await
+}
+
+async fn hold_against_each_other(db: &Arc<Db>, graph: Graph<Compared>, how: Verify) -> Result<(), Failure> {
+    let tally = Arc::new(Tally { tables: graph.size() as u64, ..Tally::default() });
+    let (worker, counting) = (Arc::clone(db), Arc::clone(&tally));
     let work = move |table: Compared, _| {
-        let db = Arc::clone(&worker);
+        let (db, tally) = (Arc::clone(&worker), Arc::clone(&counting));
         async move {
-            if let Err(failure) = compare(&db, &table, how).await {
+            if let Err(failure) = compare(&db, &table, (how, &tally)).await {
                 db.abort(failure);
             }
         }
     };
     match graph.run(&db.cx.slots, &db.cancel, work).await {
-        Ran::ToTheEnd(_) => Ok(()),
+        Ran::ToTheEnd(_) => {
+            if let Some(rows) = tally.rows() {
+                db.cx.emit.record(Event::Counted { database: db.name.clone(), rows });
+            }
+            Ok(())
+        }
         Ran::Stopped => Err(db.aborted().unwrap_or_else(Failure::interrupted)),
     }
 }
 
-async fn compare(db: &Db, compared: &Compared, how: Verify) -> Result<(), Failure> {
+/// How far the comparison is, and what was counted on the target.
+#[derive(Debug, Default)]
+struct Tally {
+    tables: u64,
+    done: AtomicU64,
+    rows: AtomicU64,
+    /// Some table's rows could not be counted.
+    unknown: AtomicBool,
+}
+
+impl Tally {
+    fn place(&self) -> String {
+        format!("{} of {} done", self.done.load(Ordering::Relaxed), count_of(self.tables, "table"))
+    }
+
+    fn add(&self, on_target: &Result<String, Failure>) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+        // Whatever else it says, it begins with that.
+        let rows = on_target.as_ref().ok().and_then(|text| text.split(' ').next()?.parse().ok());
+        match rows {
+            Some(rows) => drop(self.rows.fetch_add(rows, Ordering::Relaxed)),
+            None => self.unknown.store(true, Ordering::Relaxed),
+        }
+    }
+
+    fn rows(&self) -> Option<u64> {
+        (!self.unknown.load(Ordering::Relaxed)).then(|| self.rows.load(Ordering::Relaxed))
+    }
+}
+
+async fn compare(db: &Db, compared: &Compared, (how, tally): (Verify, &Tally)) -> Result<(), Failure> {
     let name = &compared.table.name;
-    let doing = db.cx.board.doing(&db.name, format!("comparing {name}"), None);
+    let doing = db.cx.board.doing(&db.name, format!("comparing {name}, {}", tally.place()), None);
     let sql = |lot: Lot<'_>, condition: &str| match how {
         Verify::Checksums => checksum_rows(lot, condition, &compared.columns),
         Verify::Counts | Verify::Nothing => count_rows(lot, condition),
@@ -139,6 +181,7 @@ async fn compare(db: &Db, compared: &Compared, how: Verify) -> Result<(), Failur
     }
     let (ours, theirs) = tokio::join!(ask(db, &source, &on_source), ask(db, &target, &on_target));
     drop(doing);
+    tally.add(&theirs);
     let text = |answer: &Result<String, Failure>| match answer {
         Ok(answer) => answer.clone(),
         Err(failure) => failure.what.clone(),

@@ -193,7 +193,10 @@ impl Drive {
         tokio::spawn(async move {
             let databases = match asking.await {
                 Ok(databases) => databases,
-                Err(failure) => return say(&to, From::Anywhere, Msg::Trouble(failure)).await,
+                Err(failure) => {
+                    let what = failure.to_string();
+                    return say(&to, From::Anywhere, Msg::Unanswered { id, what }).await;
+                }
             };
             let known = tokio::task::spawn_blocking(move || host.known()).await;
             let Ok(Ok(mut known)) = known else { return };
@@ -263,11 +266,14 @@ fn answered(known: &mut Known, databases: &[DatabaseStatus]) {
 }
 
 fn sentence(id: &str, databases: &[DatabaseStatus]) -> Msg {
-    match databases.iter().find_map(|d| d.error.as_ref().map(|error| (&d.database, error))) {
-        Some((database, error)) => Msg::Trouble(Failure::local(format!(
-            "{id}: {}: {error}",
-            crate::model::units::readable(database)
-        ))),
-        None => Msg::Said(format!("{id}: both servers were asked")),
+    let complaint = |d: &DatabaseStatus| {
+        let asking = if d.unasked { "asking failed: " } else { "" };
+        let error = d.error.as_ref()?;
+        Some(format!("{}: {asking}{error}", crate::model::units::readable(&d.database)))
+    };
+    let all: Vec<_> = databases.iter().filter_map(complaint).collect();
+    if all.is_empty() {
+        return Msg::Said(format!("{id}: both servers were asked"));
     }
+    Msg::Unanswered { id: id.to_owned(), what: all.join("\n") }
 }

@@ -5,6 +5,7 @@ use crate::ui::command;
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
 use crate::ui::state::{Colors, Focus, Letters, Overlay, Rights, Screen, State};
+use crate::ui::steps::close::trouble;
 use crate::ui::steps::validation::report::{Row, of_finding, whole};
 
 /// Paces that + and - step through, in milliseconds.
@@ -70,7 +71,11 @@ fn found(state: &mut State) {
         let weight = if finding.severity == Severity::Lost { "LOST" } else { "warning" };
         format!("{weight}: {}", whole(&Row { id: String::new(), ..of_finding(finding) }))
     };
-    let texts: Vec<_> = live.worth_a_look().map(text).rev().collect();
+    let notes = trouble::notes(state).into_iter().map(|note| note.text);
+    // A refused closing is among the notes already.
+    let others =
+        live.worth_a_look().filter(|finding| finding.id != trouble::NOT_CLOSED || !live.is_following());
+    let texts: Vec<_> = notes.chain(others.map(text).rev()).collect();
     if texts.is_empty() {
         state.say("Nothing was found that wants a look");
         return;

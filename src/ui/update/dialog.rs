@@ -45,6 +45,8 @@ pub fn buttons(about: About, live: Option<&Live>) -> Vec<(&'static str, Act)> {
             all
         }
         About::LeaveAndStop => vec![("Stay", Act::Nothing), ("Stop migration and leave", Act::StopAndLeave)],
+        About::LeaveUnguarded => vec![("Stay", Act::Nothing), ("Leave", Act::Leave)],
+        About::LeaveClosing => vec![("Stay", Act::Nothing), ("Break off and leave", Act::Leave)],
         About::Close => vec![("Keep replicating", Act::Nothing), ("Close connection", Act::Finish)],
         About::CloseBehind => vec![
             ("Keep replicating", Act::Nothing),

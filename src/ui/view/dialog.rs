@@ -8,6 +8,7 @@ use crate::ui::format::ago;
 use crate::ui::message::Hit;
 use crate::ui::state::live::Live;
 use crate::ui::state::{About, Dialog, Engine, Home, State};
+use crate::ui::steps::close::trouble::answered_ms;
 use crate::ui::steps::migration::{
     Of, dropped, finished, in_few_words, left_on, leftovers, leftovers_short, unfinished, with_sizes,
 };
@@ -127,6 +128,8 @@ fn title(about: About) -> &'static str {
     match about {
         About::Stop => "Stop the migration?",
         About::LeaveAndStop => "Leaving stops the migration",
+        About::LeaveUnguarded => "Leave? The databases go on following",
+        About::LeaveClosing => "Leaving breaks the closing off",
         About::Close => "Close the connection?",
         About::CloseBehind => "Close the connection while the target is behind?",
         About::CleanUp => "Clean up?",
@@ -146,6 +149,8 @@ fn text(state: &State, about: About) -> Vec<String> {
             let first = "This migration runs in this very window and cannot go on without it.".to_owned();
             [vec![first, String::new()], stop(live)].concat()
         }
+        About::LeaveUnguarded => unguarded(live),
+        About::LeaveClosing => closing_breaks_off(live),
         About::Close => vec![
             "The target has everything that the source has. Sequences are copied, both sides are compared, then \
              subscription, slot and publication are removed."
@@ -161,6 +166,31 @@ fn text(state: &State, about: About) -> Vec<String> {
         About::TryAgain => try_again(live),
         About::GoOn => go_on(live),
     }
+}
+
+/// What follows does so in both servers, and not in this window.
+fn unguarded(live: &Live) -> Vec<String> {
+    let id = &live.id;
+    vec![
+        "Stops nothing: the target's own subscriptions follow the source, with or without this window. Only the guarding \
+         ends, which runs in this window: nobody looks then at the log that the source keeps."
+            .to_owned(),
+        String::new(),
+        format!("Come back: pgpassage attach {id}. Leave a guard: pgpassage status {id} --watch --detach."),
+    ]
+}
+
+fn closing_breaks_off(live: &Live) -> Vec<String> {
+    let names: Vec<_> = live.following().map(|name| readable(name)).collect();
+    vec![
+        "This window closes the connection itself, and it is not through.".to_owned(),
+        format!(
+            "Nothing is lost by leaving: what is not closed by then goes on following, with what serves replication still in \
+             place on both sides, and nobody guards it: {}. What is closed by then stays closed.",
+            names.join(", ")
+        ),
+        format!("Close it later: pgpassage finish {}, or attach to it.", live.id),
+    ]
 }
 
 fn stop(live: &Live) -> Vec<String> {
@@ -204,7 +234,7 @@ fn stop(live: &Live) -> Vec<String> {
 }
 
 fn behind(live: &Live, now_ms: u64) -> Vec<String> {
-    let seen = live.seen_ms().map(|at| format!(", {} ago", ago(now_ms.saturating_sub(at))));
+    let seen = answered_ms(live).map(|at| format!(", {} ago", ago(now_ms.saturating_sub(at))));
     let missing = match live.lag_bytes() {
         Some(0) => {
             "No change is on its way, but not every table is ready or a database complains.".to_owned()

@@ -4,6 +4,7 @@ use crate::model::units::{count_of, human_bytes, human_ms, thousands};
 use crate::ui::format::{self, Eta, ago, eta, quartiles};
 use crate::ui::state::State;
 use crate::ui::state::live::Live;
+use crate::ui::steps::close::trouble::answered_ms;
 use crate::ui::widgets::line::Line;
 use crate::ui::widgets::paint::Paint;
 use crate::ui::widgets::wrap::wrap;
@@ -105,7 +106,7 @@ fn lag(live: &Live, now_ms: u64) -> Vec<String> {
         }
         None => "No database follows yet.".to_owned(),
     }];
-    all.extend(live.seen_ms().map(|at| format!("Asked {} ago.", ago(now_ms.saturating_sub(at)))));
+    all.extend(answered_ms(live).map(|at| format!("Asked {} ago.", ago(now_ms.saturating_sub(at)))));
     all.push(String::new());
     all.push(
         "Where the source's log is now (pg_current_wal_insert_lsn) minus what the target has confirmed \

@@ -2,6 +2,7 @@
 
 use crate::ui::state::form::{Field, Part};
 use crate::ui::state::{Focus, Overlay, Rights, Screen, State};
+use crate::ui::steps::close::trouble::notes;
 use crate::ui::steps::migration::charts::offered;
 use crate::ui::steps::migration::failed;
 use crate::ui::steps::validation::report::rows;
@@ -160,7 +161,8 @@ fn all_running(state: &State) -> Keys {
     let mut keys = of_running(state);
     let charts = state.live.as_ref().map_or(0, |live| offered(state.screen, live).len());
     keys.retain(|key| *key != CHART || charts > 1);
-    let found = state.live.as_ref().is_some_and(|live| live.worth_a_look().next().is_some());
+    let found = state.live.as_ref().is_some_and(|live| live.worth_a_look().next().is_some())
+        || (state.screen == Screen::Close && !notes(state).is_empty());
     if found && !state.live.as_ref().is_some_and(|live| live.filter.typing) {
         keys.insert(2, ("f", "to look at"));
     }

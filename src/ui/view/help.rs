@@ -9,7 +9,7 @@ use ratatui::style::Style;
 
 const KEYS: [(&str, &str); 18] = [
     ("Tab Shift+Tab", "next field or button, the one before"),
-    ("Enter Space", "press, toggle"),
+    ("Enter Space", "press, toggle; on the last step Enter alone"),
     ("↑↓ j k g G", "move in lists; PgUp, PgDn, Home, End"),
     ("← →", "turn a choice; the provider of the guide"),
     ("Esc", "one screen back, close, clear a filter"),

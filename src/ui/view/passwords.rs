@@ -1,5 +1,6 @@
 //! The question for passwords: one field for each server that needs one, what the server said above it.
 
+use crate::model::task::Task;
 use crate::model::units::{Side, printable};
 use crate::ui::message::Hit;
 use crate::ui::state::State;
@@ -52,7 +53,8 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, ask): (&State, &Ask)) 
 
 fn title(errand: Errand, live: Option<&Live>) -> &'static str {
     match (errand, live.and_then(|live| live.wanted)) {
-        (Errand::Status, _) => "Passwords",
+        (Errand::Status, _) => "Passwords, to ask how it stands",
+        (Errand::Run(Task::Watch), _) => "Passwords, to guard it again",
         (_, Some(Wanted::Stop)) => "Passwords, to stop it",
         (_, Some(Wanted::Close)) => "Passwords, to close the connection",
         (_, Some(Wanted::CleanUp)) => "Passwords, to clean up",

@@ -1,11 +1,12 @@
 //! Keys on the last step.
 
-use crate::model::task::Verify;
+use super::trouble;
+use crate::model::task::{Task, Verify};
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
 use crate::ui::state::live::Live;
 use crate::ui::state::passwords::{Ask, Errand};
-use crate::ui::state::{About, Button, Dialog, Focus, Home, Overlay, Rights, Screen, State, Switch};
+use crate::ui::state::{About, Button, Dialog, Engine, Focus, Home, Overlay, Rights, Screen, State, Switch};
 use crate::ui::steps::migration::charts;
 use crate::ui::update::{fields, leave, refuse_to_change};
 
@@ -16,6 +17,11 @@ pub fn order(state: &State) -> Vec<Focus> {
 pub fn buttons(state: &State) -> Vec<Button> {
     let Some(live) = &state.live else { return vec![Button::CloseConnection] };
     match (live.is_following(), state.rights) {
+        // What is under way is to be waited for, and whoever does not want to can go.
+        (true, Rights::Command) if trouble::is_closing(state) => vec![Button::CloseWindow],
+        (true, Rights::Command) if live.engine == Engine::Gone && state.home != Home::Demo => {
+            vec![Button::GuardAgain, Button::CloseConnection, Button::StatusUpdate]
+        }
         (true, Rights::Command) => {
             vec![Button::KeepReplicating, Button::CloseConnection, Button::StatusUpdate]
         }
@@ -30,7 +36,24 @@ fn last_button(live: &Live) -> Button {
     if live.replicates() { Button::CloseWindow } else { Button::CloseConnection }
 }
 
+/// Other buttons stand there once the engine is gone, while it closes, and once nothing follows any more.
+pub fn focus_on_what_is_there(state: &mut State) {
+    let order = if state.screen == Screen::Close { order(state) } else { Vec::new() };
+    if let (Focus::Button(_), Some(first)) = (state.focus, order.first())
+        && !order.contains(&state.focus)
+    {
+        state.focus = *first;
+    }
+}
+
 pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
+    // Here Space freezes the numbers, whatever has the focus: it must never close anything.
+    if key.code == Code::Char(' ') {
+        state.pace.frozen = state.pace.frozen.other();
+        let now = if state.pace.frozen.is_on() { "frozen: Space goes on" } else { "not frozen any more" };
+        state.say(format!("The numbers are {now}"));
+        return Some(Vec::new());
+    }
     if let Some(button) = fields::pressed(state, key) {
         return Some(press(state, button));
     }
@@ -45,7 +68,7 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
         return Some(Vec::new());
     }
     match key.code {
-        Code::Char('u' | 'r') if live.is_following() => return Some(ask(state)),
+        Code::Char('u' | 'r') if live.is_following() => return Some(by_hand(state)),
         Code::Char('p') if live.is_following() => {
             state.overlay = Some(Overlay::Passwords(Ask::both(Errand::Status)));
         }
@@ -70,6 +93,17 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
         _ => return None,
     }
     Some(Vec::new())
+}
+
+/// As [`ask`], for somebody who is there to be asked for passwords where no engine remembers them.
+pub fn by_hand(state: &mut State) -> Vec<Effect> {
+    match &state.live {
+        Some(live) if live.trying.is_some() => Vec::new(),
+        Some(live) if live.engine == Engine::Gone && !live.asking.is_on() => {
+            vec![Effect::LogIn(Errand::Status)]
+        }
+        _ => ask(state),
+    }
 }
 
 /// Asks both servers afresh.
@@ -102,8 +136,9 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
     }
     let Some(live) = &state.live else { return Vec::new() };
     match button {
-        Button::StatusUpdate => return ask(state),
-        Button::CloseWindow if state.rights == Rights::Look => return leave(state),
+        Button::StatusUpdate => return by_hand(state),
+        Button::GuardAgain => return vec![Effect::Run(Task::Watch)],
+        Button::CloseWindow if state.rights == Rights::Look || live.is_following() => return leave(state),
         Button::KeepReplicating => return keep(state),
         Button::CloseConnection if live.is_following() => {
             state.overlay = Some(Overlay::Dialog(Dialog::new(close_how(live))));
@@ -126,7 +161,7 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
 
 /// Back to the list, where it is tagged Syncing.
 fn keep(state: &mut State) -> Vec<Effect> {
-    let here = state.live.as_ref().is_some_and(|live| live.engine == crate::ui::state::Engine::Here);
+    let here = state.live.as_ref().is_some_and(|live| live.engine == Engine::Here);
     if state.home == Home::Demo || here {
         return crate::ui::update::leave(state);
     }

@@ -1,13 +1,15 @@
 //! What follows, the switch-over with what is true of it now, and the result.
 
+use super::trouble::{NOT_CLOSED, Weight, answered_ms, asking_fails, is_closing, notes};
 use crate::model::check::{Finding, Severity};
 use crate::model::event::DatabaseOutcome;
 use crate::model::plan::Method;
 use crate::model::run::DatabaseRun;
-use crate::model::task::Verify;
+use crate::model::task::{Task, Verify};
 use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
 use crate::ui::format::ago;
-use crate::ui::state::live::{Live, Wanted};
+use crate::ui::state::live::Live;
+use crate::ui::state::passwords::Errand;
 use crate::ui::state::{Engine, Focus, Overlay, Rights, State};
 use crate::ui::steps::migration::view_parts::{button_line, rows};
 use crate::ui::steps::migration::{LOGGING_IN, Of, charts, leftovers};
@@ -15,11 +17,14 @@ use crate::ui::theme::Theme;
 use crate::ui::widgets::line::{Line, column, column_right};
 use crate::ui::widgets::list::list;
 use crate::ui::widgets::paint::Paint;
+use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
 
 /// When a number is old, and when it must not be trusted any more.
 const OLD_MS: u64 = 5_000;
 const STALE_MS: u64 = 30_000;
+/// Databases whose numbers stand there before what else is to be said.
+const NUMBERS: usize = 3;
 /// Without a change on its way for so long, writes seem to have stopped.
 const QUIET_MS: u64 = 30_000;
 
@@ -35,8 +40,11 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
 fn following(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     // In the lowest windows the databases need the blank line, and what else could be done, more than the switch-over.
     let switch_height = if area.height < 17 { 7 } else { 9 };
+    let has_news = !notes(state).is_empty();
     let chart_height = match area.height {
+        // What is to be read is worth more than a picture.
         0..21 => 0,
+        21..30 if has_news => 0,
         21..24 => 3,
         24..30 => 4,
         _ => 6,
@@ -49,24 +57,33 @@ fn following(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     button_line(p, buttons, (state, &super::update::buttons(state)));
 }
 
-/// How fresh the numbers are, and who keeps an eye on them.
+/// How fresh the numbers are, and what is under way.
 fn freshness(theme: Theme, (state, live): (&State, &Live)) -> Line {
     // As long as a password is wanted for it nothing is begun.
     let asks = matches!(state.overlay, Some(Overlay::Passwords(_)));
-    let wanted = live.wanted.filter(|_| !asks);
-    if live.trying.is_some() {
-        return Line::new(LOGGING_IN, theme.accent);
+    if let Some(errand) = live.trying.filter(|errand| *errand != Errand::Status) {
+        let doing =
+            if errand == Errand::Run(Task::Watch) { "↻ logging in to guard it" } else { LOGGING_IN };
+        return Line::new(doing, theme.accent);
     }
-    if wanted == Some(Wanted::Close) {
+    if is_closing(state) {
         return Line::new("↻ closing the connection", theme.warn);
     }
-    if wanted.is_some() {
+    if live.wanted.is_some() && !asks {
         return Line::new("↻ told to, working on it", theme.warn);
     }
-    if live.asking.is_on() {
+    if state.pace.frozen.is_on() {
+        return Line::new("frozen by you, Space goes on", theme.warn);
+    }
+    if live.asking.is_on() || live.trying.is_some() {
         return Line::new("↻ asking both servers", theme.accent);
     }
-    let Some(seen_ms) = live.seen_ms() else {
+    let seen_ms = answered_ms(live);
+    if asking_fails(state) {
+        let since = seen_ms.map(|at| format!("for {}", ago(state.now_ms.saturating_sub(at))));
+        return Line::new(format!("✖ no answer {}", since.as_deref().unwrap_or("yet")), theme.error);
+    }
+    let Some(seen_ms) = seen_ms else {
         return Line::new("▲ not asked yet", theme.warn);
     };
     let age_ms = state.now_ms.saturating_sub(seen_ms);
@@ -78,35 +95,65 @@ fn freshness(theme: Theme, (state, live): (&State, &Live)) -> Line {
     }
 }
 
+/// Who keeps an eye on it, where somebody does.
+fn guard(theme: Theme, live: &Live) -> Option<Line> {
+    let text = match live.engine {
+        Engine::Gone => return None,
+        Engine::Here => "The engine in this window guards it.".to_owned(),
+        Engine::Apart { pid } => format!("The engine (pid {pid}) guards it, with or without this window."),
+    };
+    Some(Line::new(text, theme.dim))
+}
+
+/// What is to be read beside the numbers, as far as it has room; the rest is behind `f`.
+fn said(theme: Theme, state: &State, (width, room): (usize, usize)) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for note in notes(state) {
+        let style = match note.weight {
+            Weight::News => theme.accent,
+            Weight::Warning => theme.warn,
+            Weight::Bad => theme.error,
+        };
+        for (number, piece) in wrap(&note.text, width.saturating_sub(2)).into_iter().enumerate() {
+            let head = if number == 0 { note.sign() } else { "  " };
+            lines.push(Line::new(head, style).and(piece, if number == 0 { style } else { theme.text }));
+        }
+    }
+    if lines.len() > room {
+        lines.truncate(room.saturating_sub(1));
+        if room > 0 {
+            lines.push(Line::new("  … ", theme.dim).and("f", theme.key).and(" to look at", theme.dim));
+        }
+    }
+    lines
+}
+
 fn databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let theme = p.theme;
     let title = Line::new(format!("{}: ", live.id), theme.title).and("Replication mode active", theme.info);
     let inner = p.panel(area, &title, &freshness(theme, (state, live)));
-    let guard = match live.engine {
-        Engine::Gone => {
-            Line::new("▲ No engine guards it: look at the log that the source keeps, or close. ", theme.warn)
-        }
-        Engine::Here => Line::new("The engine in this window guards it.", theme.dim),
-        Engine::Apart { pid } => {
-            Line::new(format!("The engine (pid {pid}) guards it, with or without this window."), theme.dim)
-        }
-    };
-    let roomy = usize::from(inner.height > 3);
-    if roomy > 0 {
-        p.line(inner, 0, &guard);
+    let (width, height) = (usize::from(inner.width), usize::from(inner.height));
+    // The numbers come first: those of three databases stand there whatever else is to be said.
+    let least = 1 + live.run.databases.len().min(NUMBERS);
+    let mut above = said(theme, state, (width, height.saturating_sub(least)));
+    let roomy = height > 3;
+    if above.is_empty() && roomy {
+        above.extend(guard(theme, live));
     }
-    let width = usize::from(inner.width).saturating_sub(4);
-    let head = Line::new("  ", theme.dim).and(heading(width), theme.dim);
-    p.line(inner, roomy, &head);
-    let found = found(theme, live).filter(|_| roomy > 0);
+    p.lines(inner, &above);
+    let head = Line::new("  ", theme.dim).and(heading(width.saturating_sub(4)), theme.dim);
+    p.line(inner, above.len(), &head);
+    let top = above.len() + 1;
+    let found = found(theme, live).filter(|_| roomy && height > top + least - 1);
     if let Some(line) = &found {
-        p.line(inner, usize::from(inner.height) - 1, line);
+        p.line(inner, height - 1, line);
     }
-    let lines: Vec<_> = live.run.databases.keys().map(|name| database(theme, (live, name, width))).collect();
+    let names = live.run.databases.keys();
+    let lines: Vec<_> = names.map(|name| database(theme, (live, name, width.saturating_sub(4)))).collect();
     let focused = state.focus == Focus::List && state.overlay.is_none();
-    let above = u16::try_from(roomy + 1).unwrap_or(2).min(inner.height);
-    let height = inner.height.saturating_sub(above + u16::from(found.is_some()));
-    let below = Rect { y: inner.y + above, height, ..inner };
+    let top = u16::try_from(top).unwrap_or(2).min(inner.height);
+    let left = inner.height.saturating_sub(top + u16::from(found.is_some()));
+    let below = Rect { y: inner.y + top, height: left, ..inner };
     let before = p.cursor;
     list(p, below, &lines, focused.then_some(live.selected.min(lines.len().saturating_sub(1))));
     if !focused {
@@ -116,11 +163,12 @@ fn databases(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
 
 /// The latest of what wants a look, and how to see it whole.
 fn found(theme: Theme, live: &Live) -> Option<Line> {
-    let last = live.worth_a_look().next_back()?;
+    let others = || live.worth_a_look().filter(|finding| finding.id != NOT_CLOSED);
+    let last = others().next_back()?;
     let place = last.database.as_deref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
     let is_lost = |finding: &&Finding| finding.severity == Severity::Lost;
-    let lost = live.worth_a_look().filter(is_lost).count() as u64;
-    let warnings = live.worth_a_look().count() as u64 - lost;
+    let lost = others().filter(is_lost).count() as u64;
+    let warnings = others().count() as u64 - lost;
     let mut counts = Vec::new();
     if lost > 0 {
         counts.push(format!("{} lost", count_of(lost, "thing")));
@@ -153,9 +201,11 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
     let Some(database) = live.run.databases.get(name) else { return Line::default() };
     let status = live.status(name).map(|(status, _)| status);
     let follows = database.outcome == Some(DatabaseOutcome::Following);
-    let trouble = status.and_then(|s| s.error.as_deref());
+    let unasked = status.is_some_and(|s| s.unasked);
+    let is_bad = status.is_some_and(|s| s.error.is_some());
     let (sign, style) = match database.outcome {
-        Some(DatabaseOutcome::Following) if trouble.is_some() => ("✖ Syncing", theme.error),
+        Some(DatabaseOutcome::Following) if unasked => ("▲ Syncing", theme.warn),
+        Some(DatabaseOutcome::Following) if is_bad => ("✖ Syncing", theme.error),
         Some(DatabaseOutcome::Following) => ("↻ Syncing", theme.info),
         Some(DatabaseOutcome::Done) => ("✔ Ready", theme.ok),
         Some(DatabaseOutcome::Incomplete) => ("▲ NOT WHOLE", theme.error),
@@ -172,12 +222,17 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
     }
     let bytes = |value: Option<u64>| value.map_or_else(|| "unknown".to_owned(), human_bytes);
     let lag_bytes = status.and_then(|s| s.lag_bytes);
-    let age = status.and_then(|s| s.lag_ms).map(|ms| format!(", {}", human_ms(ms))).unwrap_or_default();
+    let age = match (lag_bytes, status.and_then(|s| s.lag_ms)) {
+        (_, Some(ms)) => format!(", {}", human_ms(ms)),
+        // Since when is known only to an engine that has watched.
+        (Some(1..), None) => ", since ?".to_owned(),
+        (_, None) => String::new(),
+    };
     let lag_style = if lag_bytes == Some(0) { theme.ok } else { theme.warn };
     line.push(column_right(&format!("{}{age}", bytes(lag_bytes)), 17), lag_style);
     line.push(column_right(&bytes(status.and_then(|s| s.kept_bytes)), 11), theme.text);
     if width >= 72 {
-        let tables = status.map_or_else(
+        let tables = status.filter(|s| s.tables_ready + s.tables_not_ready > 0).map_or_else(
             || "unknown".to_owned(),
             |s| {
                 format!(
@@ -188,9 +243,6 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
             },
         );
         line.push(column_right(&tables, 14), theme.text);
-    }
-    if let Some(what) = trouble {
-        line.push(format!("  {}", printable(what)), theme.error);
     }
     line
 }
@@ -264,8 +316,12 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let inner = p.panel(top, &title, &Line::new(format!("took {took}"), theme.dim));
     let width = usize::from(inner.width);
     let name = name_column(width.saturating_sub(4));
-    let mut head =
-        format!("  {}{}{}", column("RESULT", 12), column("DATABASE", name), column_right("ROWS", 15));
+    let mut head = format!(
+        "  {}{}{}",
+        column("RESULT", 12),
+        column("DATABASE", name),
+        column_right(rows_head(live), 15)
+    );
     head.push_str(&column_right("COPIED", 10));
     if width >= 74 {
         head.push_str(&column_right("TIME", 13));
@@ -332,6 +388,12 @@ fn name_column(width: usize) -> usize {
     if width < 57 { 14 } else { 20 }
 }
 
+/// What followed has other rows by now than were copied; how many is known only where they were counted.
+fn rows_head(live: &Live) -> &'static str {
+    let of_then = |d: &DatabaseRun| d.followed && d.counted_rows.is_none();
+    if live.run.databases.values().any(of_then) { "ROWS AT FIRST" } else { "ROWS" }
+}
+
 fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line {
     let (sign, style) = match d.outcome {
         Some(DatabaseOutcome::Done) => ("✔ Ready", theme.ok),
@@ -341,7 +403,7 @@ fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line 
     };
     let mut line = Line::new(column(sign, 12), style)
         .and(column(&readable(name), name_column(width)), theme.title)
-        .and(column_right(&thousands(d.rows), 15), theme.text)
+        .and(column_right(&thousands(d.counted_rows.unwrap_or(d.rows)), 15), theme.text)
         .and(column_right(&human_bytes(d.bytes), 10), theme.text);
     if width >= 70 {
         let ms = d.ended_ms.zip(d.began_ms).map_or(0, |(end, begin)| end.saturating_sub(begin));

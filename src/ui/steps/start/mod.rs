@@ -3,7 +3,7 @@
 pub mod update;
 pub mod view;
 
-use crate::model::event::{DatabaseOutcome, RunOutcome};
+use crate::model::event::RunOutcome;
 use crate::ui::state::Known;
 
 /// A migration's state in one word of the console's, or of ours where the console has none.
@@ -23,7 +23,6 @@ pub enum Tag {
 impl Tag {
     pub fn of(known: &Known) -> Tag {
         let run = &known.run;
-        let follows = run.databases.values().any(|d| d.outcome == Some(DatabaseOutcome::Following));
         match run.outcome {
             Some(RunOutcome::Done) => Tag::Ready,
             Some(RunOutcome::Following) => Tag::Syncing,
@@ -33,12 +32,11 @@ impl Tag {
             Some(RunOutcome::Partly | RunOutcome::Failed) => Tag::Failed,
             Some(RunOutcome::Checked) => Tag::Checked,
             Some(RunOutcome::Refused) => Tag::Refused,
-            None if run.databases.values().all(|d| d.outcome == Some(DatabaseOutcome::Following))
-                && follows =>
-            {
-                Tag::Syncing
-            }
+            // Without an engine only what had nothing left to do: Enter shows the same.
+            None if run.is_all_there() && (known.engine.is_there() || run.stands_alone()) => Tag::Syncing,
             None if !known.engine.is_there() => Tag::Dead,
+            // Of what an engine still guards something else has failed: Enter shows that first.
+            None if run.keeping => Tag::Failed,
             None => Tag::Copying,
         }
     }

@@ -1,8 +1,9 @@
 //! Keys on the list of migrations.
 
+use crate::model::units::printable;
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
-use crate::ui::state::{Focus, Known, Screen, State};
+use crate::ui::state::{Focus, Known, Overlay, Screen, State};
 
 /// Lines of a page.
 const PAGE: usize = 10;
@@ -20,12 +21,32 @@ pub fn known(state: &mut State, known: Vec<Known>) {
     };
     let nothing = known.is_empty();
     state.start.known = Some(known.into_iter().map(kept).collect());
-    // The same line stays selected, wherever it is now.
+    // The same line stays selected, wherever it is now; or the one that somebody comes back from.
+    let is_shown = |id: &String| state.start.shown().iter().any(|known| known.id == *id);
+    let chosen =
+        if state.start.opened.as_ref().is_some_and(is_shown) { state.start.opened.take() } else { chosen };
     let at = chosen.and_then(|id| state.start.shown().iter().position(|k| k.id == id));
     state.start.selected = at.unwrap_or(0);
     if first && nothing && state.screen == Screen::Start {
         new(state);
     }
+}
+
+/// Why one of the list could not be asked, whole, and where it can be.
+pub fn unanswered(state: &mut State, id: &str, what: &str) {
+    let what = printable_lines(what);
+    if state.screen != Screen::Start || state.overlay.is_some() {
+        state.complain(format!("{id}: {what}"));
+        return;
+    }
+    state.toast = None;
+    let next = format!("Enter opens {id}, and asks for passwords where a server wants one.");
+    let title = format!("Status update of {id}");
+    state.overlay = Some(Overlay::Text { title, remark: Some(next), text: what, from: 0 });
+}
+
+fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
 pub fn new(state: &mut State) {
@@ -44,7 +65,7 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     let selected = state.start.selected.min(shown.len().saturating_sub(1));
     let chosen = shown.get(selected).map(|known| known.id.clone());
     if let Some(to) = moved(key, selected, shown.len(), PAGE) {
-        state.start.selected = to;
+        (state.start.selected, state.start.opened) = (to, None);
         return Some(Vec::new());
     }
     match (key.code, chosen) {

@@ -2,7 +2,7 @@
 
 use super::Tag;
 use crate::model::check::Severity;
-use crate::model::event::DatabaseOutcome;
+use crate::model::event::{DatabaseOutcome, RoleStatus};
 use crate::model::units::{count_of, human_bytes, printable, readable};
 use crate::ui::format::{ago, day};
 use crate::ui::state::{Engine, Known, State};
@@ -15,18 +15,27 @@ use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+/// Three migrations, and the frame.
+const LEAST_LIST: u16 = 5;
+
 pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     let attention = attention(state);
     let told = u16::try_from(attention.len()).unwrap_or(0).min(4);
-    let low = if told == 0 { 0 } else { told + 2 };
     // In the lowest windows a line of the list is worth more than a blank one.
     let words = if area.height < 17 { 5 } else { 6 };
+    // The list comes first; what has no room below it is counted.
+    let room = area.height.saturating_sub(words + LEAST_LIST);
+    let low = if told == 0 || room < 3 { 0 } else { (told + 2).min(room) };
     let [top, middle, bottom] = rows(area, [area.height.saturating_sub(words + low), words, low]);
     migrations(p, top, state);
     detail(p, middle, state);
-    if told > 0 {
-        let inner = p.panel(bottom, &Line::new("Needs attention", p.theme.title), &Line::default());
-        p.lines(inner, &attention.iter().map(|a| a.line(p.theme)).collect::<Vec<_>>());
+    if low > 0 {
+        let more = attention.len().saturating_sub(usize::from(low) - 2);
+        let right = if more > 0 { format!("+{more}") } else { String::new() };
+        let right = Line::new(right, p.theme.warn);
+        let inner = p.panel(bottom, &Line::new("Needs attention", p.theme.title), &right);
+        let shown = attention.iter().take(inner.height.into());
+        p.lines(inner, &shown.map(|a| a.line(p.theme)).collect::<Vec<_>>());
     }
 }
 
@@ -185,11 +194,10 @@ fn detail(p: &mut Paint<'_>, area: Rect, state: &State) {
     let mut sentences = vec![format!("{} → {}", printable(&known.source), printable(&known.target))];
     sentences.push(standing(known, state.now_ms));
     sentences.push(next(known).to_owned());
-    let lines: Vec<_> = sentences
-        .iter()
-        .flat_map(|sentence| wrap(sentence, inner.width.into()))
-        .map(|line| Line::new(line, p.theme.text))
-        .collect();
+    let wrapped: Vec<_> = sentences.iter().flat_map(|sentence| wrap(sentence, inner.width.into())).collect();
+    // Where not all of it has room the beginning of each is worth more than the whole of the first.
+    let lines = if wrapped.len() > usize::from(inner.height) { sentences } else { wrapped };
+    let lines: Vec<_> = lines.into_iter().map(|line| Line::new(line, p.theme.text)).collect();
     p.lines(inner, &lines);
 }
 
@@ -254,6 +262,8 @@ pub fn attention(state: &State) -> Vec<Attention> {
             Tag::Failed | Tag::Stopped if slots > 0 => {
                 all.push(of(format!("{} left on the source: clean up", count_of(slots, "slot")), true));
             }
+            // Nothing is left to be done about it.
+            Tag::Failed if known.run.cleaned && known.run.half_made().is_empty() => {}
             Tag::Failed => all.push(of(worst(known), false)),
             Tag::Syncing if !known.engine.is_there() => {
                 all.push(of("nobody guards what the source keeps for it".to_owned(), false));
@@ -267,10 +277,16 @@ pub fn attention(state: &State) -> Vec<Attention> {
 
 fn worst(known: &Known) -> String {
     let lost = known.run.findings.iter().find(|f| f.severity == Severity::Lost);
+    let role = known.run.roles.iter().find(|(_, role)| role.status == RoleStatus::Failed);
     let failed = known.run.databases.iter().find(|(_, d)| d.outcome == Some(DatabaseOutcome::Failed));
     match (lost, failed) {
         (_, Some((name, d))) => format!("{}: {}", readable(name), printable(&d.message)),
         (Some(finding), None) => printable(&finding.title),
+        (None, None) if role.is_some() => {
+            let (name, role) =
+                role.map(|(name, role)| (readable(name), printable(&role.message))).unwrap_or_default();
+            format!("role {name}: {role}")
+        }
         (None, None) => "not everything came across".to_owned(),
     }
 }

@@ -1,0 +1,323 @@
+//! The list, the last step and what they say once an engine has died: the words are what a key does, and what is true.
+
+use super::scenes::events::{begun, database_ended, phase_ended};
+use super::scenes::{self, NOW_MS, press, send};
+use super::styled::{draw, rows};
+use pgpassage::model::check::Finding;
+use pgpassage::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
+use pgpassage::model::failure::Failure;
+use pgpassage::model::gauges::Running;
+use pgpassage::model::passwords::{Barred, Barrier};
+use pgpassage::model::phase::Phase;
+use pgpassage::model::status::DatabaseStatus;
+use pgpassage::model::task::Task;
+use pgpassage::model::units::Side;
+use pgpassage::ui::keys::{Code, Key};
+use pgpassage::ui::message::{Effect, Msg, Shown};
+use pgpassage::ui::state::live::{Ending, Wanted};
+use pgpassage::ui::state::passwords::Errand;
+use pgpassage::ui::state::{Button, Engine, Focus, Screen, State, Switch};
+use pgpassage::ui::steps::start::Tag;
+use pgpassage::ui::update::update;
+
+fn scene(name: &str) -> State {
+    scenes::all().into_iter().find(|scene| scene.name == name).unwrap().state
+}
+
+fn effects(state: &mut State, code: Code) -> Vec<Effect> {
+    update(state, Msg::Key(Key::plain(code)))
+}
+
+fn text(state: &State, (width, height): (u16, u16)) -> String {
+    rows(&draw(state, width, height)).join("\n")
+}
+
+/// Without frames and ends of lines.
+fn flat(text: &str) -> String {
+    text.replace(['│', '─', '╭', '╮', '╰', '╯'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Wherever its lines are broken.
+#[track_caller]
+fn shows(state: &State, size: (u16, u16), what: &str) {
+    let text = text(state, size);
+    let words = flat(&text);
+    assert!(text.contains(what) || words.contains(what), "no {what:?} in\n{text}");
+}
+
+/// Three databases of which one was done by dump; the others follow.
+fn mixed() -> Vec<Event> {
+    let mut events = begun(&["shop", "analytics", "sessions"]);
+    events.push(database_ended("sessions", DatabaseOutcome::Done, "created and migrated database"));
+    for name in ["shop", "analytics"] {
+        events.push(Event::Following { database: name.into() });
+    }
+    events.push(phase_ended(Phase::Settings));
+    events
+}
+
+#[test]
+fn the_list_says_what_enter_shows() {
+    let keeping = || [mixed(), vec![Event::Keeping]].concat();
+    // A later command was at work when its engine died.
+    let resumed = || {
+        let verb = "finish".to_owned();
+        [keeping(), vec![Event::Resumed { verb, version: "0".into(), pid: 7 }]].concat()
+    };
+    let apart = Engine::Apart { pid: 4711 };
+    for (events, engine) in [(keeping(), apart), (keeping(), Engine::Gone), (resumed(), Engine::Gone)] {
+        let known = scenes::known("shop", events.clone(), (engine, None));
+        assert_eq!(Tag::of(&known), Tag::Syncing, "{engine:?}");
+        let state = scenes::opened(engine, events);
+        assert_eq!(state.screen, Screen::Close, "{engine:?}");
+    }
+    // What is not all there is no Syncing.
+    let dead = scenes::known("shop", begun(&["shop"]), (Engine::Gone, None));
+    assert_eq!(Tag::of(&dead), Tag::Dead);
+}
+
+/// A question that failed changes no moment, and is read whole in every window.
+#[test]
+fn a_failed_question_is_no_update() {
+    let mut state = scene("close");
+    let live = state.live.as_mut().unwrap();
+    live.engine = Engine::Gone;
+    live.ended = Some(Ending::Broke(Failure::local("the engine died")));
+    let last_ms = live.gauges.at_ms;
+    let why = "cannot connect to db1.example.net:5432: the server wants a password and none was given";
+    let status = |name: &String| DatabaseStatus {
+        database: name.clone(),
+        outcome: Some(DatabaseOutcome::Following),
+        error: Some(why.to_owned()),
+        unasked: true,
+        ..DatabaseStatus::default()
+    };
+    let all: Vec<_> = live.run.databases.keys().map(status).collect();
+    for later in [10_000, 20_000] {
+        send(&mut state, Msg::Tick { now_ms: last_ms + later });
+        state.live.as_mut().unwrap().asking = Switch::On;
+        send(&mut state, Msg::Status(all.clone()));
+    }
+    for size in [(60, 16), (80, 24), (100, 30), (120, 40)] {
+        shows(&state, size, "no answer for 20 s");
+        shows(&state, size, "f to look at");
+    }
+    for size in [(100, 30), (120, 40)] {
+        for words in ["No engine guards it", "asking failed", "and none was given"] {
+            shows(&state, size, words);
+        }
+    }
+    press(&mut state, Code::Char('f'));
+    let whole = flat(&text(&state, (60, 16)));
+    for words in [why, "No engine guards it", "asks again"] {
+        assert!(whole.contains(words), "no {words:?} in {whole}");
+    }
+    // The next answer is one.
+    press(&mut state, Code::Esc);
+    let good = all.into_iter().map(|d| DatabaseStatus {
+        error: None,
+        unasked: false,
+        lag_bytes: Some(6_500_000),
+        at_ms: last_ms + 21_000,
+        ..d
+    });
+    send(&mut state, Msg::Tick { now_ms: last_ms + 22_000 });
+    send(&mut state, Msg::Status(good.collect()));
+    shows(&state, (80, 24), "updated 1.0 s ago");
+    shows(&state, (80, 24), "6.2 MB, since ?");
+}
+
+#[test]
+fn whoever_asks_without_an_engine_is_asked_for_passwords() {
+    let mut state = scene("close-unknown");
+    for code in [Code::Char('u'), Code::Char('r')] {
+        assert_eq!(effects(&mut state, code), [Effect::LogIn(Errand::Status)]);
+        assert_eq!(effects(&mut state, code), [], "once is enough");
+        state.live.as_mut().unwrap().trying = None;
+    }
+    let barred = |errand| Msg::Barred {
+        id: "shop".into(),
+        errand,
+        barred: vec![Barred { side: Side::Source, why: Barrier::Missing, what: "a password".into() }],
+    };
+    send(&mut state, barred(Errand::Status));
+    shows(&state, (60, 16), "Passwords, to ask how it stands");
+    press(&mut state, Code::Esc);
+    // A guard is left anew, and is asked for the same way.
+    for size in [(60, 16), (80, 24)] {
+        shows(&state, size, "Guard again");
+    }
+    state.focus = Focus::Button(Button::GuardAgain);
+    let guard = Errand::Run(Task::Watch);
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::Run(Task::Watch)]);
+    assert_eq!(update(&mut state, Msg::LetIn { id: "shop".into(), errand: guard }), [Effect::Begin(guard)]);
+    // Beside an engine there is nothing to be guarded again.
+    assert!(!text(&scene("close"), (80, 24)).contains("Guard again"));
+}
+
+#[test]
+fn the_list_says_whole_why_it_could_not_ask() {
+    let mut state = scene("start");
+    let what = "billing: asking failed: the source: the server wants a password and none was given";
+    send(&mut state, Msg::Unanswered { id: "billing".into(), what: what.into() });
+    for words in ["none was given", "Enter opens billing", "asks for passwords"] {
+        shows(&state, (80, 24), words);
+    }
+}
+
+/// What runs in this window, once everything follows: leaving stops nothing.
+#[test]
+fn what_follows_is_left_without_stopping_it() {
+    let mut state = scene("close");
+    state.live.as_mut().unwrap().engine = Engine::Here;
+    for code in [Code::Char('d'), Code::Char('q'), Code::Enter] {
+        assert_eq!(effects(&mut state, code), []);
+        shows(&state, (80, 24), "The databases go on following");
+        shows(&state, (60, 16), "--watch --detach");
+        press(&mut state, Code::Esc);
+    }
+    press(&mut state, Code::Char('d'));
+    press(&mut state, Code::Tab);
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::Leave]);
+    // In the middle of closing that is another question.
+    let mut state = closing();
+    state.live.as_mut().unwrap().engine = Engine::Here;
+    press(&mut state, Code::Enter);
+    shows(&state, (80, 24), "Leaving breaks the closing off");
+    press(&mut state, Code::Tab);
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::Leave]);
+}
+
+fn closing() -> State {
+    let mut state = scene("close");
+    for code in [Code::Tab, Code::Enter, Code::Tab, Code::Enter] {
+        press(&mut state, code);
+    }
+    assert_eq!(state.live.as_ref().unwrap().wanted, Some(Wanted::Close));
+    let seq = state.live.as_ref().unwrap().run.seq + 1;
+    let event = Event::PhaseBegan { phase: Phase::Close, database: Some("shop".into()) };
+    send(&mut state, Msg::Entry(Entry { seq, at_ms: NOW_MS, event }));
+    state
+}
+
+#[test]
+fn closing_says_what_it_is_at() {
+    let mut state = closing();
+    let live = state.live.as_mut().unwrap();
+    live.gauges.running = vec![Running {
+        database: "shop".into(),
+        what: "comparing public.orders, 12 of 300 tables done".into(),
+        since_ms: NOW_MS,
+        bytes: None,
+        lock: None,
+    }];
+    for size in [(80, 24), (120, 40)] {
+        shows(&state, size, "shop: comparing public.orders, 12 of 300 tables done");
+    }
+    assert_eq!(state.focus, Focus::Button(Button::CloseWindow));
+    let text = text(&state, (80, 24));
+    assert!(!text.contains("[ Close connection ]") && !text.contains("[ Status update ]"), "{text}");
+}
+
+#[test]
+fn a_refused_closing_says_why_on_the_screen() {
+    let mut state = closing();
+    let seq = state.live.as_ref().unwrap().run.seq + 1;
+    let why =
+        "a transaction that writes is open on the source: pid 4242 (psql of report, idle in transaction)";
+    let finding = Finding::warning("not-closed", "the connection is not closed").in_database("shop");
+    for (event, seq) in [
+        Event::Finding { finding: finding.because(why).fix("end what writes, and close again") },
+        database_ended("shop", DatabaseOutcome::Following, "not closed, it goes on following"),
+        Event::Answered { verb: "finish".into(), outcome: RunOutcome::Following, face: Some(1) },
+    ]
+    .into_iter()
+    .zip(seq..)
+    {
+        send(&mut state, Msg::Entry(Entry { seq, at_ms: NOW_MS, event }));
+    }
+    for words in ["shop is not closed", "pid 4242", "end what writes"] {
+        shows(&state, (80, 24), words);
+        shows(&state, (100, 30), words);
+    }
+    press(&mut state, Code::Char('f'));
+    shows(&state, (60, 16), "pid 4242");
+    // Once there, and once behind it.
+    let shown = text(&state, (120, 40));
+    assert_eq!(shown.matches("shop is not closed").count(), 2, "{shown}");
+}
+
+#[test]
+fn space_closes_nothing() {
+    let mut state = scene("close");
+    press(&mut state, Code::Tab);
+    assert_eq!(effects(&mut state, Code::Char(' ')), []);
+    assert!(state.overlay.is_none() && state.pace.frozen.is_on());
+    shows(&state, (80, 24), "frozen by you");
+    press(&mut state, Code::Char(' '));
+    assert!(!state.pace.frozen.is_on());
+}
+
+#[test]
+fn the_list_stays_in_the_lowest_window() {
+    let mut state = scene("start");
+    let dead = [begun(&["a"]), vec![scenes::events::making_slot("a")]].concat();
+    let all = |number: u32| scenes::known(&format!("dead{number}"), dead.clone(), (Engine::Gone, None));
+    send(&mut state, Msg::Known((0..5).map(all).collect()));
+    let shown = text(&state, (60, 16));
+    assert!(shown.matches("Engine gone").count() >= 3, "{shown}");
+    for size in [(60, 16), (80, 24)] {
+        shows(&state, size, "its engine is gone");
+    }
+    shows(&state, (60, 16), "+4");
+    shows(&state, (80, 24), "+1");
+}
+
+#[test]
+fn whoever_comes_back_finds_his_migration() {
+    let mut state = scene("start");
+    let known = state.start.known.clone().unwrap();
+    send(
+        &mut state,
+        Msg::Opened { id: "new".into(), engine: Engine::Gone, face: None, plan: Shown::default() },
+    );
+    press(&mut state, Code::Esc);
+    let fresh = scenes::known("new", mixed(), (Engine::Gone, None));
+    // Not before it is among them.
+    send(&mut state, Msg::Known(known.clone()));
+    send(&mut state, Msg::Known([vec![fresh], known].concat()));
+    assert_eq!(state.start.shown()[state.start.selected].id, "new");
+}
+
+/// What was cleaned up wants no attention any more.
+#[test]
+fn what_is_cleaned_up_is_done_with() {
+    let end = || Event::Ended { outcome: RunOutcome::Failed };
+    let failed = || vec![database_ended("legacy", DatabaseOutcome::Failed, "No space left on device"), end()];
+    let resumed = Event::Resumed { verb: "clean".into(), version: "0".into(), pid: 7 };
+    let before = [begun(&["legacy"]), failed()].concat();
+    let after = [before.clone(), vec![resumed, end()]].concat();
+    let mut state = scene("start");
+    for (events, wanted) in [(before, 1), (after, 0)] {
+        send(&mut state, Msg::Known(vec![scenes::known("legacy", events, (Engine::Gone, None))]));
+        assert_eq!(pgpassage::ui::steps::start::view::attention(&state).len(), wanted);
+    }
+}
+
+/// Rows that were counted at the end are what is there; those of the first copy are called that.
+#[test]
+fn the_result_shows_what_is_there() {
+    let closed = |counted: Option<u64>| {
+        let mut events = mixed();
+        for name in ["shop", "analytics"] {
+            events.push(Event::PhaseBegan { phase: Phase::Close, database: Some(name.into()) });
+            events.extend(counted.map(|rows| Event::Counted { database: name.into(), rows }));
+            events.push(database_ended(name, DatabaseOutcome::Done, "the connection is closed"));
+        }
+        events.push(Event::Ended { outcome: RunOutcome::Done });
+        scenes::opened(Engine::Gone, events)
+    };
+    shows(&closed(Some(550_321)), (80, 24), "550,321");
+    assert!(!text(&closed(Some(550_321)), (80, 24)).contains("AT FIRST"));
+    shows(&closed(None), (80, 24), "ROWS AT FIRST");
+}
