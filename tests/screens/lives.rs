@@ -123,7 +123,7 @@ fn a_failed_question_is_no_update() {
     });
     send(&mut state, Msg::Tick { now_ms: last_ms + 22_000 });
     send(&mut state, Msg::Status(good.collect()));
-    shows(&state, (80, 24), "updated 1.0 s ago");
+    shows(&state, (80, 24), "updated just now");
     shows(&state, (80, 24), "6.2 MB, since ?");
 }
 
