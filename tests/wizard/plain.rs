@@ -1,6 +1,7 @@
 //! The same questions in lines, without a single escape sequence.
 
 use super::common::eventually;
+use super::proxy::Proxy;
 use super::tty::Tty;
 use super::{pair, uris};
 
@@ -73,4 +74,19 @@ fn what_cannot_be_moved_is_asked_about_in_lines() {
     tty.wait("everything that was asked for is on the target");
     assert_eq!(tty.exit(), 0);
     eventually(&pair.target, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'shut'", "0");
+}
+
+/// Whoever goes away while both servers are judged is told that there is nothing to come back to.
+#[test]
+fn left_before_anything_is_begun() {
+    let pair = pair("replica");
+    let proxy = Proxy::start(pair.source.port());
+    let (_, target) = uris(&pair);
+    let source = format!("{}?sslmode=prefer", proxy.uri("postgres"));
+    proxy.stall();
+    let mut tty = Tty::spawn(&pair, (100, 30), &["migrate", "-s", &source, "-t", &target], &[]);
+    tty.wait("checking both servers");
+    tty.send("\x1c");
+    tty.wait("there is no migration, and nothing was changed");
+    assert_eq!(tty.exit(), 130);
 }
