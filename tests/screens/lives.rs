@@ -4,11 +4,12 @@ use super::scenes::events::{begun, database_ended, phase_ended};
 use super::scenes::{self, NOW_MS, press, send};
 use super::styled::{draw, rows};
 use pgpassage::model::check::Finding;
-use pgpassage::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
+use pgpassage::model::event::{DatabaseOutcome, Entry, Event, RolePassword, RoleStatus, RunOutcome};
 use pgpassage::model::failure::Failure;
 use pgpassage::model::gauges::Running;
 use pgpassage::model::passwords::{Barred, Barrier};
 use pgpassage::model::phase::Phase;
+use pgpassage::model::run::RoleRun;
 use pgpassage::model::status::DatabaseStatus;
 use pgpassage::model::task::Task;
 use pgpassage::model::units::Side;
@@ -320,4 +321,24 @@ fn the_result_shows_what_is_there() {
     shows(&closed(Some(550_321)), (80, 24), "550,321");
     assert!(!text(&closed(Some(550_321)), (80, 24)).contains("AT FIRST"));
     shows(&closed(None), (80, 24), "ROWS AT FIRST");
+}
+
+#[test]
+fn a_role_that_is_not_there_is_named_and_nothing_is_offered_that_does_nothing() {
+    let mut state = scene("failure");
+    assert!(text(&state, (100, 30)).contains("Try again"));
+    let run = &mut state.live.as_mut().unwrap().run;
+    run.findings.clear();
+    for database in run.databases.values_mut() {
+        database.outcome = Some(DatabaseOutcome::Done);
+    }
+    run.outcome = Some(RunOutcome::Partly);
+    let message = "could not be made a member of pg_read_all_data".to_owned();
+    let role = RoleRun { status: RoleStatus::Failed, message, password: RolePassword::None };
+    run.roles.insert("dumper".to_owned(), role);
+    for size in [(80, 24), (100, 30)] {
+        shows(&state, size, "Every database is there, not everything beside them");
+        shows(&state, size, "role dumper: could not be made a member");
+        assert!(!text(&state, size).contains("Try again"));
+    }
 }

@@ -2,9 +2,9 @@
 
 use super::update::live_buttons;
 use super::view_parts::rows;
-use super::{LOGGING_IN, Of, dropped, finished, left_on, leftovers, unfinished, waits, why_kept};
+use super::{LOGGING_IN, Of, dropped, finished, is_all_there, left_on, leftovers, waits, why_kept};
 use crate::model::check::Severity;
-use crate::model::event::{DatabaseOutcome, RunOutcome};
+use crate::model::event::{DatabaseOutcome, RoleStatus, RunOutcome};
 use crate::model::task::Unfinished;
 use crate::model::units::{Side, count_of, printable, readable};
 use crate::ui::format::{clock, minute};
@@ -81,6 +81,9 @@ pub fn headline(live: &Live) -> &'static str {
         (None, None) if live.run.keeping => "Not everything came across, the rest follows;",
         (Some(Ending::Broke(_)), _) | (_, None) => "The engine ended before its work was done, last heard of",
         (_, Some(RunOutcome::Refused)) => "Refused, nothing was changed,",
+        (_, Some(RunOutcome::Partly)) if is_all_there(live) => {
+            "Every database is there, not everything beside them; ended"
+        }
         (_, Some(RunOutcome::Partly)) => "Not everything came across; ended",
         _ => "Failed",
     }
@@ -99,7 +102,12 @@ pub fn cause(live: &Live) -> (Vec<String>, Vec<String>) {
     }
     for (name, waiting) in live.run.waiting() {
         what.push(format!("{}: {}", readable(name), printable(&waiting.because.what)));
-        advice.extend(waiting.because.advice.as_deref().map(printable));
+        // Often the same for all of them.
+        let more = waiting.because.advice.as_deref().map(printable).filter(|more| !advice.contains(more));
+        advice.extend(more);
+    }
+    for (name, role) in live.run.roles.iter().filter(|(_, role)| role.status == RoleStatus::Failed) {
+        what.push(format!("role {}: {}", readable(name), printable(&role.message)));
     }
     for (name, database) in &live.run.databases {
         // A finding says it better where one does.
@@ -245,8 +253,6 @@ fn again(live: &Live) -> String {
         "runs the check again, with everything as it is filled in".to_owned()
     } else if there.is_empty() {
         "copies all of it anew, with the same choices".to_owned()
-    } else if unfinished(live).is_empty() {
-        "nothing to try: every database is there".to_owned()
     } else {
         format!("copies the others anew, the same way; stays: {}", names(&there))
     }

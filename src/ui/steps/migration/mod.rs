@@ -127,6 +127,11 @@ pub fn unfinished(live: &Live) -> Vec<&str> {
     live.run.databases.iter().filter(|(_, d)| !there(d.outcome)).map(|(name, _)| name.as_str()).collect()
 }
 
+/// All databases are; what is missing belongs to none of them, such as a role.
+pub fn is_all_there(live: &Live) -> bool {
+    !live.run.databases.is_empty() && unfinished(live).is_empty()
+}
+
 /// Databases that are on the target with everything that was asked for.
 pub fn finished(live: &Live) -> Vec<&str> {
     let there = |o| matches!(o, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));

@@ -1,6 +1,8 @@
 //! Keys on the third step.
 
-use super::{Of, dropped, failed, fill_from, leftovers, not_let_in, unfinished, waits, why_kept};
+use super::{
+    Of, dropped, failed, fill_from, is_all_there, leftovers, not_let_in, unfinished, waits, why_kept,
+};
 use crate::model::task::Unfinished;
 use crate::model::units::readable;
 use crate::ui::keys::{Code, Key, moved};
@@ -80,6 +82,10 @@ pub fn live_order(state: &State) -> Vec<Focus> {
 pub fn live_buttons(state: &State) -> Vec<Button> {
     let Some(live) = &state.live else { return Vec::new() };
     let mut buttons = match (failed(live), state.rights) {
+        // Every database is there, and what is missing beside them is not tried again by it.
+        (true, Rights::Command) if is_all_there(live) => {
+            vec![Button::CloseWindow, Button::StartOver, Button::CleanUp, Button::SaveBundle]
+        }
         (true, Rights::Command) => {
             vec![Button::TryAgain, Button::StartOver, Button::CleanUp, Button::SaveBundle]
         }
