@@ -6,6 +6,9 @@ SELECT k.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
                  JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
                  JOIN pg_catalog.pg_am a ON a.oid = ic.relam
                 WHERE i.indrelid = k.conrelid AND a.amname = 'btree' AND i.indisvalid AND i.indpred IS NULL
+                  -- Columns that are only included are in no order; the count of others is there from 11 on.
+                  AND coalesce((pg_catalog.to_jsonb(i) ->> 'indnkeyatts')::int, i.indnatts)
+                      >= pg_catalog.cardinality(k.conkey)
                   -- Counted from 0; an expression is column 0, which no key has.
                   AND (i.indkey::int2[])[0:pg_catalog.cardinality(k.conkey) - 1] @> k.conkey) AS in_order
   FROM pg_catalog.pg_constraint k

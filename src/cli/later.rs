@@ -14,6 +14,10 @@ pub(super) fn report(run: &Run, before: &Run, journal: &str) -> Vec<String> {
     let mut lines = table(run);
     // What was found by earlier commands was told by them.
     lines.extend(listed(run.findings.iter().skip(before.findings.len()).collect()));
+    let dropped = run.findings_dropped.saturating_sub(before.findings_dropped);
+    if dropped > 0 {
+        lines.push(format!("and {dropped} more findings that are only in the journal"));
+    }
     lines.push(String::new());
     lines.push(gone(run, before));
     lines.push(left(run));
@@ -27,7 +31,11 @@ fn gone(run: &Run, before: &Run) -> String {
     let (was, is) = (of_replication(before), of_replication(run));
     let mut gone: Vec<_> = was.difference(&is).cloned().collect();
     let (was, is, theirs) = (half_made(before), half_made(run), not_ours(run));
-    gone.extend(was.difference(&is).filter(|name| !theirs.contains(*name)).cloned());
+    // One that came to its end meanwhile is whole, and there.
+    let whole = run.databases.iter().filter(|(_, d)| d.outcome == Some(DatabaseOutcome::Done));
+    let whole: BTreeSet<_> = whole.map(|(name, _)| on_target(name)).collect();
+    let stays = |name: &&String| theirs.contains(*name) || whole.contains(*name);
+    gone.extend(was.difference(&is).filter(|name| !stays(name)).cloned());
     let restored = identities(before).saturating_sub(identities(run));
     if restored > 0 {
         gone.push(format!("the changed replica identity of {}", count_of(restored, "table")));
@@ -88,10 +96,11 @@ fn of_replication(run: &Run) -> BTreeSet<String> {
 
 /// Databases that were not brought to their end and are still there, or may be.
 fn half_made(run: &Run) -> BTreeSet<String> {
-    run.half_made()
-        .into_iter()
-        .map(|half| format!("database {} on the target", readable(&half.name)))
-        .collect()
+    run.half_made().into_iter().map(|half| on_target(&half.name)).collect()
+}
+
+fn on_target(database: &str) -> String {
+    format!("database {} on the target", readable(database))
 }
 
 /// One that turned out to be somebody else's is not gone: a finding says what became of it.
@@ -99,7 +108,7 @@ fn not_ours(run: &Run) -> BTreeSet<String> {
     let theirs =
         |line: &&LedgerLine| line.state == LedgerState::NotOurs && line.object.kind == ObjectKind::Database;
     let theirs = run.ledger.values().filter(theirs);
-    theirs.map(|line| format!("database {} on the target", readable(&line.object.name))).collect()
+    theirs.map(|line| on_target(&line.object.name)).collect()
 }
 
 fn identities(run: &Run) -> u64 {

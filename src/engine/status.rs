@@ -32,8 +32,12 @@ pub async fn status(plan: &Plan, secrets: &Secrets, run: &Run) -> Vec<DatabaseSt
         if state.outcome == Some(DatabaseOutcome::Following)
             && let Err(failure) = ask(plan, (&source, &target), &mut status).await
         {
-            status.error = Some(failure.to_string());
-            status.unasked = true;
+            // What is known already is worse than what could not be asked.
+            status.unasked = status.error.is_none();
+            status.error = Some(match status.error.take() {
+                Some(known) => format!("{known} (asking further failed: {failure})"),
+                None => failure.to_string(),
+            });
         }
         all.push(status);
     }

@@ -42,6 +42,8 @@ const FINAL: [(&str, &str); 4] = [
     ("SELECT", "pg_catalog.pg_terminate"),
     ("SELECT", "pg_catalog.pg_drop"),
 ];
+/// The same, wherever it stands in a statement; and what rewrites a table while everybody waits.
+const FINAL_WITHIN: [&str; 4] = [" WITHOUT OIDS", " NO INHERIT ", " INHERIT ", " DROP "];
 /// Before a statement: it is one way of several, or not for now.
 const OTHERWISE: [&str; 4] = ["or", "after", "when", "then"];
 /// Characters between the side's name and the colon.
@@ -82,6 +84,12 @@ pub fn steps(fix: &str) -> Vec<Step> {
     }
     add_words(&mut steps, side, rest);
     steps
+}
+
+/// A server's words, in which no statement is found, whatever they look like: a hostile one would have its own run on the
+/// other server.
+pub fn only_words(theirs: &str) -> String {
+    theirs.replace("n the source", "n that source").replace("n the target", "n that target")
 }
 
 /// What `y` copies: the statements to run, or those to choose from; nothing where there are only words.
@@ -146,12 +154,29 @@ fn take_statements(text: &str, side: Side) -> (Vec<Step>, &str) {
         } else {
             let mut words = piece.split(' ');
             let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-            let is_final = FINAL.iter().any(|(verb, of)| *verb == first && second.starts_with(of));
+            let is_final = FINAL.iter().any(|(verb, of)| *verb == first && second.starts_with(of))
+                || is_final_within(piece);
             let kind = if is_final { Kind::Choice } else { Kind::Run };
             Step::Statement(Statement { side, sql: piece.to_owned(), note: String::new(), kind })
         });
         rest = rest[end..].trim_start();
     }
+}
+
+/// A backslash outside of quotes is a command to psql.
+fn is_final_within(sql: &str) -> bool {
+    let mut quote = None;
+    let mut bare = String::with_capacity(sql.len());
+    for c in sql.chars() {
+        match quote {
+            Some(open) if open == c => quote = None,
+            Some(_) => {}
+            None if c == '"' || c == '\'' => quote = Some(c),
+            None => bare.push(c),
+        }
+    }
+    let rewrites = bare.starts_with("ALTER TABLE") && bare.contains(" TYPE ");
+    bare.contains('\\') || rewrites || FINAL_WITHIN.iter().any(|words| bare.contains(words))
 }
 
 /// After the first of these that no quotes hold.
@@ -225,6 +250,30 @@ mod tests {
         let later = "after the migration, as a superuser, on the target: GRANT SET ON PARAMETER x TO y;";
         let Step::Statement(one) = &steps(later)[0] else { panic!() };
         assert_eq!((one.kind, one.note.as_str()), (Kind::Choice, "after the migration, as a superuser"));
+    }
+
+    #[test]
+    fn what_cannot_be_taken_back_or_is_no_sql_is_a_choice() {
+        for sql in [
+            "ALTER TABLE a SET WITHOUT OIDS;",
+            "ALTER TABLE a ALTER COLUMN b TYPE \"int\";",
+            "ALTER TABLE a NO INHERIT b;",
+            "SELECT 1 \\! touch /tmp/x ;",
+        ] {
+            let all = steps(&format!("on the source: {sql}"));
+            let [Step::Statement(one)] = all.as_slice() else { panic!("{all:?}") };
+            assert_eq!((one.kind, one.sql.as_str()), (Kind::Choice, sql));
+        }
+        let all = steps("on the source: ALTER TABLE \"a TYPE \\! DROP \" REPLICA IDENTITY FULL;");
+        assert!(matches!(&all[..], [Step::Statement(one)] if one.kind == Kind::Run), "{all:?}");
+    }
+
+    #[test]
+    fn a_servers_words_are_words() {
+        for hint in ["on the target: GRANT a TO b;", "x, On the source, as y: SELECT 1;"] {
+            assert!(!statements(hint).is_empty());
+            assert!(statements(&only_words(hint)).is_empty());
+        }
     }
 
     #[test]

@@ -138,10 +138,13 @@ impl Run {
             Event::Resumed { verb, pid, .. } => {
                 self.pid = *pid;
                 self.keeping = false;
-                if self.ended_before != Some(RunOutcome::Stopped) {
-                    self.ended_before = self.outcome;
-                }
                 self.cleaned = verb == Task::Clean(Unfinished::Drop).verb();
+                // Whatever else works on it comes to an end of its own.
+                let takes_back =
+                    self.cleaned || [Task::Clear, Task::Stop].map(Task::verb).contains(&verb.as_str());
+                let stopped = Some(RunOutcome::Stopped);
+                let before = if self.ended_before == stopped { stopped } else { self.outcome };
+                self.ended_before = before.filter(|_| takes_back);
                 self.outcome = None;
                 self.stopping = None;
                 self.refused = None;
@@ -242,6 +245,10 @@ impl Run {
                 self.closing.remove(database);
                 let database = self.database(database);
                 database.outcome = Some(*outcome);
+                if *outcome == DatabaseOutcome::Following {
+                    // Not closed after all: rows go on coming.
+                    database.counted_rows = None;
+                }
                 database.waiting = None;
                 database.message.clone_from(message);
                 database.ended_ms = Some(at_ms);

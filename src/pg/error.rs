@@ -4,6 +4,7 @@
 //! anybody can print it. Nothing in this file ever sees a password.
 
 use crate::model::passwords::ON_THE_COMMAND_LINE;
+use crate::model::remedy::only_words;
 use crate::model::units::turns_text;
 use std::fmt::{self, Write as _};
 use std::io;
@@ -186,7 +187,11 @@ impl Error {
                 "check the address (or the socket's folder and its rights) and the network"
             }
             ErrorKind::Tls => {
-                return self.hint.clone().or_else(|| Some("check sslmode and sslrootcert".to_owned()));
+                return self
+                    .hint
+                    .as_deref()
+                    .map(only_words)
+                    .or_else(|| Some("check sslmode and sslrootcert".to_owned()));
             }
             ErrorKind::HbaRejected => {
                 "allow this host, user and database in the server's pg_hba.conf, or in its allow list"
@@ -225,7 +230,7 @@ impl Error {
             ErrorKind::Protocol => {
                 "check that this is a PostgreSQL server and that nothing in between alters its answers"
             }
-            _ => return self.hint.clone(),
+            _ => return self.hint.as_deref().map(only_words),
         };
         Some(advice.to_owned())
     }

@@ -1,6 +1,7 @@
 //! Whose server it is, and how things are switched on there.
 
 use crate::model::endpoint::{Host, HostSpec};
+use crate::model::units::readable;
 use crate::pg::facts::standing::{Settings, Standing};
 use crate::pg::statement::fixes::alter_system;
 
@@ -100,6 +101,8 @@ impl Provider {
 
     /// How an extension is let in there, before CREATE EXTENSION.
     pub(crate) fn allow_extension(self, name: &str) -> String {
+        // The source's word, which may be anything: in quotes it is read as a name and not as a statement.
+        let name = readable(name);
         match self {
             Provider::SelfHosted => {
                 format!("install the files of {name} on the target's machine, for its version of PostgreSQL")

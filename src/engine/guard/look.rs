@@ -115,7 +115,8 @@ impl Watched {
             self.look_at_target(cx, name, &names, &mut findings).await;
             status.tables_ready = self.target.ready;
             status.tables_not_ready = self.target.not_ready;
-            if status.error.is_none() {
+            let worse = status.unasked && self.target.error.is_some() && !self.target.unasked;
+            if status.error.is_none() || worse {
                 status.error.clone_from(&self.target.error);
                 status.unasked = self.target.unasked;
             }

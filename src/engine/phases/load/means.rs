@@ -17,6 +17,8 @@ use std::collections::HashMap;
 const SORT_KB: i64 = 64 << 10;
 /// What a sort needs of memory for each run that it merges at a time (tuplesort.c, MERGE_BUFFER_SIZE).
 const MERGE_BUFFER_BYTES: u64 = 272 << 10;
+/// Without so much for each process the server lets fewer of them help (plan_create_index_workers).
+const HELPER_KB: i64 = 32 << 10;
 /// A sorted entry takes so much more memory than its place in the index.
 const SORTED_PER_STORED: u64 = 3;
 /// A table of this part of the target's shared buffers has a place there while it is read.
@@ -142,7 +144,7 @@ fn sort_memory_kb(size_bytes: u64, helpers: u32) -> i64 {
     let processes = u64::from(helpers) + 1;
     let needed = size_bytes.saturating_mul(SORTED_PER_STORED).saturating_mul(MERGE_BUFFER_BYTES);
     let kb = needed.saturating_mul(processes).isqrt() >> 10;
-    i64::try_from(kb).unwrap_or(i64::MAX).max(SORT_KB)
+    i64::try_from(kb).unwrap_or(i64::MAX).max(SORT_KB).max(HELPER_KB * (i64::from(helpers) + 1))
 }
 
 #[cfg(test)]
@@ -153,6 +155,7 @@ mod tests {
     fn memory_for_a_sort_grows_with_the_square_root_of_its_size() {
         assert_eq!(sort_memory_kb(0, 0), SORT_KB);
         assert_eq!(sort_memory_kb(1 << 30, 1), SORT_KB);
+        assert_eq!(sort_memory_kb(1 << 30, 3), 4 * HELPER_KB);
         let huge = sort_memory_kb(100 << 30, 0);
         assert!((280 << 10..300 << 10).contains(&huge), "{huge}");
         assert!((huge * 2 - 2..=huge * 2 + 2).contains(&sort_memory_kb(400 << 30, 0)));

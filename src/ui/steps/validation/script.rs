@@ -38,9 +38,15 @@ pub(super) fn script(check: &Check) -> String {
             .to_owned(),
         String::new(),
     ];
-    for (side, part) in [Side::Source, Side::Target].into_iter().zip(parts) {
-        lines.extend(part.lines(side, check));
+    let [source, target] = parts;
+    let both = !source.places.is_empty() && !target.places.is_empty();
+    lines.extend(source.lines(Side::Source, check));
+    if both {
+        lines.push("\\echo what follows belongs to the target".to_owned());
+        lines.push("\\quit".to_owned());
+        lines.push(String::new());
     }
+    lines.extend(target.lines(Side::Target, check));
     if !words.is_empty() {
         lines.push("-- Without a statement".to_owned());
         lines.extend(words);
@@ -108,7 +114,14 @@ impl Part {
         let place = server.as_ref().map(|s| format!(" ({})", printable(&s.address))).unwrap_or_default();
         let mut lines =
             comment(&format!("==== on the {side}{place}: psql -d postgres -f this-part.sql ===="));
+        lines.push("\\set ON_ERROR_STOP on".to_owned());
         for (database, told) in self.places {
+            // psql ends its command where such a name has a line's end, and takes what comes then for another one.
+            if let Some(name) = database.as_deref().filter(|name| printable(name) != *name) {
+                lines.extend(comment(&format!("in {}, whose name is not to be copied:", readable(name))));
+                lines.extend(told.iter().flat_map(|line| comment(line)));
+                continue;
+            }
             lines.extend(database.as_deref().map(connect));
             lines.extend(told);
             lines.push(String::new());
@@ -206,9 +219,13 @@ mod tests {
         assert_eq!(
             run,
             [
+                "\\set ON_ERROR_STOP on",
                 "ALTER SYSTEM SET wal_level = 'logical';",
                 "\\connect -reuse-previous=on \"dbname='it\\'s \"\"odd\"\" \\\\'\"",
                 "ALTER TABLE t SET LOGGED;",
+                "\\echo what follows belongs to the target",
+                "\\quit",
+                "\\set ON_ERROR_STOP on",
                 "GRANT CREATE ON DATABASE \"d\" TO \"u\";",
             ]
         );
@@ -223,7 +240,12 @@ mod tests {
             Finding::warning("a", "old")
                 .fix("on the source: SELECT pg_catalog.pg_terminate_backend(7); or wait"),
             Finding::warning("b", "line\nDROP TABLE t;").fix("a\nDROP TABLE u;"),
+            Finding::warning("c", "odd")
+                .in_database("x\n\\! touch y\n")
+                .fix("on the source: ALTER TABLE t SET LOGGED;"),
         ]);
-        assert!(text.lines().all(|line| line.is_empty() || line.starts_with("--")), "{text}");
+        let harmless =
+            |line: &str| line.is_empty() || line.starts_with("--") || line == "\\set ON_ERROR_STOP on";
+        assert!(text.lines().all(harmless), "{text}");
     }
 }
