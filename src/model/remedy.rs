@@ -175,7 +175,7 @@ fn is_final_within(sql: &str) -> bool {
             None => bare.push(c),
         }
     }
-    let rewrites = bare.starts_with("ALTER TABLE") && bare.contains(" TYPE ");
+    let rewrites = bare.split(' ').nth(1) == Some("TABLE") && bare.contains(" TYPE ");
     bare.contains('\\') || rewrites || FINAL_WITHIN.iter().any(|words| bare.contains(words))
 }
 
