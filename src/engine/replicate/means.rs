@@ -7,6 +7,7 @@ use crate::model::failure::Failure;
 use crate::model::plan::Plan;
 use crate::model::units::Side;
 use crate::pg::facts::replication::server::{ReplicationFacts, aiven_extras, gather};
+use crate::pg::statement::fixes;
 use crate::pg::statement::replication::subscription::probe;
 
 /// Who makes subscriptions on the target.
@@ -53,8 +54,8 @@ pub(crate) async fn extension_subscribes(
     let refused = || {
         let way = if target.facts.version.at_least(16) {
             format!(
-                "on the target: GRANT pg_create_subscription TO {}, or install aiven_extras in the database",
-                target.facts.user
+                "on the target: {} or install aiven_extras in the database",
+                fixes::grant_role("pg_create_subscription", &target.facts.user)
             )
         } else {
             "install aiven_extras in the target's database; without it only a superuser may subscribe before 16".to_owned()
@@ -80,14 +81,17 @@ fn judge_source(source: &Reached, facts: &ReplicationFacts, wanted: u32) -> Resu
     let wanted = i32::try_from(wanted).unwrap_or(i32::MAX);
     if !facts.decodes() {
         return Err(Failure::refused(format!("wal_level is {} on the source, not logical", facts.wal_level))
-            .advise("on the source: ALTER SYSTEM SET wal_level = logical, and restart it"));
+            .advise(format!(
+                "on the source: {} then restart it",
+                fixes::alter_system("wal_level", "logical")
+            )));
     }
     if source.facts.in_recovery {
         return Err(Failure::refused("the source is a standby").advise("name its primary as the source"));
     }
     if !facts.rights.superuser && !facts.rights.replication {
         return Err(Failure::refused(format!("{} has no REPLICATION on the source", source.facts.user))
-            .advise(format!("on the source: ALTER ROLE {} REPLICATION", source.facts.user)));
+            .advise(format!("on the source: {}", fixes::role_attribute(&source.facts.user, "REPLICATION"))));
     }
     for (what, supply) in [("max_replication_slots", facts.slots), ("max_wal_senders", facts.senders)] {
         if supply.free() < wanted {
