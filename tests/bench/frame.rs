@@ -69,7 +69,7 @@ fn tables(pair: &Pair) {
     pair.source.psql("postgres", sql).unwrap();
     let sql = "DO $$BEGIN FOR i IN 1..8 LOOP
         EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, filler text)', i);
-        EXECUTE format('INSERT INTO t%s SELECT g, repeat(md5(g::text), 32) FROM generate_series(1, 150000) g', i);
+        EXECUTE format('INSERT INTO t%s SELECT g, repeat(md5(g::text), 32) FROM generate_series(1, 400000) g', i);
       END LOOP; END$$";
     pair.source.psql("bench", sql).unwrap();
     // Kept apart from the measurement: what was written must not be written out meanwhile.
