@@ -46,7 +46,7 @@ pub(super) async fn run(args: AttachArgs) -> Exit {
     {
         return gone(&now, &shown);
     }
-    let result = shown.result(link, Until::Ended, Hand::Watches).await;
+    let result = shown.result(std::future::ready(link), Until::Ended, Hand::Watches).await;
     result.map_or_else(|exit| exit, |(run, outcome)| Exit::of(outcome, &run))
 }
 

@@ -7,6 +7,7 @@ use super::findings::{Detail, folded, report};
 use super::follow::{Hand, Parting, Until, follow};
 use super::plan::{Prepared, checks, prepare};
 use super::progress::Screen;
+use super::signals::Signals;
 use super::{json, log, out, passwords};
 use crate::link::start_local;
 use crate::model::event::RunOutcome;
@@ -47,7 +48,10 @@ pub(super) async fn run(mut args: CheckArgs) -> Exit {
         return exit;
     }
     let logging = log::start(&[&folder.log_path()], output);
-    let judged = judged(plan, secrets, output).await;
+    let judged = match Signals::new() {
+        Ok(mut signals) => judged(plan, secrets, output, &mut signals).await,
+        Err(failure) => Err(failure),
+    };
     drop(logging);
     // Nothing was made anywhere, so there is nothing to come back to.
     drop(std::fs::remove_dir_all(folder.path()));
@@ -68,10 +72,11 @@ pub(super) async fn judged(
     plan: Plan,
     secrets: Secrets,
     output: &OutputArgs,
+    signals: &mut Signals,
 ) -> Result<(Run, RunOutcome), Failure> {
     let link = start_local(plan, secrets, Stay::UntilItFollows)?;
     let silent = OutputArgs { quiet: true, ..output.clone() };
-    let (run, parting) = follow(link, &silent, Until::Ended, Hand::Holds).await;
+    let (run, parting) = follow(link, &silent, Until::Ended, Hand::Holds, signals).await;
     match parting {
         Parting::Ended(ended) => ended.map(|outcome| (run, outcome)),
         Parting::Enough | Parting::Left(_) | Parting::Hurried => Ok((run, RunOutcome::Stopped)),

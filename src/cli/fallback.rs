@@ -6,6 +6,7 @@ use super::check::judged;
 use super::exit::Exit;
 use super::out;
 use super::plan::random;
+use super::signals::Signals;
 use crate::model::check::{Possible, Severity};
 use crate::model::event::RunOutcome;
 use crate::model::plan::{Fallback, MethodPolicy, Plan};
@@ -44,8 +45,10 @@ const BY_SNAPSHOT: [Choice; 3] = [Choice::Snapshot, Choice::LeaveOut, Choice::St
 /// Runs the checks, asks where some databases can only go by a snapshot or not at all, and puts the answers into the plan.
 /// An exit where nothing is to be begun.
 pub(super) async fn ask(plan: &mut Plan, secrets: &Secrets, output: &OutputArgs) -> Option<Exit> {
+    // One for the checks and the questions: what is asked between them counts too. The migration says why there is none.
+    let mut signals = Signals::new().ok()?;
     out::note("checking both servers");
-    let run = match check(plan, secrets, output).await {
+    let run = match check(plan, secrets, output, &mut signals).await {
         Ok((_, RunOutcome::Stopped)) => return Some(interrupted()),
         // The migration meets the same, and says it.
         Err(()) => return None,
@@ -53,18 +56,18 @@ pub(super) async fn ask(plan: &mut Plan, secrets: &Secrets, output: &OutputArgs)
     };
     if let Some(finding) = run.findings.iter().find(|f| f.id == "disk" && f.severity == Severity::Info) {
         out::note(&printable(&finding.title));
-        match read(|| size(&mut std::io::stdin().lock())).await {
+        match read(&mut signals, || size(&mut std::io::stdin().lock())).await {
             Some(bytes) => plan.target_disk_bytes = bytes,
             None => return Some(interrupted()),
         }
     }
     if let Some((names, lines)) = impossible(&run) {
-        match choose(lines, &WITHOUT).await {
+        match choose(&mut signals, lines, &WITHOUT).await {
             Ok(_) => plan.scope.excluded_databases.extend(names),
             Err(exit) => return Some(exit),
         }
     }
-    match choose(question(&run)?, &BY_SNAPSHOT).await {
+    match choose(&mut signals, question(&run)?, &BY_SNAPSHOT).await {
         Ok(Choice::LeaveOut) => plan.method = MethodPolicy::Auto(Fallback::Skip),
         Ok(_) => plan.method = MethodPolicy::Auto(Fallback::Dump),
         Err(exit) => return Some(exit),
@@ -82,9 +85,13 @@ fn interrupted() -> Exit {
 ///
 /// # Errors
 /// The exit, where nothing is to be begun.
-async fn choose(question: Vec<String>, offered: &'static [Choice]) -> Result<Choice, Exit> {
+async fn choose(
+    signals: &mut Signals,
+    question: Vec<String>,
+    offered: &'static [Choice],
+) -> Result<Choice, Exit> {
     question.iter().for_each(|line| out::note(line));
-    match read(|| answer(&mut std::io::stdin().lock(), offered)).await {
+    match read(signals, || answer(&mut std::io::stdin().lock(), offered)).await {
         None => Err(interrupted()),
         Some(Choice::Stop) => {
             out::note("Nothing was begun.");
@@ -94,11 +101,14 @@ async fn choose(question: Vec<String>, offered: &'static [Choice]) -> Result<Cho
     }
 }
 
-/// What was typed, unless Ctrl-C was: the checks' own handling of signals has taken the default one's place.
-async fn read<T: Default + Send + 'static>(reading: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+/// What was typed, unless the operator leaves instead: our handling of signals has taken the default one's place.
+async fn read<T: Default + Send + 'static>(
+    signals: &mut Signals,
+    reading: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
     tokio::select! {
         typed = tokio::task::spawn_blocking(reading) => Some(typed.unwrap_or_default()),
-        _ = tokio::signal::ctrl_c() => None,
+        _ = signals.next() => None,
     }
 }
 
@@ -134,13 +144,18 @@ fn bytes(text: &str) -> Option<u64> {
 }
 
 /// In a folder of its own, which is gone afterwards: the migration's begins with the migration.
-async fn check(plan: &Plan, secrets: &Secrets, output: &OutputArgs) -> Result<(Run, RunOutcome), ()> {
+async fn check(
+    plan: &Plan,
+    secrets: &Secrets,
+    output: &OutputArgs,
+    signals: &mut Signals,
+) -> Result<(Run, RunOutcome), ()> {
     let state = plan.home.parent().ok_or(())?;
     let id = new_id(random().map_err(drop)?);
     let folder = Folder::create(state, &id).map_err(drop)?;
     let home = folder.path().to_owned();
     let only = Plan { id, home, only_checks: true, ..plan.clone() };
-    let judged = judged(only, secrets.clone(), output).await;
+    let judged = judged(only, secrets.clone(), output, signals).await;
     drop(std::fs::remove_dir_all(folder.path()));
     judged.map_err(drop)
 }

@@ -120,17 +120,16 @@ pub(super) enum Hand {
 }
 
 /// Follows until the engine has ended, or one of them leaves. Returns the state by then.
-pub(super) async fn follow(mut link: Link, output: &OutputArgs, until: Until, hand: Hand) -> (Run, Parting) {
+pub(super) async fn follow(
+    mut link: Link,
+    output: &OutputArgs,
+    until: Until,
+    hand: Hand,
+    signals: &mut Signals,
+) -> (Run, Parting) {
     let mut run = Run::default();
     let mut face = Face::new(output);
     let commands = link.commands();
-    let mut signals = match Signals::new() {
-        Ok(signals) => signals,
-        Err(error) => {
-            let failure = Failure::local(format!("signals cannot be handled: {error}"));
-            return (run, Parting::Ended(Err(failure)));
-        }
-    };
     let mut asked_to_stop = None;
     let mut draw = tokio::time::interval(DRAW);
     draw.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);

@@ -79,7 +79,7 @@ async fn start_apart(plan: Plan, secrets: Secrets, args: &MigrateArgs) -> Result
     shown.key = args.show_passwords.then(|| secrets.placeholder_key.clone());
     let detail = if args.output.debug { Detail::Debug } else { Detail::Info };
     let asked = Asked::of(&plan);
-    let link = start_detached_logging(plan, secrets, Logging { further, detail }).await;
+    let link = start_detached_logging(plan, secrets, Logging { further, detail });
     let until = if args.detach { Until::Begun } else { Until::Guards { after_seq: 0 } };
     let result = shown.result(link, until, Hand::Holds).await;
     Ok(result.map_or_else(|exit| exit, |(run, outcome)| exit(asked, outcome, &run)))
@@ -116,7 +116,7 @@ impl Asked {
 /// Runs the engine in this process to its end and prints the result.
 pub(super) async fn here(plan: Plan, secrets: Secrets, shown: &Shown<'_>) -> Exit {
     let asked = Asked::of(&plan);
-    let link = start_local(plan, secrets, Stay::UntilItFollows);
+    let link = async { start_local(plan, secrets, Stay::UntilItFollows) };
     let result = shown.result(link, Until::Ended, Hand::Holds).await;
     result.map_or_else(|exit| exit, |(run, outcome)| exit(asked, outcome, &run))
 }

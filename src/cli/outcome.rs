@@ -3,7 +3,7 @@
 use super::args::OutputArgs;
 use super::exit::Exit;
 use super::follow::{Hand, Parting, Until, follow};
-use super::signals::Leave;
+use super::signals::{Leave, Signals};
 use super::{json, later, out, report};
 use crate::link::Link;
 use crate::model::event::{RolePassword, RunOutcome};
@@ -36,12 +36,14 @@ impl<'a> Shown<'a> {
     /// What the command ends with where there is no result.
     pub(super) async fn result(
         &self,
-        link: Result<Link, Failure>,
+        link: impl Future<Output = Result<Link, Failure>>,
         until: Until,
         hand: Hand,
     ) -> Result<(Run, RunOutcome), Exit> {
-        let link = link.map_err(|failure| self.refused(&failure))?;
-        let (run, parting) = follow(link, self.output, until, hand).await;
+        // Before there is an engine: a Ctrl-C while it starts is meant for it.
+        let mut signals = Signals::new().map_err(|failure| self.refused(&failure))?;
+        let link = link.await.map_err(|failure| self.refused(&failure))?;
+        let (run, parting) = follow(link, self.output, until, hand, &mut signals).await;
         let outcome = match parting {
             Parting::Ended(Ok(outcome)) => outcome,
             Parting::Ended(Err(failure)) => {

@@ -122,7 +122,7 @@ async fn work(plan: Plan, secrets: Secrets, task: Task, output: &OutputArgs) -> 
     let after_seq = before.seq;
     shown.before = matches!(task, Task::Stop | Task::Clean(_)).then_some(before);
     let until = Until::Answered { verb: task.verb(), after_seq };
-    let link = run_task(plan, secrets, task).await;
+    let link = run_task(plan, secrets, task);
     let (state, outcome) = match shown.result(link, until, Hand::Holds).await {
         Ok(result) => result,
         Err(exit) => return exit,

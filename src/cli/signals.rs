@@ -1,6 +1,7 @@
 //! What the terminal and other processes ask of us by signals.
 
 use crate::model::command::StopReason;
+use crate::model::failure::Failure;
 use std::fs::File;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -29,7 +30,16 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    pub(super) fn new() -> std::io::Result<Self> {
+    /// From here on nothing that is asked is lost, and nothing ends this process by itself: to be had before a line on the
+    /// screen invites to it. A Ctrl-\ between that line and this call once ended in a dumped core instead of a word.
+    ///
+    /// # Errors
+    /// When this process may not have handlers.
+    pub(super) fn new() -> Result<Self, Failure> {
+        Self::of_kinds().map_err(|error| Failure::local(format!("signals cannot be handled: {error}")))
+    }
+
+    fn of_kinds() -> std::io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,

@@ -116,7 +116,7 @@ pub(super) async fn leave_guard(args: &ResumeArgs, env: &Env) -> Result<Exit> {
     }
     let after_seq = Known::read(&plan.home).map_or(0, |known| known.run.seq);
     let shown = Shown::of(&plan, &args.output);
-    let link = resume_detached(plan, secrets, Task::Watch).await;
+    let link = resume_detached(plan, secrets, Task::Watch);
     let result = shown.result(link, Until::Guards { after_seq }, Hand::Holds).await;
     Ok(result.map_or_else(|exit| exit, |(run, outcome)| Exit::of(outcome, &run)))
 }
