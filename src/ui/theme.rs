@@ -18,6 +18,7 @@ pub struct Theme {
     pub field: Style,
     /// What keys act on.
     pub focus: Style,
+    /// The box around a window.
     pub border: Style,
     pub ascii: bool,
 }

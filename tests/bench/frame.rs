@@ -90,7 +90,7 @@ fn copying(pair: &Pair) {
     let mut sizes = frames(&raw[before..]);
     let mut answers = Vec::new();
     for round in 0..KEYS {
-        let wanted = if round % 2 == 0 { "╭─ Databases" } else { "╭─ Tables" };
+        let wanted = if round % 2 == 0 { "\n Databases" } else { "\n Tables" };
         let began = Instant::now();
         tty.send("v");
         until(|| tty.text().contains(wanted));

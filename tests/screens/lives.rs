@@ -161,7 +161,7 @@ fn the_list_says_whole_why_it_could_not_ask() {
     let mut state = scene("start");
     let what = "billing: asking failed: the source: the server wants a password and none was given";
     send(&mut state, Msg::Unanswered { id: "billing".into(), what: what.into() });
-    for words in ["none was given", "Enter opens billing", "asks for passwords"] {
+    for words in ["a password and none", "was given", "Enter opens billing", "asks for passwords"] {
         shows(&state, (80, 24), words);
     }
 }

@@ -42,28 +42,28 @@ fn every_chart_has_its_turn() {
     let small = (80, 24);
     let mut state = scene("live");
     for (now, next) in [("Speed, last", "x: log kept"), ("Log kept by", "x: lag"), ("Lag", "x: speed")] {
-        shows(&state, small, &format!("╭─ {now}"));
+        shows(&state, small, &format!("\n {now}"));
         shows(&state, small, next);
         press(&mut state, Code::Char('x'));
     }
-    shows(&state, small, "╭─ Speed, last");
+    shows(&state, small, "\n Speed, last");
     // With more room there are more of them, and in the end there is nothing to turn.
     shows(&state, (120, 40), "x: lag");
     let wide = text(&state, (160, 40));
-    assert!(["Speed", "Log kept", "Lag"].iter().all(|title| wide.contains(&format!("╭─ {title}"))), "{wide}");
+    assert!(["Speed, last", "Log kept by", "Lag"].iter().all(|title| wide.contains(title)), "{wide}");
     assert!(!wide.contains("x: "), "{wide}");
 
     let mut state = scene("close");
-    shows(&state, small, "╭─ Lag");
+    shows(&state, small, "\n Lag");
     press(&mut state, Code::Char('x'));
-    shows(&state, small, "╭─ Log kept by the slots");
+    shows(&state, small, "\n Log kept by the slots");
     shows(&state, small, "17 MB┤");
     // A snapshot keeps no log, and nothing lags behind it.
     let mut state = scene("live");
     state.live.as_mut().unwrap().run.databases.values_mut().for_each(|database| database.method = None);
     assert!(!text(&state, small).contains("x: "));
     press(&mut state, Code::Char('x'));
-    shows(&state, small, "╭─ Speed, last");
+    shows(&state, small, "\n Speed, last");
 }
 
 #[test]

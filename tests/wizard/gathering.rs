@@ -19,5 +19,5 @@ fn what_is_asked_is_told_while_the_answers_come() {
     });
     tty.wait("questions answered");
     proxy.delay(Duration::ZERO);
-    tty.wait("╭─ Report");
+    tty.wait("\n Report");
 }

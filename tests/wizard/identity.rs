@@ -33,7 +33,7 @@ fn whole_rows_are_chosen_and_an_update_arrives() {
     tty.wait("1 sequence: values are set when you close");
     tty.wait("1 table without a replica identity (shop: public.notes), full:");
     tty.send("\x1b");
-    tty.wait("╭─ Report");
+    tty.wait("\n Report");
     start(&mut tty);
     tty.wait("Replication mode active");
     assert_eq!(pair.source.psql("shop", setting).unwrap().trim(), "f");

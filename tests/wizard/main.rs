@@ -61,7 +61,7 @@ fn wizard(pair: &Pair) -> Tty {
 /// From step 1 to the report of the checks, by keys and two pasted addresses.
 fn to_report(tty: &mut Tty, addresses: (&str, &str)) {
     to_check(tty, addresses);
-    tty.wait("╭─ Report");
+    tty.wait("\n Report");
 }
 
 /// The same up to where the checks have been begun.

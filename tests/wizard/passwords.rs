@@ -55,7 +55,7 @@ fn to_report(tty: &mut Tty, (source, target): (u16, u16)) {
     tty.send("postgres");
     tty.tab_to("▐ Run check ▌");
     tty.send("\r");
-    tty.wait("╭─ Report");
+    tty.wait("\n Report");
 }
 
 /// Killed in the middle of a copy, with something left on both servers; the window that it was begun in is on its failure.
@@ -213,7 +213,7 @@ fn a_server_that_is_away() {
     let before = made(&pair, "shop");
     proxy.refuse();
     choose(&mut tty, "Try again");
-    tty.wait("╭─ Not tried again");
+    tty.wait("Not tried again");
     tty.wait("Nothing was touched on either server.");
     assert_eq!(made(&pair, "shop"), before);
     tty.send("\x1b");
@@ -302,7 +302,7 @@ fn to_start_over() {
     tty.wait("••••");
     tty.tab_to("▐ Run check ▌");
     tty.send("\r");
-    tty.wait("╭─ Report");
+    tty.wait("\n Report");
     tty.wait_for("nothing in the way", |screen| !screen.contains("FAIL"));
     tty.send("\x03");
     assert_eq!(tty.exit(), 0);

@@ -78,7 +78,7 @@ fn a_wrong_password_and_then_the_right_one() {
     assert!(!tty.text().contains("s3cret"));
     tty.tab_to("▐ Run check ▌");
     tty.send("\r");
-    tty.wait("╭─ Report");
+    tty.wait("\n Report");
     tty.wait_for("nothing in the way", |s| !s.contains("FAIL"));
     tty.tab_to("▐ Continue ▌");
     tty.send("\x03");

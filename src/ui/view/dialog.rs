@@ -45,7 +45,7 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, dialog): (&State, &Dia
         (first, hidden) if first == hidden => Line::new("PgUp", p.theme.key).and(": more", p.theme.dim),
         _ => Line::new("PgDn", p.theme.key).and(": more", p.theme.dim),
     };
-    let inner = p.panel(area, &Line::new(title(dialog.about), p.theme.title), &more);
+    let inner = p.window(area, &Line::new(title(dialog.about), p.theme.title), &more);
     let lines = &lines[first..lines.len().min(first + kept)];
     p.lines(Rect { height: u16::try_from(kept).unwrap_or(0), ..inner }, lines);
     let mut row = kept.min(lines.len()) + 1;

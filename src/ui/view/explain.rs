@@ -29,7 +29,7 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, number): (&State, usiz
     let area = super::centered(area, width, height);
     p.cover(area);
     let count = Line::new(format!("{}/{}", number + 1, crate::ui::update::EXPLAINED), p.theme.dim);
-    let inner = p.panel(area, &Line::new(title, p.theme.title), &count);
+    let inner = p.window(area, &Line::new(title, p.theme.title), &count);
     p.lines(inner, &lines);
 }
 

@@ -81,13 +81,17 @@ fn whole_text(p: &mut Paint<'_>, area: Rect, (title, text, from): (&str, &str, u
     scrolled(p, (area, width), (title, &lines, from));
 }
 
-/// In a frame in the middle; where there are more lines than fit, it says in which direction.
+/// In a box in the middle, or on a page of its own where the box would cover most of the screen; where there are more lines
+/// than fit, it says in which direction.
 pub(super) fn scrolled(
     p: &mut Paint<'_>,
     (area, width): (Rect, u16),
     (title, lines, from): (&str, &[Line], usize),
 ) {
-    let area = super::centered(area, width, u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2));
+    let boxed =
+        super::centered(area, width, u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2));
+    let is_page = boxed.area() * 2 > area.area();
+    let area = if is_page { area } else { boxed };
     p.cover(area);
     let room = usize::from(area.height.saturating_sub(2));
     let hidden = lines.len().saturating_sub(room);
@@ -100,7 +104,7 @@ pub(super) fn scrolled(
     };
     let title = Line::new(title, p.theme.title);
     let right = if more.is_empty() { Line::default() } else { Line::new(more, p.theme.key) };
-    let inner = p.panel(area, &title, &right);
+    let inner = if is_page { p.panel(area, &title, &right) } else { p.window(area, &title, &right) };
     p.lines(inner, &lines[first..lines.len().min(first + room)]);
 }
 
@@ -113,7 +117,7 @@ fn boxed(p: &mut Paint<'_>, area: Rect, (title, text): (&str, &str)) {
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
     let area = super::centered(area, width, height);
     p.cover(area);
-    let inner = p.panel(area, &Line::new(title, p.theme.title), &Line::default());
+    let inner = p.window(area, &Line::new(title, p.theme.title), &Line::default());
     p.lines(inner, &lines);
 }
 
@@ -124,7 +128,7 @@ fn pick(p: &mut Paint<'_>, area: Rect, (state, on): (&State, usize)) {
     let area = super::centered(area, 50, height);
     p.cover(area);
     let title = Line::new("Exclude databases", p.theme.title);
-    let inner = p.panel(area, &title, &Line::new("Space", p.theme.key));
+    let inner = p.window(area, &title, &Line::new("Space", p.theme.key));
     let lines: Vec<_> = names
         .iter()
         .map(|name| {

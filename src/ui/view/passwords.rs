@@ -37,7 +37,7 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, ask): (&State, &Ask)) 
     let area = super::centered(area, width, height);
     p.cover(area);
     let title = title(ask.errand, state.live.as_ref());
-    let inner = p.panel(area, &Line::new(title, p.theme.title), &Line::default());
+    let inner = p.window(area, &Line::new(title, p.theme.title), &Line::default());
     p.lines(inner, &intro);
     let mut row = intro.len();
     for (number, (field, lines)) in ask.fields.iter().zip(asked).enumerate() {

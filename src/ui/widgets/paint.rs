@@ -1,4 +1,4 @@
-//! The only hand that writes into the buffer: it escapes, cuts with an ellipsis, and draws frames.
+//! The only hand that writes into the buffer: it escapes, cuts with an ellipsis, and draws panels and windows.
 
 use super::line::Line;
 use crate::model::units::turns_text;
@@ -148,36 +148,41 @@ impl Paint<'_> {
         self.buffer.set_style(area.intersection(self.buffer.area), style);
     }
 
-    /// A frame with a title, and something short at its right; what is inside it, with a margin of one column.
+    /// What a step shows: a title, something short at its right, and indented below it what belongs to it, up to a blank line
+    /// at the end. No lines around it: over a slow line they were half of a screen's bytes.
     pub fn panel(&mut self, area: Rect, title: &Line, right: &Line) -> Rect {
+        let head =
+            Rect { x: area.x.saturating_add(1), width: area.width.saturating_sub(2), height: 1, ..area };
+        self.head(head.intersection(area), title, right);
+        Rect { x: area.x.saturating_add(3), ..inside(area) }
+    }
+
+    /// What lies over a screen, with a box around it.
+    pub fn window(&mut self, area: Rect, title: &Line, right: &Line) -> Rect {
         self.frame(area, self.theme.border);
-        let room = usize::from(area.width).saturating_sub(4);
-        let beside = right.width() + 2;
-        let shows_right = !right.is_empty() && room >= beside + title.width().min(12) + 4;
-        let left_room = if shows_right { room.saturating_sub(beside + 2) } else { room };
+        let spaced = |line: &Line| {
+            let mut spaced = Line::new(" ", self.theme.border);
+            spaced.append(line.clone());
+            spaced.push(" ", self.theme.border);
+            if line.is_empty() { Line::default() } else { spaced }
+        };
         let head =
             Rect { x: area.x.saturating_add(2), width: area.width.saturating_sub(4), height: 1, ..area };
-        if !title.is_empty() && left_room > 2 {
-            let mut line = Line::new(" ", self.theme.border);
-            line.append(title.fitted(left_room - 2));
-            line.push(" ", self.theme.border);
-            self.line(head, 0, &line);
-        }
+        self.head(head.intersection(area), &spaced(title), &spaced(right));
+        inside(area)
+    }
+
+    fn head(&mut self, head: Rect, title: &Line, right: &Line) {
+        let room = usize::from(head.width);
+        let shows_right = !right.is_empty() && room >= right.width() + title.width().min(14) + 2;
+        let left_room = if shows_right { room - right.width() - 2 } else { room };
+        self.line(head, 0, &title.fitted(left_room));
         if shows_right {
-            let mut line = Line::new(" ", self.theme.border);
-            line.append(right.clone());
-            line.push(" ", self.theme.border);
-            self.right(head, 0, &line);
-        }
-        Rect {
-            x: area.x.saturating_add(2),
-            y: area.y.saturating_add(1),
-            width: area.width.saturating_sub(4),
-            height: area.height.saturating_sub(2),
+            self.right(head, 0, right);
         }
     }
 
-    pub fn frame(&mut self, area: Rect, style: Style) {
+    fn frame(&mut self, area: Rect, style: Style) {
         if area.width < 2 || area.height < 2 {
             return;
         }
@@ -203,5 +208,15 @@ impl Paint<'_> {
         } else {
             Line::new(format!("[ {label} ]"), self.theme.text)
         }
+    }
+}
+
+/// Of a panel or a window.
+fn inside(area: Rect) -> Rect {
+    Rect {
+        x: area.x.saturating_add(2),
+        y: area.y.saturating_add(1),
+        width: area.width.saturating_sub(4),
+        height: area.height.saturating_sub(2),
     }
 }

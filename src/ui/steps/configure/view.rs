@@ -62,8 +62,8 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
     let right = Line::new(promise, theme.dim);
     let inner = p.panel(area, &title, &right);
     for (before, width, number) in tabs {
-        // The title begins behind the corner, a line and a space.
-        p.hit((area, 0), (3 + before, width), Hit::Provider(number));
+        // Where the title begins.
+        p.hit((area, 0), (1 + before, width), Hit::Provider(number));
     }
     let guide = guide::chosen(state);
     let text_width = usize::from(inner.width).saturating_sub(6);
@@ -111,6 +111,7 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
         p.cursor = Some((inner.x, y.min(inner.bottom().saturating_sub(1))).into());
     }
     if top + room < lines.len() {
-        p.right(area, usize::from(area.height).saturating_sub(1), &Line::new(" ↓ ─╯", theme.border));
+        let last = Rect { x: inner.x, width: inner.width, ..area };
+        p.right(last, usize::from(area.height).saturating_sub(1), &Line::new("↓", theme.dim));
     }
 }

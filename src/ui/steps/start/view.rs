@@ -15,7 +15,7 @@ use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-/// Three migrations, and the frame.
+/// Three migrations, their title, heads and a blank line.
 const LEAST_LIST: u16 = 5;
 
 pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
@@ -182,7 +182,6 @@ fn lag(known: &Known) -> String {
 fn detail(p: &mut Paint<'_>, area: Rect, state: &State) {
     let shown = state.start.shown();
     let Some(known) = shown.get(state.start.selected.min(shown.len().saturating_sub(1))) else {
-        p.frame(area, p.theme.border);
         return;
     };
     let engine = match known.engine {

@@ -75,7 +75,7 @@ pub(super) fn height(left: u16, width: u16, listed: &[Row]) -> u16 {
     let wanted = u16::try_from(whole).unwrap_or(u16::MAX).saturating_add(2).max(5);
     let list = u16::try_from(listed.len()).unwrap_or(u16::MAX).min(LEAST_OF_LIST.max(left / 3)).max(1) + 2;
     let height = wanted.min(left.saturating_sub(list));
-    // A frame with nothing in it helps nobody: Enter shows it whole.
+    // A title with nothing below it helps nobody: Enter shows it whole.
     if height < 4 { 0 } else { height }
 }
 
