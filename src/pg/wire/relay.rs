@@ -7,16 +7,15 @@
 //! what the target does not take stays in the source's socket, which slows the source down. A frame that has been begun
 //! is in memory to its end, so that whatever becomes of the source, the target can be told.
 
+mod start;
+
+use self::start::start;
 use super::connection::{Connection, unexpected};
 use super::frame::{HEADER_BYTES, Scanner, Stop, WHOLE_ROW_BYTES, closed};
 use super::padding::Padding;
-use super::query::copy_fail;
-use crate::pg::connect::Canceller;
 use crate::pg::error::{Error, ErrorKind};
-use futures_util::future::{Either, select};
-use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -26,11 +25,17 @@ use tokio::time::Instant;
 /// How much is read before it is written. Larger ones fall out of the processor's cache.
 const BUFFER_BYTES: usize = 256 * 1024;
 
+/// A source sends 8 KB at a time. Where such pieces follow each other at once, the next ones are waited for: to be woken for
+/// each of them took half of what the whole relay takes.
+const PAUSE: Duration = Duration::from_micros(150);
+/// Pieces further apart than this cost little, and a pause would only hold up others.
+const CLOSE_TOGETHER: Duration = Duration::from_micros(400);
+/// So much at once is enough to go on with; and before so much has come, a table is small and its end near.
+const ENOUGH_BYTES: usize = 64 * 1024;
+const SMALL_TABLE_BYTES: u64 = 1024 * 1024;
+
 /// The time that each side has to become usable again after an error.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a COPY may take to begin, once it is not wanted any more, before it is cancelled.
-const START_PATIENCE: Duration = Duration::from_millis(200);
 
 /// What a relay has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,124 +110,9 @@ pub async fn relay(
     start(source, target, what).await?;
     source.reader.grow(BUFFER_BYTES);
     let scanner = Scanner { padding: Padding::new(what.padded), ..Scanner::default() };
-    let mut pump = Pump { source, target, progress, scanner, frame: Outgoing::default() };
+    let mut pump = Pump { source, target, progress, scanner, frame: Outgoing::default(), last_read: None };
     let end = std::future::poll_fn(|cx| pump.poll(cx)).await;
     pump.settle(end).await
-}
-
-/// Begins both COPYs at the same time: on small tables the round trips are what costs.
-async fn start(
-    source: &mut Connection,
-    target: &mut Connection,
-    what: Relayed<'_>,
-) -> Result<(), RelayError> {
-    let (cancel_out, cancel_in) = (source.canceller(), target.canceller());
-    let (out, into) = {
-        let out = pin!(source.start_copy(what.copy_out, Direction::Out));
-        let into = pin!(target.start_copy(what.copy_in, Direction::In));
-        match select(out, into).await {
-            Either::Left((Ok(()), into)) => (Ok(()), into.await),
-            Either::Right((Ok(()), out)) => (out.await, Ok(())),
-            // The other one may be waiting for a lock: no reason to wait with it.
-            Either::Left((failed, into)) => (failed, give_up(into, &cancel_in).await),
-            Either::Right((failed, out)) => (give_up(out, &cancel_out).await, failed),
-        }
-    };
-    match (out, into) {
-        (Ok(()), Ok(())) => Ok(()),
-        (Err(error), Ok(())) => {
-            target.refuse_copy_in(&error).await;
-            Err(RelayError::Source(error))
-        }
-        (Ok(()), Err(error)) => {
-            source.stop_copy_out().await;
-            Err(RelayError::Target(error))
-        }
-        // One of them was cancelled because of the other one.
-        (Err(out), Err(into)) if out.kind == ErrorKind::Cancelled => Err(RelayError::Target(into)),
-        (Err(out), Err(_)) => Err(RelayError::Source(out)),
-    }
-}
-
-/// Ends a COPY that has not begun yet and shall not. Most begin at once; one that does not is cancelled, and again
-/// if need be: a server ignores a cancel request that overtakes the statement.
-async fn give_up(
-    mut starting: Pin<&mut impl Future<Output = Result<(), Error>>>,
-    canceller: &Canceller,
-) -> Result<(), Error> {
-    let deadline = Instant::now() + SETTLE_TIMEOUT;
-    while Instant::now() < deadline {
-        if let Ok(result) = tokio::time::timeout(START_PATIENCE, starting.as_mut()).await {
-            return result;
-        }
-        // Without success the next turn tries again.
-        canceller.cancel().await.ok();
-    }
-    Err(Error::new(ErrorKind::Cancelled, "the COPY does not begin and cannot be cancelled"))
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Out,
-    In,
-}
-
-impl Connection {
-    /// Sends a COPY and waits until the server is ready for the data or about to send it.
-    async fn start_copy(&mut self, sql: &str, direction: Direction) -> Result<(), Error> {
-        let starting = async {
-            self.ask(sql).await?;
-            loop {
-                let frame = self.receive().await?;
-                match (frame.tag, direction) {
-                    (b'H', Direction::Out) | (b'G', Direction::In) => return Ok(()),
-                    (b'E', _) => {
-                        let error = Error::from_response(&frame.body);
-                        return self.finish(Some(error)).await.map(|_| ());
-                    }
-                    (b'Z', _) => {
-                        self.ready(&frame)?;
-                        return Err(not_a_copy());
-                    }
-                    (b'G', Direction::Out) => {
-                        self.send(&copy_fail("this is not the COPY that was asked for")).await?;
-                        self.finish(None).await.ok();
-                        return Err(not_a_copy());
-                    }
-                    (b'H', Direction::In) => {
-                        self.finish(None).await.ok();
-                        return Err(not_a_copy());
-                    }
-                    // Statements before the COPY.
-                    (b'C' | b'T' | b'D' | b'I', _) => {}
-                    (other, _) => return Err(unexpected(other)),
-                }
-            }
-        };
-        starting.await.map_err(|e| self.explain(e))
-    }
-
-    /// Ends a COPY IN that shall not happen. Best effort: `is_usable` tells how it went.
-    async fn refuse_copy_in(&mut self, because: &Error) {
-        let reason = format!("pgpassage: the source failed: {because}");
-        let refusing = async {
-            self.send(&copy_fail(&reason)).await?;
-            self.finish(None).await
-        };
-        // Its error is the one that we asked for.
-        tokio::time::timeout(SETTLE_TIMEOUT, refusing).await.ok();
-    }
-
-    /// Stops a COPY OUT whose data nobody wants and passes over what is on its way. Best effort, as above.
-    async fn stop_copy_out(&mut self) {
-        // Without success the data still ends one day; the time for that is bounded below.
-        self.canceller().cancel().await.ok();
-        tokio::time::timeout(SETTLE_TIMEOUT, self.finish(None)).await.ok();
-    }
-}
-
-fn not_a_copy() -> Error {
-    Error::new(ErrorKind::Internal, "the statement is not the COPY that was expected")
 }
 
 /// How the flow of data came to its end.
@@ -245,6 +135,8 @@ struct Pump<'a> {
     progress: &'a AtomicU64,
     scanner: Scanner,
     frame: Outgoing,
+    /// When the source's socket was emptied last.
+    last_read: Option<Instant>,
 }
 
 /// The frame that is on its way to the target; empty between two of them.
@@ -345,21 +237,17 @@ impl Pump<'_> {
     /// Reads all that is there, or until the buffer is full, then looks at it.
     fn read(&mut self, cx: &mut Context<'_>) -> Turn {
         self.source.reader.compact();
-        let mut moved = false;
-        let mut ended = None;
-        while self.source.reader.end < self.source.reader.bytes.len() {
-            match self.source.reader.poll_fill(&mut self.source.stream, cx) {
-                Poll::Pending => break,
-                Poll::Ready(Ok(0)) => {
-                    ended = Some(closed());
-                    break;
-                }
-                Poll::Ready(Ok(_)) => moved = true,
-                Poll::Ready(Err(error)) => {
-                    ended = Some(error);
-                    break;
-                }
-            }
+        let before = self.source.reader.end;
+        let mut ended = self.fill(cx);
+        let moved = self.source.reader.end > before;
+        if moved && ended.is_none() && self.comes_in_small_pieces() {
+            // Of the thread: asleep in the runtime, it would be woken by every piece that comes. Others are held up by it
+            // no longer than by a buffer that is looked through.
+            std::thread::sleep(PAUSE);
+            ended = self.fill(cx);
+        }
+        if moved {
+            self.last_read = Some(Instant::now());
         }
         match self.scan() {
             Turn::Blocked => match ended {
@@ -369,6 +257,25 @@ impl Pump<'_> {
             },
             turn => turn,
         }
+    }
+
+    /// Takes what has come, as far as there is room. Why nothing will come any more, if that is so.
+    fn fill(&mut self, cx: &mut Context<'_>) -> Option<Error> {
+        while self.source.reader.end < self.source.reader.bytes.len() {
+            match self.source.reader.poll_fill(&mut self.source.stream, cx) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => return Some(closed()),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Some(error),
+            }
+        }
+        None
+    }
+
+    fn comes_in_small_pieces(&self) -> bool {
+        self.source.reader.unread().len() < ENOUGH_BYTES
+            && self.scanner.payload > SMALL_TABLE_BYTES
+            && self.last_read.is_some_and(|last| last.elapsed() < CLOSE_TOGETHER)
     }
 
     /// Finds out what may be written, or deals with a frame that is not COPY data.
