@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 #[path = "wire/login.rs"]
 mod login;
+#[path = "wire/lots.rs"]
+mod lots;
 
 /// One server for all tests that need nothing special; its guardian ends it with this process.
 fn shared() -> &'static Cluster {

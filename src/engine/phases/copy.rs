@@ -14,7 +14,7 @@ use crate::pg::statement::data::{
     CopyFormat, DURABLY, Rows, Written, copy_in, copy_out, delete_only, lock_access_share, lock_now,
     truncate_only,
 };
-use crate::pg::wire::{CopyStats, RelayError, Relayed, relay};
+use crate::pg::wire::{CopyStats, Lot, RelayError, Relayed, relay, relay_lot};
 use std::time::Instant;
 
 /// SQLSTATE check_violation: a CHECK, or the bounds of a partition.
@@ -126,24 +126,30 @@ async fn together(
 ) -> Result<Vec<(Instant, CopyStats)>, Failure> {
     let mut pair = db.pair(&snapshot.id).await?;
     let names: Vec<_> = tables.iter().map(|t| &t.name).collect();
-    let mut first = (format!("{} NOWAIT; ", lock_access_share(&names)), "BEGIN; ".to_owned());
+    let mut out = format!("{} NOWAIT", lock_access_share(&names));
+    let mut into = "BEGIN".to_owned();
+    let mut shortened = Vec::with_capacity(tables.len());
+    for table in tables {
+        let format = format(db, table);
+        out.push_str("; ");
+        out.push_str(&copy_out(table, Rows::All, format));
+        into.push_str("; ");
+        into.push_str(&copy_in(&table.name, &table.columns, format, Written::Normally));
+        shortened.push(padded(db, table, format));
+    }
     let what = format!("copying {} small tables", tables.len());
     let doing = db.cx.board.doing(&db.name, what, Some(tables.iter().map(|t| t.size_bytes).sum()));
     doing.by(Side::Source, pair.source.server_pid());
     doing.by(Side::Target, pair.target.server_pid());
-    let mut done = Vec::with_capacity(tables.len());
-    for table in tables {
-        let began = Instant::now();
-        let format = format(db, table);
-        let out = format!("{}{}", first.0, copy_out(table, Rows::All, format));
-        let into = copy_in(&table.name, &table.columns, format, Written::Normally);
-        let into = format!("{}{into}", first.1);
-        first = Default::default();
-        let what = Relayed { copy_out: &out, copy_in: &into, padded: padded(db, table, format) };
-        let stats = cancellable(db, &mut pair, async |pair| relayed(pair, what, &doing.wire_bytes).await);
-        done.push((began, stats.await?));
-    }
-    cancellable(db, &mut pair, async |pair| Ok(pair.target.command("COMMIT").await.map(drop)?)).await?;
+    let lot = Lot { copies_out: &out, copies_in: &into, padded: &shortened };
+    let done = cancellable(db, &mut pair, async |pair| {
+        let Pair { source, target, .. } = pair;
+        let done = relay_lot(source, target, lot, &doing.wire_bytes).await.map_err(of_its_side)?;
+        done.iter().try_for_each(|(_, stats)| same_number(*stats))?;
+        target.command("COMMIT").await?;
+        Ok(done)
+    });
+    let done = done.await?;
     db.put_pair_back(pair);
     Ok(done)
 }
@@ -318,23 +324,30 @@ async fn relayed(
     what: Relayed<'_>,
     progress: &std::sync::atomic::AtomicU64,
 ) -> Result<CopyStats, Failure> {
-    let stats = relay(&mut pair.source, &mut pair.target, what, progress).await.map_err(|error| {
-        let side = match &error {
-            RelayError::Source(_) => "the source says",
-            RelayError::Target(_) => "the target says",
-        };
-        Failure::from(error.into_error()).while_doing(side)
-    })?;
-    if stats.rows_out != stats.rows_in {
-        let what = format!(
-            "the source sent {} rows and the target took {}; nothing was kept",
-            thousands(stats.rows_out),
-            thousands(stats.rows_in)
-        );
-        // Dropping the pair rolls the transaction back.
-        return Err(Failure::new(FailureKind::Server, what));
-    }
+    let stats = relay(&mut pair.source, &mut pair.target, what, progress).await.map_err(of_its_side)?;
+    same_number(stats)?;
     Ok(stats)
+}
+
+fn of_its_side(error: RelayError) -> Failure {
+    let side = match &error {
+        RelayError::Source(_) => "the source says",
+        RelayError::Target(_) => "the target says",
+    };
+    Failure::from(error.into_error()).while_doing(side)
+}
+
+/// Where it is not, dropping the pair rolls the transaction back.
+fn same_number(stats: CopyStats) -> Result<(), Failure> {
+    if stats.rows_out == stats.rows_in {
+        return Ok(());
+    }
+    let what = format!(
+        "the source sent {} rows and the target took {}; nothing was kept",
+        thousands(stats.rows_out),
+        thousands(stats.rows_in)
+    );
+    Err(Failure::new(FailureKind::Server, what))
 }
 
 /// A configuration table of an extension: what the user has there now is replaced, what the extension itself put there

@@ -9,6 +9,7 @@ use crate::pg::error::{Error, ErrorKind};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 /// How many parameters a server may report, and how long each may be. Real ones: some 15, all short.
@@ -208,6 +209,18 @@ impl Connection {
                 b'T' | b'D' | b'I' | b'H' | b'd' | b'c' => {}
                 other => return Err(unexpected(other)),
             }
+        }
+    }
+
+    /// A server that closes says why just before, and a failed write may overtake that.
+    pub(super) async fn last_words(&mut self, error: Error) -> Error {
+        if error.kind != ErrorKind::ConnectionLost {
+            return error;
+        }
+        let hearing = tokio::time::timeout(Duration::from_secs(1), self.receive());
+        match hearing.await {
+            Ok(Ok(frame)) if frame.tag == b'E' => Error::from_response(&frame.body),
+            _ => error,
         }
     }
 

@@ -8,12 +8,14 @@
 //! - `replication`: slots, with a snapshot of the moment from which they deliver
 //! - `padding`: rows without the blanks that the target makes again
 //! - `relay`: COPY OUT of one connection into COPY IN of another one
+//! - `lot`: many small COPYs behind one another, with a single question to each server
 //!
 //! Ordinary queries belong to [`super::connect::Session`]. The frames are described in chapter 55.7 of the PostgreSQL
 //! documentation, "Message Formats".
 
 mod connection;
 mod frame;
+mod lot;
 mod padding;
 mod query;
 mod relay;
@@ -21,6 +23,7 @@ mod replication;
 mod startup;
 
 pub use connection::Connection;
+pub use lot::{Lot, relay_lot};
 pub use query::CommandTag;
 pub use relay::{CopyStats, RelayError, Relayed, relay};
 pub use replication::{CreatedSlot, SlotLife, SlotSnapshot};

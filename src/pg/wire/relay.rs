@@ -23,7 +23,7 @@ use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 /// How much is read before it is written. Larger ones fall out of the processor's cache.
-const BUFFER_BYTES: usize = 256 * 1024;
+pub(super) const BUFFER_BYTES: usize = 256 * 1024;
 
 /// A source sends 8 KB at a time. Where such pieces follow each other at once, the next ones are waited for: to be woken for
 /// each of them took half of what the whole relay takes.
@@ -307,7 +307,7 @@ impl Pump<'_> {
     }
 
     /// Brings both connections to rest and says how it went.
-    async fn settle(mut self, end: End) -> Result<CopyStats, RelayError> {
+    async fn settle(self, end: End) -> Result<CopyStats, RelayError> {
         match end {
             End::Done => self.complete().await,
             End::SourceFailed(error) => {
@@ -321,7 +321,7 @@ impl Pump<'_> {
             }
             End::TargetFailed(error) => Err(self.target_is_out(error).await),
             End::TargetLost(error) => {
-                let error = self.last_words(error).await;
+                let error = self.target.last_words(error).await;
                 self.target.hang_up().await;
                 let error = self.target.explain(error);
                 self.stop_source().await;
@@ -382,22 +382,10 @@ impl Pump<'_> {
         self.source.reader.skip = self.scanner.rest;
         self.source.stop_copy_out().await;
     }
-
-    /// A server that closes says why just before, and a failed write may overtake that.
-    async fn last_words(&mut self, error: Error) -> Error {
-        if error.kind != ErrorKind::ConnectionLost {
-            return error;
-        }
-        let hearing = tokio::time::timeout(Duration::from_secs(1), self.target.receive());
-        match hearing.await {
-            Ok(Ok(frame)) if frame.tag == b'E' => Error::from_response(&frame.body),
-            _ => error,
-        }
-    }
 }
 
 /// A write that failed.
-fn lost(error: &io::Error) -> Error {
+pub(super) fn lost(error: &io::Error) -> Error {
     Error::new(ErrorKind::ConnectionLost, Error::io(error).message.clone())
 }
 
