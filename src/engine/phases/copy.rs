@@ -2,19 +2,21 @@
 
 use super::snapshot::{LOCK_NOT_AVAILABLE, Snapshot};
 use crate::engine::database::Db;
+use crate::engine::replicate::again::Around;
 use crate::engine::sessions::Pair;
 use crate::model::check::Finding;
 use crate::model::event::Event;
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::plan::TargetPolicy;
-use crate::model::units::{Side, TableName, thousands};
+use crate::model::units::{Side, TableName, printable, thousands};
+use crate::pg::error::ErrorKind;
 use crate::pg::facts::tables::{self, Belongs, TableFacts};
 use crate::pg::quote::Qualified;
 use crate::pg::statement::data::{
     CopyFormat, DURABLY, Rows, Written, copy_in, copy_out, delete_only, lock_access_share, lock_now,
     truncate_only,
 };
-use crate::pg::wire::{CopyStats, Lot, RelayError, Relayed, relay, relay_lot};
+use crate::pg::wire::{Connection, CopyStats, Lot, RelayError, Relayed, relay, relay_lot};
 use std::time::Instant;
 
 /// SQLSTATE check_violation: a CHECK, or the bounds of a partition.
@@ -100,6 +102,13 @@ pub(crate) async fn run_together(
     snapshot: &Snapshot,
     tables: &[&TableFacts],
 ) -> Result<(), Failure> {
+    // Nothing stands around the rows of a lot, and nothing makes room for them.
+    if db.copies_again() || tables.iter().any(|table| db.around(&table.name) != Around::default()) {
+        for table in tables {
+            run(db, snapshot, table).await?;
+        }
+        return Ok(());
+    }
     match together(db, snapshot, tables).await {
         Ok(done) => {
             for (table, (began, stats)) in tables.iter().zip(done) {
@@ -144,9 +153,9 @@ async fn together(
     let lot = Lot { copies_out: &out, copies_in: &into, padded: &shortened };
     let done = cancellable(db, &mut pair, async |pair| {
         let Pair { source, target, .. } = pair;
-        let done = relay_lot(source, target, lot, &doing.wire_bytes).await.map_err(of_its_side)?;
+        let done = relay_lot(source, target, lot, &doing.wire_bytes).await.map_err(of_a_lot)?;
         done.iter().try_for_each(|(_, stats)| same_number(*stats))?;
-        target.command("COMMIT").await?;
+        commit(target, "COMMIT").await?;
         Ok(done)
     });
     let done = done.await?;
@@ -278,7 +287,7 @@ async fn relay_rows(db: &Db, pair: &mut Pair, haul: Haul<'_>, first: String) -> 
     let stats = cancellable(db, pair, async |pair| {
         let what = Relayed { copy_out: &out, copy_in: &into, padded: padded(db, table, format) };
         let stats = relayed(pair, what, &doing.wire_bytes).await?;
-        pair.target.command(&format!("{}COMMIT", around.after)).await?;
+        commit(&mut pair.target, &format!("{}COMMIT", around.after)).await?;
         Ok(stats)
     });
     let stats = stats.await.map_err(|f| explain(f, format))?;
@@ -335,6 +344,24 @@ fn of_its_side(error: RelayError) -> Failure {
         RelayError::Target(_) => "the target says",
     };
     Failure::from(error.into_error()).while_doing(side)
+}
+
+/// Somebody in between who does not like so many COPYs at once may like one: the server itself is well, so that this does
+/// not end the database.
+fn of_a_lot(error: RelayError) -> Failure {
+    let is_odd = error.error().kind == ErrorKind::Protocol;
+    let failure = of_its_side(error);
+    if is_odd { Failure::new(FailureKind::Server, failure.to_string()) } else { failure }
+}
+
+/// A transaction that failed unheard is answered by ROLLBACK, and that is no error (manual, COMMIT).
+async fn commit(target: &mut Connection, sql: &str) -> Result<(), Failure> {
+    let tag = target.command(sql).await?;
+    if tag.as_str() == "COMMIT" {
+        return Ok(());
+    }
+    let what = format!("the target answered {} to COMMIT; nothing was kept", printable(tag.as_str()));
+    Err(Failure::new(FailureKind::Server, what))
 }
 
 /// Where it is not, dropping the pair rolls the transaction back.

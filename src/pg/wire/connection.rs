@@ -16,6 +16,9 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 const MAX_PARAMETERS: usize = 100;
 const MAX_PARAMETER_BYTES: usize = 1024;
 
+/// How long somebody who leaves is waited for.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Terminate.
 const GOODBYE: &[u8] = b"X\0\0\0\x04";
 
@@ -217,18 +220,23 @@ impl Connection {
         if error.kind != ErrorKind::ConnectionLost {
             return error;
         }
-        let hearing = tokio::time::timeout(Duration::from_secs(1), self.receive());
-        match hearing.await {
-            Ok(Ok(frame)) if frame.tag == b'E' => Error::from_response(&frame.body),
-            _ => error,
-        }
+        let hearing = async {
+            loop {
+                match self.receive().await {
+                    Ok(frame) if frame.tag == b'E' => return Some(Error::from_response(&frame.body)),
+                    Ok(_) => {}
+                    Err(_) => return None,
+                }
+            }
+        };
+        tokio::time::timeout(FAREWELL, hearing).await.ok().flatten().unwrap_or(error)
     }
 
     /// Ends the connection at once, for the server to notice and roll back.
     pub(super) async fn hang_up(&mut self) {
         self.state = State::Busy;
-        // Whether it worked does not matter: the socket closes when this is dropped.
-        self.stream.shutdown().await.ok();
+        // Whether it worked does not matter: the socket closes when this is dropped. With TLS it waits for room in the socket.
+        tokio::time::timeout(FAREWELL, self.stream.shutdown()).await.ok();
     }
 
     fn note_parameter(&mut self, body: &[u8]) {

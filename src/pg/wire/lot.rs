@@ -4,6 +4,9 @@
 //! which wakes three processes. In one question the source sends table after table, and what it sends goes on before the
 //! target has said that it is ready for it: a server reads in its own time, and what it does not want it passes over
 //! (protocol chapter 55.2.6). Whatever goes wrong ends both connections: the caller copies one by one then.
+//!
+//! While the target takes nothing, the source is not heard: one that fails meanwhile is noticed once the target goes on, or
+//! when the work is cancelled.
 
 use super::connection::{Connection, unexpected};
 use super::frame::{Frame, HEADER_BYTES, Scanner, Stop, closed};
@@ -41,6 +44,11 @@ pub async fn relay_lot(
     lot: Lot<'_>,
     progress: &AtomicU64,
 ) -> Result<Vec<(Instant, CopyStats)>, RelayError> {
+    for (connection, side) in
+        [(&*source, RelayError::Source as fn(Error) -> _), (&*target, RelayError::Target)]
+    {
+        connection.check().map_err(|e| side(connection.explain(e)))?;
+    }
     let relayed = async {
         source.ask(lot.copies_out).await.map_err(RelayError::Source)?;
         target.ask(lot.copies_in).await.map_err(RelayError::Target)?;
@@ -64,7 +72,10 @@ pub async fn relay_lot(
         Ok(done) => Ok(done),
         Err(error) => {
             let error = match error {
-                RelayError::Source(error) => RelayError::Source(source.explain(error)),
+                RelayError::Source(error) => {
+                    let error = source.last_words(error).await;
+                    RelayError::Source(source.explain(error))
+                }
                 RelayError::Target(error) => {
                     let error = target.last_words(error).await;
                     RelayError::Target(target.explain(error))
@@ -153,12 +164,16 @@ impl Flow<'_> {
             b'C' => {
                 let tag = CommandTag::new(text(&frame.body));
                 if tag.is_copy() {
+                    // Nobody can be done with rows that have not been sent.
+                    if self.taken.len() >= self.sent.iter().filter(|sent| sent.until.is_some()).count() {
+                        return Err(unsaid());
+                    }
                     self.taken.push(tag.rows().ok_or_else(unsaid)?);
                 }
                 Ok(())
             }
             // It may overtake the source's own last word, which has nothing to say any more.
-            b'Z' if self.taken.len() == self.lot.padded.len() => {
+            b'Z' if self.taken.len() == self.lot.padded.len() && self.written == self.bytes.len() => {
                 self.over.target = true;
                 self.target.ready(frame)
             }
@@ -249,15 +264,20 @@ impl Flow<'_> {
             b'C' => {
                 let tag = CommandTag::new(text(&frame.body));
                 if tag.is_copy() {
-                    let last = self.sent.last_mut().filter(|last| last.until.is_some()).ok_or_else(unsaid)?;
+                    let counted = |sent: &&mut Sent| sent.until.is_some() && sent.rows.is_none();
+                    let last = self.sent.last_mut().filter(counted).ok_or_else(unsaid)?;
                     last.rows = Some(tag.rows().ok_or_else(unsaid)?);
                 }
                 Ok(())
             }
-            b'Z' => {
+            // Sooner, the target would wait for the rest for ever.
+            b'Z' if self.sent.len() == self.lot.padded.len()
+                && self.sent.iter().all(|sent| sent.rows.is_some()) =>
+            {
                 self.over.source = true;
                 self.source.ready(frame)
             }
+            b'Z' => Err(unsaid()),
             other => Err(unexpected(other)),
         }
     }

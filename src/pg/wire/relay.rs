@@ -18,9 +18,8 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWrite;
-use tokio::time::Instant;
 
 /// How much is read before it is written. Larger ones fall out of the processor's cache.
 pub(super) const BUFFER_BYTES: usize = 256 * 1024;
@@ -30,6 +29,8 @@ pub(super) const BUFFER_BYTES: usize = 256 * 1024;
 const PAUSE: Duration = Duration::from_micros(150);
 /// Pieces further apart than this cost little, and a pause would only hold up others.
 const CLOSE_TOGETHER: Duration = Duration::from_micros(400);
+/// Nearly a piece of a server's, which may have come in two.
+const PIECE_BYTES: usize = 4 * 1024;
 /// So much at once is enough to go on with; and before so much has come, a table is small and its end near.
 const ENOUGH_BYTES: usize = 64 * 1024;
 const SMALL_TABLE_BYTES: u64 = 1024 * 1024;
@@ -110,7 +111,15 @@ pub async fn relay(
     start(source, target, what).await?;
     source.reader.grow(BUFFER_BYTES);
     let scanner = Scanner { padding: Padding::new(what.padded), ..Scanner::default() };
-    let mut pump = Pump { source, target, progress, scanner, frame: Outgoing::default(), last_read: None };
+    let mut pump = Pump {
+        source,
+        target,
+        progress,
+        scanner,
+        frame: Outgoing::default(),
+        last_read: None,
+        pause: Pause::Due,
+    };
     let end = std::future::poll_fn(|cx| pump.poll(cx)).await;
     pump.settle(end).await
 }
@@ -137,6 +146,7 @@ struct Pump<'a> {
     frame: Outgoing,
     /// When the source's socket was emptied last.
     last_read: Option<Instant>,
+    pause: Pause,
 }
 
 /// The frame that is on its way to the target; empty between two of them.
@@ -174,6 +184,13 @@ impl Outgoing {
     }
 }
 
+/// At most one in a turn of the runtime, in which others may be waiting for theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pause {
+    Due,
+    Made,
+}
+
 /// What a turn of the pump came to.
 enum Turn {
     /// Something moved; go on.
@@ -185,6 +202,7 @@ enum Turn {
 
 impl Pump<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.pause = Pause::Due;
         loop {
             if let Some(end) = self.listen_to_target(cx) {
                 return Poll::Ready(end);
@@ -240,10 +258,11 @@ impl Pump<'_> {
         let before = self.source.reader.end;
         let mut ended = self.fill(cx);
         let moved = self.source.reader.end > before;
-        if moved && ended.is_none() && self.comes_in_small_pieces() {
+        if ended.is_none() && self.comes_in_small_pieces(self.source.reader.end - before) {
             // Of the thread: asleep in the runtime, it would be woken by every piece that comes. Others are held up by it
             // no longer than by a buffer that is looked through.
             std::thread::sleep(PAUSE);
+            self.pause = Pause::Made;
             ended = self.fill(cx);
         }
         if moved {
@@ -272,8 +291,11 @@ impl Pump<'_> {
         None
     }
 
-    fn comes_in_small_pieces(&self) -> bool {
-        self.source.reader.unread().len() < ENOUGH_BYTES
+    /// `came` is how much was read just now: of less than a server's piece it is the line that is slow.
+    fn comes_in_small_pieces(&self, came: usize) -> bool {
+        self.pause == Pause::Due
+            && came >= PIECE_BYTES
+            && self.source.reader.unread().len() < ENOUGH_BYTES
             && self.scanner.payload > SMALL_TABLE_BYTES
             && self.last_read.is_some_and(|last| last.elapsed() < CLOSE_TOGETHER)
     }

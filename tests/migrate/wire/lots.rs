@@ -1,10 +1,13 @@
 //! Many COPYs with one question to each server: that each row comes into its table, and what becomes of a failure.
 
-use super::two;
+use super::{endpoint, server, two};
+use pgpassage::model::endpoint::SslMode;
 use pgpassage::pg::error::ErrorKind;
 use pgpassage::pg::wire::{Connection, CopyStats, Lot, RelayError, relay_lot};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 /// What is copied: a query of the source, and a table of the target.
 type Copies<'a> = [(&'a str, &'a str)];
@@ -92,7 +95,7 @@ async fn what_is_padded_is_known_of_each() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_names_its_side_and_ends_both() {
     let good = ("(SELECT 'x' FROM generate_series(1, 30000))", "a");
-    let cases: [(&str, &[(&str, &str)], &str, bool); 6] = [
+    let cases: [(&str, &Copies<'_>, &str, bool); 6] = [
         ("BEGIN", &[good, ("(SELECT 'no')", "b"), good], "23514", false),
         ("BEGIN", &[good, ("(SELECT 'x')", "nowhere"), good], "42P01", false),
         (
@@ -115,15 +118,16 @@ async fn a_failure_names_its_side_and_ends_both() {
     }
 }
 
-/// Nothing of it is taken for done: other statements than COPYs, COPYs the other way round, one too few or too many.
+/// Nothing of it is taken for done, and nobody is waited for: other statements than COPYs, COPYs the other way round, one too
+/// few or too many.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_a_lot_is_refused() {
     let (out, into) = ("COPY (SELECT 1) TO STDOUT", "COPY a FROM STDIN");
     let lots: [(String, String); 6] = [
-        (format!("{out}; SELECT 1"), format!("{into}; {into}")),
+        (format!("{out}; BEGIN"), format!("{into}; {into}")),
         (format!("{out}; {out}; {out}"), format!("{into}; {into}")),
         (format!("{out}; {out}"), into.to_owned()),
-        (format!("{out}; {out}"), format!("{into}; {into}; {into}")),
+        (out.to_owned(), format!("{into}; {into}")),
         ("COPY a FROM STDIN".to_owned(), format!("{into}; {into}")),
         (format!("{out}; {out}"), format!("{out}; {out}")),
     ];
@@ -132,12 +136,103 @@ async fn what_is_not_a_lot_is_refused() {
         tables(&mut source, &["a"]).await;
         tables(&mut target, &["a"]).await;
         let lot = Lot { copies_out: &copies_out, copies_in: &copies_in, padded: &[&[], &[]] };
-        let progress = AtomicU64::new(0);
-        let relayed = relay_lot(&mut source, &mut target, lot, &progress);
-        let waited = tokio::time::timeout(Duration::from_secs(3), relayed).await;
-        assert!(!matches!(waited, Ok(Ok(_))), "{copies_out} into {copies_in}");
-        assert!(!source.is_usable() || !target.is_usable());
+        let error = relay(&mut source, &mut target, lot).await.unwrap_err();
+        assert_eq!(error.error().kind, ErrorKind::Protocol, "{copies_out} into {copies_in}: {error}");
+        assert!(!source.is_usable() && !target.is_usable());
     }
+}
+
+async fn relay(
+    source: &mut Connection,
+    target: &mut Connection,
+    lot: Lot<'_>,
+) -> Result<Vec<(Instant, CopyStats)>, RelayError> {
+    let progress = AtomicU64::new(0);
+    let relayed = relay_lot(source, target, lot, &progress);
+    tokio::time::timeout(Duration::from_secs(10), relayed).await.unwrap()
+}
+
+fn said(tag: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+    [&[tag][..], &length, body].concat()
+}
+
+/// A connection to somebody who lets everybody in and answers whatever is asked with that.
+async fn impostor(answer: Vec<u8>) -> Connection {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut endpoint = endpoint(listener.local_addr().unwrap().port());
+    endpoint.ssl.mode = SslMode::Disable;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut read = vec![0; 65_536];
+                let size = stream.read(&mut read).await.unwrap();
+                // A request to cancel is answered by the end.
+                if size == 16 {
+                    return;
+                }
+                let welcome = [said(b'R', &[0; 4]), said(b'Z', b"I")].concat();
+                stream.write_all(&welcome).await.unwrap();
+                let asked = stream.read(&mut read).await.unwrap();
+                assert!(asked > 0);
+                stream.write_all(&answer).await.unwrap();
+                while stream.read(&mut read).await.is_ok_and(|bytes| bytes > 0) {}
+            });
+        }
+    });
+    server(endpoint).connect_wire("postgres", &[]).await.unwrap()
+}
+
+/// What a source may say of two COPYs that are none, and a target of two that it never took.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_believed() {
+    let (begins, row, ends) = (said(b'H', b"\0\0\0"), said(b'd', b"x\n"), said(b'c', b""));
+    let (counted, ready) = (said(b'C', b"COPY 1\0"), said(b'Z', b"T"));
+    let good = [&begins[..], &row, &ends, &counted].concat();
+    let sources: [&[&[u8]]; 8] = [
+        &[&ready],
+        &[&good, &ready],
+        &[&good, &begins, &row, &ready],
+        &[&good, &begins, &row, &ends, &ready],
+        &[&row],
+        &[&good, &counted],
+        &[&begins, &counted],
+        &[&good, &good, &good],
+    ];
+    let into = "BEGIN; COPY a FROM STDIN; COPY a FROM STDIN";
+    let lot = |into| Lot { copies_out: "COPY", copies_in: into, padded: &[&[], &[]] };
+    for said in sources {
+        let (mut target, _) = two().await;
+        tables(&mut target, &["a"]).await;
+        let mut source = impostor(said.concat()).await;
+        let error = relay(&mut source, &mut target, lot(into)).await.unwrap_err();
+        assert!(matches!(&error, RelayError::Source(e) if e.kind == ErrorKind::Protocol), "{error:?}");
+    }
+    let takes = said(b'G', b"\0\0\0");
+    let targets: [&[&[u8]]; 5] = [
+        &[&ready],
+        &[&takes, &ready],
+        &[&takes, &counted, &ready],
+        &[&counted, &counted, &counted],
+        &[&takes, &row],
+    ];
+    for said in targets {
+        let (mut source, _) = two().await;
+        let mut target = impostor(said.concat()).await;
+        // It says so before anything can have come.
+        let slow = "COPY (SELECT pg_sleep(0.3)) TO STDOUT; COPY (SELECT 1) TO STDOUT";
+        let error = relay(&mut source, &mut target, Lot { copies_out: slow, ..lot(into) }).await.unwrap_err();
+        assert!(matches!(&error, RelayError::Target(e) if e.kind == ErrorKind::Protocol), "{error:?}");
+    }
+    // The last word of one that goes, behind others.
+    let fatal = said(b'E', b"SFATAL\0C53100\0Mfull\0\0");
+    let mut target = impostor([&takes[..], &fatal].concat()).await;
+    let (mut source, _) = two().await;
+    let many =
+        "COPY (SELECT repeat('x', 3000) FROM generate_series(1, 20000)) TO STDOUT; COPY (SELECT 1) TO STDOUT";
+    let error = relay(&mut source, &mut target, Lot { copies_out: many, ..lot(into) }).await.unwrap_err();
+    assert_eq!(error.error().sqlstate.as_deref(), Some("53100"), "{error:?}");
 }
 
 /// The one that waits is cancelled, and does not go on without anybody.
