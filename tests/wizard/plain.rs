@@ -1,6 +1,6 @@
 //! The same questions in lines, without a single escape sequence.
 
-use super::again::{SHUT, SLOW_ROWS};
+use super::again::{SHUT, SLOW_ROWS, copies, eventually_copied};
 use super::common::{Pair, eventually};
 use super::proxy::Proxy;
 use super::tty::Tty;
@@ -257,6 +257,31 @@ fn it_is_started_over_after_a_failure() {
     answer(&mut tty, (&mut seen, "Start migration, yes or no"), "yes");
     tty.wait("everything that was asked for is on the target");
     assert_eq!(tty.exit(), 0);
+    eventually(&pair.target, "shop", "SELECT count(*) FROM slow", "1000");
+}
+
+/// The target dies in the middle. What broke off waits, and goes on under the same snapshot once somebody says so.
+#[test]
+fn what_broke_off_goes_on() {
+    let pair = pair("replica");
+    let (mut tty, mut seen) = slow(&pair);
+    eventually_copied(&pair, "orders");
+    // What is committed is flushed by then.
+    pair.target.psql("postgres", "SELECT pg_switch_wal(); CHECKPOINT").unwrap();
+    pair.target.kill_immediately().unwrap();
+    tty.wait("Broke off, and waits to go on");
+    tty.wait("  Source: held open until ");
+    answer(&mut tty, (&mut seen, "w) wait, and watch on"), "w");
+    tty.wait("It is watched on.");
+    std::fs::remove_file(pair.target.data_dir().join("shut")).unwrap();
+    pair.target.restart().unwrap();
+    tty.send("\x03");
+    answer(&mut tty, (&mut seen, "Try again: goes on where it broke off"), "t");
+    tty.wait("Goes on where it broke off, and reads from the same snapshot: shop.");
+    answer(&mut tty, (&mut seen, "Try again, yes or no [no]"), "yes");
+    tty.wait("everything that was asked for is on the target");
+    assert_eq!(tty.exit(), 0);
+    assert_eq!(copies(&pair)["orders"], (1, 0));
     eventually(&pair.target, "shop", "SELECT count(*) FROM slow", "1000");
 }
 

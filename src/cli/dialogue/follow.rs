@@ -1,7 +1,7 @@
 //! A migration in lines while it runs, and where its end leads to.
 
 use super::failed::{After, offer};
-use super::interrupt::{Meant, asked};
+use super::interrupt::{self, Meant};
 use super::{Next, close, now_ms};
 use crate::cli::exit::Exit;
 use crate::cli::lines::line;
@@ -16,7 +16,7 @@ use crate::ui::drive::Opened;
 use crate::ui::format::percent;
 use crate::ui::state::live::{Ending, Live, Wanted};
 use crate::ui::state::{Engine, State};
-use crate::ui::steps::migration::failed;
+use crate::ui::steps::migration::{failed, waits};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
@@ -168,50 +168,113 @@ async fn interrupted(interrupts: &mut Option<Signal>) {
     }
 }
 
+/// Where watching has got to.
+#[derive(Debug, Default)]
+struct Watch {
+    stage: Stage,
+    /// The rest follows, and an engine looks after it.
+    keeps: bool,
+    /// What was asked about because it waits to go on, each until when.
+    asked: Vec<u64>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Watching,
+    /// Nobody can answer: Ctrl-C is an answer then.
+    Deaf,
+    Stopping,
+    StoppingToLeave,
+}
+
+impl Watch {
+    fn is_stopping(&self) -> bool {
+        matches!(self.stage, Stage::Stopping | Stage::StoppingToLeave)
+    }
+
+    /// Something broke off that nobody has been asked about.
+    fn is_asked_for(&self, live: &Live) -> bool {
+        waits(live) && !self.is_stopping() && until(live) != self.asked
+    }
+
+    /// What the operator wants is done. Why nobody waits any more, where that is so.
+    async fn act(&mut self, meant: Meant, (link, live): (&mut Link, &mut Live)) -> Option<Parting> {
+        match meant {
+            Meant::Leave => return Some(Parting::Left),
+            Meant::GoOn => out::print("It is watched on. Ctrl-C asks again."),
+            Meant::TryAgain => drop(link.commands().send(Command::GoOn).await),
+            Meant::Deaf => self.stage = Stage::Deaf,
+            Meant::Stop | Meant::StopAndLeave => {
+                if !stop(link, live).await {
+                    self.keeps = true;
+                } else if meant == Meant::Stop {
+                    self.stage = Stage::Stopping;
+                } else {
+                    self.stage = Stage::StoppingToLeave;
+                }
+            }
+        }
+        None
+    }
+}
+
+fn until(live: &Live) -> Vec<u64> {
+    live.run.waiting().map(|(_, waiting)| waiting.until_ms).collect()
+}
+
 /// Tells what happens until that has come, with `live` as the fold of it.
-pub(super) async fn follow(mut link: Link, live: &mut Live, until: Until) -> Parting {
+pub(super) async fn follow(mut link: Link, live: &mut Live, wanted: Until) -> Parting {
     let mut say = tokio::time::interval(SAY);
     let mut signals = interrupts();
-    let (mut keeps, mut stopping, mut deaf, mut leaving) = (false, false, false, false);
+    let mut watch = Watch::default();
+    let through = wanted == Until::Through;
     live.face = link.face();
     loop {
-        tokio::select! {
+        let broke_off = through && watch.is_asked_for(live);
+        let settles = broke_off || watch.keeps && !watch.is_stopping();
+        let meant = tokio::select! {
             entry = link.next_entry() => {
                 let Some(entry) = entry else {
                     ended(link, live).await;
-                    return if leaving { Parting::StoppedAndLeft } else { Parting::Ended };
+                    let left = watch.stage == Stage::StoppingToLeave;
+                    return if left { Parting::StoppedAndLeft } else { Parting::Ended };
                 };
-                tell(live, &entry, until);
-                keeps |= entry.event == Event::Keeping && until == Until::Through;
-                if let (Until::Answered { after_seq }, true) = (until, link.is_answered(&entry.event))
+                tell(live, &entry, wanted);
+                watch.keeps |= through && entry.event == Event::Keeping;
+                if let (Until::Answered { after_seq }, true) = (wanted, link.is_answered(&entry.event))
                     && entry.seq > after_seq
                     // Where nothing follows any more the engine ends, and says so.
                     && live.is_following()
                 {
                     return Parting::Enough;
                 }
+                continue;
             }
-            () = sleep(SETTLED), if keeps && !stopping => return Parting::Enough,
-            _ = say.tick(), if until == Until::Through => progress(&link, live),
+            () = sleep(SETTLED), if settles => {
+                if !broke_off {
+                    return Parting::Enough;
+                }
+                watch.asked = until(live);
+                interrupt::broke_off(live).await
+            }
+            _ = say.tick(), if through => {
+                progress(&link, live);
+                continue;
+            }
             () = interrupted(&mut signals) => {
-                if stopping || until != Until::Through {
-                    return Parting::Left;
-                }
                 live.measure(link.gauges(), now_ms());
-                let meant = if deaf { Meant::StopAndLeave } else { asked(live).await };
-                // What was pressed at the question has had its answer.
-                signals = interrupts();
-                match meant {
-                    Meant::Leave => return Parting::Left,
-                    Meant::GoOn => out::print("It is watched on. Ctrl-C asks again."),
-                    Meant::Deaf => deaf = true,
-                    Meant::Stop | Meant::StopAndLeave => {
-                        stopping = stop(&mut link, live).await;
-                        keeps |= !stopping;
-                        leaving = stopping && meant == Meant::StopAndLeave;
-                    }
+                match watch.stage {
+                    Stage::Watching if through => interrupt::asked(live).await,
+                    Stage::Deaf => Meant::StopAndLeave,
+                    _ => Meant::Leave,
                 }
             }
+        };
+        // What was pressed at the question has had its answer.
+        signals = interrupts();
+        if let Some(parting) = watch.act(meant, (&mut link, live)).await {
+            return parting;
         }
     }
 }

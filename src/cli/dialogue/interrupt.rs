@@ -1,11 +1,15 @@
-//! Ctrl-C while a migration is watched: what it may mean, the harmless first. Nothing is stopped that was not asked for twice.
+//! Questions while a migration is watched, after Ctrl-C and where it broke off: the harmless answer first, and nothing is
+//! stopped that was not asked for twice.
 
-use super::say_consequences;
+use super::{say_consequences, waited, without_keys};
 use crate::cli::ask::{Gone, Preset, choose, yes};
 use crate::cli::out;
+use crate::ui::drive::utc_offset_s;
 use crate::ui::state::live::Live;
-use crate::ui::state::{About, Engine};
-use crate::ui::view::dialog::{stop, title};
+use crate::ui::state::{About, Button, Engine};
+use crate::ui::steps::migration::failure::{cause, consequence, headline, sides};
+use crate::ui::steps::migration::waits;
+use crate::ui::view::dialog::{go_on, stop, title};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -21,12 +25,17 @@ pub(super) enum Meant {
     Stop,
     /// The engine is in this process: whoever leaves at once stops it.
     StopAndLeave,
+    /// What broke off goes on under the same snapshot.
+    TryAgain,
     /// Nobody can answer, and the engine is in this process: it goes on until somebody says so again.
     Deaf,
 }
 
 pub(super) async fn asked(live: &Live) -> Meant {
     out::print("");
+    if waits(live) {
+        return broke_off(live).await;
+    }
     if live.engine == Engine::Here {
         return match of_here(live).await {
             Ok(meant) => meant,
@@ -40,6 +49,45 @@ pub(super) async fn asked(live: &Live) -> Meant {
     match timeout(WITHIN, of_apart(live)).await {
         Ok(Ok(meant)) => meant,
         Ok(Err(_)) | Err(_) => Meant::Leave,
+    }
+}
+
+/// Something broke off for a reason that can pass, and is held open. Only ending it takes that away: whoever does not answer
+/// leaves it as it is.
+pub(super) async fn broke_off(live: &Live) -> Meant {
+    let utc_offset_s = waited(utc_offset_s()).await.ok().flatten();
+    out::print(headline(live).trim_end_matches(';'));
+    let (what, advice) = cause(live);
+    what.iter().chain(&advice).for_each(|line| out::print(&without_keys(line)));
+    let sides = sides(live, utc_offset_s.unwrap_or(0));
+    sides.iter().for_each(|(side, sentence)| out::print(&format!("  {side}: {sentence}")));
+    let again = consequence(live, Button::TryAgain);
+    let mut choices = vec![
+        ("w", "wait, and watch on".to_owned()),
+        ("t", format!("{}: {again}", Button::TryAgain.label())),
+        ("s", Button::StopMigration.label().to_owned()),
+    ];
+    if live.engine != Engine::Here {
+        choices.push(("l", "leave: it waits without this window".to_owned()));
+    }
+    match broken_off(live, &choices).await {
+        Ok(meant) => meant,
+        Err(Gone::Interrupted) if live.engine == Engine::Here => Meant::StopAndLeave,
+        Err(Gone::Ended) if live.engine == Engine::Here => Meant::Deaf,
+        Err(_) => Meant::Leave,
+    }
+}
+
+async fn broken_off(live: &Live, choices: &[(&str, String)]) -> Result<Meant, Gone> {
+    match choose(choices).await? {
+        "t" => {
+            say_consequences(&go_on(live));
+            let again = yes(Button::TryAgain.label(), Preset::No).await?;
+            Ok(if again { Meant::TryAgain } else { Meant::GoOn })
+        }
+        "s" => really(live).await,
+        "l" => Ok(Meant::Leave),
+        _ => Ok(Meant::GoOn),
     }
 }
 

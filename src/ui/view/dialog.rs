@@ -321,7 +321,8 @@ pub fn start_over(live: &Live) -> Vec<String> {
     all
 }
 
-fn go_on(live: &Live) -> Vec<String> {
+/// What **Try again** does where databases wait to go on.
+pub fn go_on(live: &Live) -> Vec<String> {
     let names: Vec<_> = live.run.waiting().map(|(name, _)| readable(name)).collect();
     vec![
         format!("Goes on where it broke off, and reads from the same snapshot: {}.", names.join(", ")),
