@@ -5,6 +5,8 @@ use super::common::{Pair, eventually};
 use super::proxy::Proxy;
 use super::tty::Tty;
 use super::{pair, uris};
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 /// In a window that keeps all that was said.
 fn dialogue(pair: &Pair) -> Tty {
@@ -90,6 +92,44 @@ fn without_answers_nothing_happens() {
     let ran = pair.program(&[]);
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stdout.contains("Step 1 of 4") && ran.stdout.contains("nothing was changed"), "{ran:?}");
+}
+
+/// The program with these lines as its input, which then ends.
+fn piped(pair: &Pair, lines: &[&str]) -> (Option<i32>, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pgpassage"))
+        .arg("--plain")
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", pair.state.path())
+        .env("XDG_STATE_HOME", pair.state.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = format!("{}\n", lines.join("\n"));
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Input that ends starts nothing, and closes nothing of what was started.
+#[test]
+fn the_end_of_the_input_is_no_answer() {
+    let pair = pair("logical");
+    let (source, target) = uris(&pair);
+    let mut lines = vec!["", &target, "", "mine", &source, "", "", "", "s", "", "", ""];
+    let (code, said) = piped(&pair, &lines);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("Start migration, yes or no [no]: Nothing was answered; nothing was changed."),
+        "{said}"
+    );
+    eventually(&pair.source, "postgres", SLOTS, "0");
+    lines.push("yes");
+    let (code, said) = piped(&pair, &lines);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("This window is closed; the migration mine goes on."), "{said}");
+    eventually(&pair.source, "postgres", SLOTS, "2");
 }
 
 /// What is wrong is said where it was asked for, and only that is asked again.
@@ -321,8 +361,6 @@ fn closing_while_behind_wants_the_name() {
     let write = "INSERT INTO orders SELECT n, 'late' FROM generate_series(5001, 9000) n";
     pair.source.psql("shop", write).unwrap();
     while !tty.text().contains("Wait until lag is 0 B: behind by ") {
-        // The guard looks once in a second.
-        std::thread::sleep(std::time::Duration::from_secs(1));
         answer(&mut tty, (&mut seen, "u) Status update"), "u");
     }
     answer(&mut tty, (&mut seen, "c) Close connection"), "c");

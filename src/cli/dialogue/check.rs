@@ -7,7 +7,7 @@ use crate::cli::wizard::Rooms;
 use crate::model::check::Severity;
 use crate::model::event::RunOutcome;
 use crate::model::plan::{IdentityPolicy, TargetPolicy};
-use crate::model::units::{Side, count_of, readable};
+use crate::model::units::{Side, count_of, printable, readable};
 use crate::ui::drive::{Host, Purpose};
 use crate::ui::state::State;
 use crate::ui::state::check::{Check, Passed};
@@ -129,6 +129,13 @@ pub(super) async fn chosen(state: &mut State) -> Result<Chosen, Gone> {
                     return Ok(Chosen::Check);
                 }
             }
+            "l" => {
+                let before = state.form.skip_tables.trimmed().to_owned();
+                configure::skipped(&mut state.form).await?;
+                if state.form.skip_tables.trimmed() != before {
+                    return Ok(Chosen::Check);
+                }
+            }
             "i" => {
                 let before = state.form.identity;
                 state.form.identity = identities(before).await?;
@@ -165,6 +172,8 @@ fn choices(state: &State) -> Vec<(&'static str, String)> {
         let out = state.form.excluded().len();
         choices.push(("x", format!("databases to leave out, now {out} of {}", count_of(all, "database"))));
     }
+    let skipped = Some(state.form.skip_tables.trimmed()).filter(|tables| !tables.is_empty());
+    choices.push(("l", format!("rows of tables to leave out, now {}", printable(skipped.unwrap_or("none")))));
     if judged && asks_for_identities(state, check) {
         let (now, without) = (identity(state.form.identity).0, check.without_identity().len() as u64);
         choices.push(("i", format!("{} without a replica identity, now {now}", count_of(without, "table"))));

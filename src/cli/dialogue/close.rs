@@ -8,6 +8,8 @@ use crate::cli::exit::Exit;
 use crate::cli::out;
 use crate::cli::wizard::Rooms;
 use crate::model::event::{DatabaseOutcome, RunOutcome};
+use crate::model::failure::Failure;
+use crate::model::status::DatabaseStatus;
 use crate::model::task::{Loss, Task, Verify};
 use crate::model::telling::outcome_word;
 use crate::model::units::{printable, readable};
@@ -20,6 +22,12 @@ use crate::ui::steps::close::trouble::{answered, notes};
 use crate::ui::steps::close::update::close_how;
 use crate::ui::update::closing;
 use crate::ui::view::dialog::{text, title, type_its_name};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// How long a newer answer of the guard's is waited for, and how often it is asked.
+const PATIENT_MS: u64 = 4_000;
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 pub(super) async fn close(rooms: &Rooms, state: &mut State) -> Result<Exit, Gone> {
     out::print("Step 4 of 4, Close: the target follows the source (Syncing)");
@@ -63,7 +71,8 @@ fn choices(live: &Live) -> Vec<(&'static str, String)> {
 async fn look(rooms: &Rooms, state: &mut State, typed: &mut Typed) -> Result<(), Gone> {
     let Some(live) = &mut state.live else { return Ok(()) };
     admitted(rooms, (&live.id, Errand::Status), typed).await?;
-    match waited(rooms.status(live.id.clone(), typed.clone())).await? {
+    out::print("Asking both servers.");
+    match waited(asked_now(rooms, (&live.id, typed))).await? {
         Ok(databases) => {
             answered(live, databases, now_ms());
             state.unanswered = None;
@@ -72,6 +81,22 @@ async fn look(rooms: &Rooms, state: &mut State, typed: &mut Typed) -> Result<(),
     }
     say(state);
     Ok(())
+}
+
+/// The guard looks once in a second, and what it saw before the question is no answer to it: a target that had fallen behind
+/// since was said to have everything.
+async fn asked_now(rooms: &Rooms, (id, typed): (&str, &Typed)) -> Result<Vec<DatabaseStatus>, Failure> {
+    let began_ms = now_ms();
+    loop {
+        let databases = rooms.status(id.to_owned(), typed.clone()).await?;
+        let follows = |d: &&DatabaseStatus| d.outcome == Some(DatabaseOutcome::Following);
+        // Who does not say when it was asked has asked for this.
+        let is_old = |d: &DatabaseStatus| d.at_ms > 0 && d.at_ms < began_ms;
+        if !databases.iter().filter(follows).any(is_old) || now_ms() > began_ms + PATIENT_MS {
+            return Ok(databases);
+        }
+        sleep(ASK_AGAIN).await;
+    }
 }
 
 fn say(state: &mut State) {

@@ -59,10 +59,10 @@ pub fn writes(live: &Live, now_ms: u64) -> (Now, String) {
 pub fn lag(live: &Live) -> (Now, String) {
     match live.in_sync() {
         Some(true) => (Now::Good, "now".to_owned()),
-        Some(false) => {
-            let by = live.lag_bytes().map(human_bytes).unwrap_or_default();
-            (Now::Behind, format!("behind by {by}"))
-        }
+        Some(false) => match live.lag_bytes() {
+            Some(by @ 1..) => (Now::Behind, format!("behind by {}", human_bytes(by))),
+            _ => (Now::Behind, "a table is not ready, or a database complains".to_owned()),
+        },
         None => (Now::Unknown, "not known".to_owned()),
     }
 }
