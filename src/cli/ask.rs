@@ -6,9 +6,14 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use std::io::{BufRead, IsTerminal};
 use zeroize::Zeroizing;
 
-/// Nobody answers any more: the input is at its end, or Ctrl-C.
+/// Nobody answers any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Gone;
+pub(super) enum Gone {
+    /// The input is at its end, or the operator has said that it is enough.
+    Ended,
+    /// Ctrl-C.
+    Interrupted,
+}
 
 /// What was answered, without what surrounds it; the default where that is nothing.
 pub(super) async fn ask(question: &str, default: &str) -> Result<String, Gone> {
@@ -71,10 +76,10 @@ async fn line() -> Result<Zeroizing<String>, Gone> {
         read.is_ok_and(|bytes| bytes > 0).then_some(text)
     });
     tokio::select! {
-        answer = reading => answer.ok().flatten().ok_or(Gone),
+        answer = reading => answer.ok().flatten().ok_or(Gone::Ended),
         _ = tokio::signal::ctrl_c() => {
             out::print("");
-            Err(Gone)
+            Err(Gone::Interrupted)
         }
     }
 }

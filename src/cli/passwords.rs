@@ -46,7 +46,7 @@ pub(super) async fn complete(plan: &Plan, secrets: &mut Secrets) -> Result<(), E
                 Ok(Some(secret)) => give(passwords, Some(secret)),
                 // Whoever goes on says what is missing.
                 Ok(None) => return Ok(()),
-                Err(Gone) => return Err(Exit::Interrupted),
+                Err(_) => return Err(Exit::Interrupted),
             }
         }
     }

@@ -81,11 +81,14 @@ pub(super) async fn run(args: &WindowArgs, home: Home, keep_snapshot_s: Option<u
         out::complain(&format!("{error:#}"));
         return Exit::Failed;
     }
-    if !has_screen(args) {
-        return super::dialogue::run(Rooms::new(env, home)).await;
-    }
     let mut rooms = Rooms::new(env, home);
     rooms.keep_snapshot_s = keep_snapshot_s;
+    if !has_screen(args) {
+        if std::io::stdin().is_terminal() {
+            rooms.stay = Stay::AndWaits;
+        }
+        return super::dialogue::run(rooms).await;
+    }
     window(args, rooms, (Form::default(), At::Start)).await
 }
 

@@ -302,13 +302,10 @@ impl Drive {
         tokio::time::timeout(STOP_WITHIN, ended).await.ok();
     }
 
-    /// Asks the operating system what the operator's clock shows.
     fn zone(&self) {
         let news = self.news.clone();
         tokio::spawn(async move {
-            let asked = tokio::process::Command::new("date").arg("+%z").kill_on_drop(true).output();
-            let Ok(Ok(output)) = tokio::time::timeout(Duration::from_secs(2), asked).await else { return };
-            if let Some(utc_offset_s) = offset(&String::from_utf8_lossy(&output.stdout)) {
+            if let Some(utc_offset_s) = utc_offset_s().await {
                 let piece = News { from: From::Anywhere, what: news::What::Msg(Msg::Zone { utc_offset_s }) };
                 // A window that is closed does not care.
                 news.send(piece).await.ok();
@@ -319,6 +316,13 @@ impl Drive {
     fn mouse(&self) -> Switch {
         self.state.mouse
     }
+}
+
+/// Asks the operating system what the operator's clock shows.
+pub async fn utc_offset_s() -> Option<i32> {
+    let asked = tokio::process::Command::new("date").arg("+%z").kill_on_drop(true).output();
+    let output = tokio::time::timeout(Duration::from_secs(2), asked).await.ok()?.ok()?;
+    offset(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// `+0130` in seconds.

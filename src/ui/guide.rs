@@ -86,6 +86,18 @@ pub enum Seen {
     Unknown,
 }
 
+impl Seen {
+    /// Nothing where nobody has looked.
+    pub fn word(self) -> &'static str {
+        match self {
+            Seen::Good => "seen",
+            Seen::Bad => "not so",
+            Seen::Unknown => "could not be told",
+            Seen::NotYet => "",
+        }
+    }
+}
+
 pub fn seen(state: &State, item: &Item) -> Seen {
     let all: Vec<_> = item.checks.iter().map(|id| seen_by(state, id)).collect();
     if all.contains(&Seen::Bad) {

@@ -7,7 +7,7 @@ pub mod fields;
 mod overlay;
 mod passwords;
 
-pub use dialog::{Act, allowed, buttons};
+pub use dialog::{Act, allowed, buttons, closing};
 pub use overlay::EXPLAINED;
 
 use super::keys::{Code, Key};

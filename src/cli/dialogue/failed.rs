@@ -1,94 +1,179 @@
 //! A migration that did not get to its end, in lines: what is left of it, and how to go on.
 
-use super::follow::{Parting, follow};
+use super::follow::{Parting, Until, follow, report};
+use super::{say_consequences, waited, without_keys};
 use crate::cli::ask::{Gone, Preset, choose, yes};
+use crate::cli::out;
 use crate::cli::passwords::{TRIES, ask};
 use crate::cli::wizard::Rooms;
-use crate::cli::{out, report};
 use crate::model::failure::Failure;
-use crate::model::run::Run;
 use crate::model::task::{Task, Unfinished};
 use crate::model::units::{Side, printable};
 use crate::ui::drive::{Host, Opened, Typed};
-use crate::ui::state::live::Live;
+use crate::ui::state::live::{Ending, Live};
 use crate::ui::state::passwords::Errand;
-use crate::ui::state::{Button, Engine};
+use crate::ui::state::{Button, Engine, State};
 use crate::ui::steps::migration::failure::{cause, consequence, sides};
-use crate::ui::steps::migration::{Of, dropped, leftovers, unfinished};
-use crate::ui::view::dialog::{clean_up, try_again};
+use crate::ui::steps::migration::{Of, dropped, fill_from, leftovers, unfinished};
+use crate::ui::update::commandable;
+use crate::ui::view::dialog::{clean_up, start_over, try_again};
 use std::io::IsTerminal;
 
-/// Says what happened and offers what the wizard does. What was begun instead, where something was.
-pub(super) async fn offer(rooms: &Rooms, mut live: Live) -> Result<Option<Result<Opened, Failure>>, Gone> {
+/// What comes before the questions come again.
+const CLEAN: Task = Task::Clean(Unfinished::DropIncomplete);
+
+/// How it goes on.
+pub(super) enum After {
+    Leave,
+    /// Another migration was begun of what this one did not bring to its end.
+    Begun(Box<Result<Opened, Failure>>),
+    /// Nothing of it is left; with the passwords that were typed for its servers.
+    StartOver(Typed),
+    /// What follows is looked after.
+    LastStep,
+}
+
+/// Says what happened and offers what the wizard does.
+pub(super) async fn offer(rooms: &Rooms, live: &mut Live) -> Result<After, Gone> {
     let mut typed = Typed::default();
+    tell(live);
     loop {
-        tell(&live);
-        let mut choices = vec![("q", "leave it as it is".to_owned())];
-        if !unfinished(&live).is_empty() {
-            choices.push(("t", format!("Try again: {}", consequence(&live, Button::TryAgain))));
-        }
-        if !leftovers(&live, Of::All).is_empty() || !dropped(&live, Unfinished::Drop).is_empty() {
-            choices.push(("c", format!("Clean up: {}", consequence(&live, Button::CleanUp))));
-        }
-        let choice = choose(&choices).await?;
+        let choice = choose(&choices(live)).await?;
         let consequences = match choice {
-            "t" => try_again(&live),
-            "c" => clean_up(&live),
+            "t" => try_again(live),
+            "o" => start_over(live),
+            "c" => clean_up(live),
             _ => Vec::new(),
         };
-        consequences.iter().for_each(|line| out::print(&format!("  {line}")));
+        say_consequences(&consequences);
         match choice {
-            "t" if yes("Try again", Preset::No).await? => {
-                if in_the_way(&live) && !work(rooms, (&mut live, &mut typed), Task::Clear).await? {
-                    continue;
-                }
-                if in_the_way(&live) {
-                    let why = live.run.refused.as_ref().map(|failure| format!("{failure}"));
-                    let why = why.unwrap_or_else(|| "not everything could be taken back.".to_owned());
-                    out::print(&printable(&format!("Not tried again: {why}")));
-                    continue;
-                }
+            "t" if yes(Button::TryAgain.label(), Preset::No).await?
+                && taken_back(rooms, (live, &mut typed), (Task::Clear, Of::Unfinished)).await? =>
+            {
                 admitted(rooms, (&live.id, Errand::Again), &mut typed).await?;
-                return Ok(Some(rooms.again(live.id, typed).await));
+                return Ok(After::Begun(Box::new(rooms.again(live.id.clone(), typed).await)));
             }
-            "c" if yes("Clean up", Preset::No).await? => {
-                work(rooms, (&mut live, &mut typed), Task::Clean(Unfinished::Drop)).await?;
+            "o" if yes(Button::StartOver.label(), Preset::No).await?
+                && taken_back(rooms, (live, &mut typed), (CLEAN, Of::All)).await? =>
+            {
+                return Ok(After::StartOver(typed));
             }
-            "t" | "c" => {}
-            _ => return Ok(None),
+            "c" if yes(Button::CleanUp.label(), Preset::No).await? => {
+                work(rooms, (live, &mut typed), Task::Clean(Unfinished::Drop)).await?;
+                tell(live);
+            }
+            "b" => bundle(rooms, &live.id),
+            "n" => return Ok(After::LastStep),
+            "q" => return Ok(After::Leave),
+            _ => {}
         }
     }
 }
 
-fn tell(live: &Live) {
-    match live.run.outcome {
-        Some(outcome) => {
-            let journal = format!("{}/journal", live.shown.home);
-            out::print(&report::report(&live.run, outcome, &journal).join("\n"));
+fn choices(live: &Live) -> Vec<(&'static str, String)> {
+    let mut choices = vec![("q", "leave it as it is".to_owned())];
+    let mut add = |key, button: Button| {
+        choices.push((key, format!("{}: {}", button.label(), consequence(live, button))));
+    };
+    // What an engine guards is not taken from under it: the last step can discontinue it.
+    let guarded = live.run.keeping && commandable(live);
+    if !unfinished(live).is_empty() {
+        add("t", Button::TryAgain);
+    }
+    if !guarded {
+        add("o", Button::StartOver);
+    }
+    let left = !leftovers(live, Of::All).is_empty() || !dropped(live, Unfinished::Drop).is_empty();
+    if left && !guarded {
+        add("c", Button::CleanUp);
+    }
+    add("b", Button::SaveBundle);
+    if live.is_following() {
+        add("n", Button::Continue);
+    }
+    choices
+}
+
+/// With the form as that migration had it, for the questions from the first on.
+pub(super) fn fill(state: &mut State, (live, typed): (&Live, Typed)) {
+    let form = &mut state.form;
+    fill_from(form, live);
+    for (server, secret) in [(&mut form.source, typed.source), (&mut form.target, typed.target)] {
+        if let Some(secret) = secret {
+            server.password.set(secret.expose());
         }
+    }
+    form.name.set("");
+    state.check = None;
+    out::print(
+        "Nothing unfinished of the last attempt is left; servers and left-out databases are filled in.",
+    );
+}
+
+pub(super) fn bundle(rooms: &Rooms, id: &str) {
+    match rooms.bundle(id) {
+        Ok(path) => out::print(&format!("Saved as {}", printable(&path))),
+        Err(failure) => out::print(&format!("error: {failure}")),
+    }
+}
+
+fn tell(live: &Live) {
+    // Where the rest follows it has not ended, and how it stands is known.
+    match live.run.outcome.or_else(|| live.run.keeping.then(|| live.run.judge())) {
+        Some(outcome) => report(live, outcome),
         None => {
             out::print("The engine ended before its work was done.");
             let (what, advice) = cause(live);
-            what.iter().chain(&advice).for_each(|line| out::print(line));
+            what.iter().chain(&advice).for_each(|line| out::print(&without_keys(line)));
         }
     }
     // The operator's clock matters to what waits to go on alone, and that has an engine.
     sides(live, 0).iter().for_each(|(side, sentence)| out::print(&format!("  {side}: {sentence}")));
 }
 
-fn in_the_way(live: &Live) -> bool {
-    !leftovers(live, Of::Unfinished).is_empty() || !dropped(live, Unfinished::DropIncomplete).is_empty()
+/// Whether nothing is in the way of beginning anew, after what was has been removed.
+async fn taken_back(
+    rooms: &Rooms,
+    (live, typed): (&mut Live, &mut Typed),
+    (task, of): (Task, Of),
+) -> Result<bool, Gone> {
+    let in_the_way = |live: &Live| {
+        !leftovers(live, of).is_empty() || !dropped(live, Unfinished::DropIncomplete).is_empty()
+    };
+    if in_the_way(live) && !work(rooms, (live, typed), task).await? {
+        return Ok(false);
+    }
+    if !in_the_way(live) {
+        return Ok(true);
+    }
+    let why = live.run.refused.as_ref().map(|failure| format!("{failure}"));
+    let why = why.unwrap_or_else(|| "not everything could be taken back.".to_owned());
+    let not = if of == Of::All { "Not started over" } else { "Not tried again" };
+    out::print(&printable(&format!("{not}: {why}")));
+    tell(live);
+    Ok(false)
 }
 
-/// By an engine of its own, to its end. False where it came to none.
+/// By an engine of its own or the one that guards, to its end. False where it came to none.
 async fn work(rooms: &Rooms, (live, typed): (&mut Live, &mut Typed), task: Task) -> Result<bool, Gone> {
     admitted(rooms, (&live.id, Errand::Run(task)), typed).await?;
-    let ended = match rooms.task(live.id.clone(), typed.clone(), task).await {
-        Ok(Opened { link: Some(link), .. }) => match follow(link, &mut Run::default(), live.run.seq).await {
-            Parting::Left => return Err(Gone),
-            Parting::Ended(Err(failure)) => Err(failure),
-            Parting::Ended(Ok(_)) | Parting::Enough(_) => Ok(()),
-        },
+    let ended = match waited(rooms.task(live.id.clone(), typed.clone(), task)).await? {
+        Ok(Opened { link: Some(link), engine, shown, .. }) => {
+            let until = Until::Answered { after_seq: live.run.seq };
+            let mut fresh = Live::new(live.id.clone(), engine, shown);
+            match follow(link, &mut fresh, until).await {
+                Parting::Left | Parting::StoppedAndLeft => return Err(Gone::Interrupted),
+                Parting::Enough => {
+                    // Told whole by the engine that guards the rest.
+                    *live = fresh;
+                    return Ok(true);
+                }
+                Parting::Ended => match fresh.ended {
+                    Some(Ending::Broke(failure)) => Err(failure),
+                    _ => Ok(()),
+                },
+            }
+        }
         Ok(_) => Err(Failure::local("no engine took it")),
         Err(failure) => Err(failure),
     };
@@ -96,7 +181,11 @@ async fn work(rooms: &Rooms, (live, typed): (&mut Live, &mut Typed), task: Task)
         out::print(&format!("error: {failure}"));
         return Ok(false);
     }
-    // The whole story again, as its journal tells it now.
+    reread(rooms, live).await
+}
+
+/// The whole story again, as its journal tells it now.
+async fn reread(rooms: &Rooms, live: &mut Live) -> Result<bool, Gone> {
     match rooms.open(live.id.clone()).await {
         // Somebody's engine guards what follows.
         Ok(opened) if opened.link.is_some() => Ok(false),
@@ -123,7 +212,7 @@ pub(super) async fn admitted(
     }
     for _ in 0..TRIES {
         // Whoever goes on says what else is wrong with a server.
-        let barred = rooms.barred(id.to_owned(), typed.clone(), errand).await.unwrap_or_default();
+        let barred = waited(rooms.barred(id.to_owned(), typed.clone(), errand)).await?.unwrap_or_default();
         if barred.is_empty() {
             break;
         }

@@ -1,209 +1,324 @@
-//! A migration in lines, and the last step's questions.
+//! A migration in lines while it runs, and where its end leads to.
 
-use super::failed::{admitted, offer};
-use crate::cli::ask::{Gone, Preset, choose, yes};
+use super::failed::{After, offer};
+use super::interrupt::{self, Meant};
+use super::{Next, close, now_ms};
 use crate::cli::exit::Exit;
 use crate::cli::lines::line;
+use crate::cli::out;
 use crate::cli::wizard::Rooms;
-use crate::cli::{out, report};
 use crate::link::Link;
-use crate::model::event::{Event, RunOutcome};
+use crate::model::command::Command;
+use crate::model::event::{Entry, Event, RunOutcome};
 use crate::model::failure::Failure;
-use crate::model::run::Run;
-use crate::model::task::{Finish, Loss, Task};
-use crate::model::units::{human_bytes, printable, readable};
-use crate::ui::drive::{Host, Opened, Prepared, Typed};
+use crate::model::units::{human_bytes, readable};
+use crate::ui::drive::Opened;
 use crate::ui::format::percent;
-use crate::ui::state::Engine;
-use crate::ui::state::live::Live;
-use crate::ui::state::passwords::Errand;
-use crate::ui::steps::migration::failed;
+use crate::ui::state::live::{Ending, Live, Wanted};
+use crate::ui::state::{Engine, State};
+use crate::ui::steps::migration::{failed, waits};
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{sleep, timeout};
 
 /// How often a line says how far it is.
 const SAY: Duration = Duration::from_secs(30);
-
-pub(super) async fn start(rooms: &Rooms, prepared: Prepared) -> Exit {
-    out::print("Ctrl-C closes this window.");
-    show(rooms, rooms.start(prepared).await).await
-}
-
-pub(super) async fn open(rooms: &Rooms, id: String) -> Exit {
-    show(rooms, rooms.open(id).await).await
-}
+/// A story of before is told at once: what follows begins where nothing more comes for so long.
+const SETTLED: Duration = Duration::from_millis(300);
 
 /// Why nobody waits any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Parting {
-    Ended(Result<RunOutcome, Failure>),
-    /// Everything follows, or what was asked of the guard has been answered.
-    Enough(RunOutcome),
+    /// The engine is through or gone, as [`Live::ended`] says.
+    Ended,
+    /// Everything follows, or what was asked of the guard has been answered and the rest follows.
+    Enough,
     Left,
+    /// So too, and the engine in this process was told to stop and has ended.
+    StoppedAndLeft,
 }
 
-async fn show(rooms: &Rooms, opened: Result<Opened, Failure>) -> Exit {
-    let mut opened = opened;
-    loop {
-        let shown = match opened {
-            Ok(opened) => told(rooms, opened).await,
-            Err(failure) => {
-                out::print(&format!("error: {failure}"));
-                return Exit::Failed;
-            }
-        };
-        match shown {
-            Shown::Over(exit) => return exit,
-            Shown::Another(begun) => opened = *begun,
-        }
-    }
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// The end, or that the rest follows.
+    Through,
+    /// The answer to a later command; what was before it has been told.
+    Answered { after_seq: u64 },
 }
 
 /// What came of showing a migration.
-enum Shown {
+enum Then {
     Over(Exit),
     /// Another one was begun of what this one did not bring to its end.
     Another(Box<Result<Opened, Failure>>),
+    Questions,
 }
 
-async fn told(rooms: &Rooms, opened: Opened) -> Shown {
-    let id = opened.shown.id.clone();
-    let mut run = Run::default();
-    let outcome = match opened.link {
-        None => {
-            let mut live = Live::new(id.clone(), Engine::Gone, opened.shown.clone());
-            opened.entries.iter().for_each(|entry| live.apply(entry));
-            if failed(&live) {
-                let exit = live.run.outcome.map_or(Exit::Failed, |outcome| Exit::of(outcome, &live.run));
-                return match offer(rooms, live).await {
-                    Ok(Some(begun)) => Shown::Another(Box::new(begun)),
-                    Ok(None) | Err(Gone) => Shown::Over(exit),
-                };
-            }
-            run = live.run;
-            run.outcome.unwrap_or_else(|| run.judge())
-        }
-        Some(link) => match follow(link, &mut run, 0).await {
-            Parting::Ended(Ok(outcome)) | Parting::Enough(outcome) => outcome,
-            Parting::Ended(Err(failure)) => {
+pub(super) async fn show(rooms: &Rooms, state: &mut State, opened: Result<Opened, Failure>) -> Next {
+    let mut opened = opened;
+    loop {
+        let then = match opened {
+            Ok(opened) => told(rooms, state, opened).await,
+            Err(failure) => {
                 out::print(&format!("error: {failure}"));
-                return Shown::Over(Exit::Failed);
+                return Next::Over(Exit::Failed);
             }
-            Parting::Left => return Shown::Over(left(&id)),
-        },
-    };
-    out::print(&report::report(&run, outcome, &format!("{}/journal", opened.shown.home)).join("\n"));
-    if outcome != RunOutcome::Following {
-        return Shown::Over(Exit::of(outcome, &run));
+        };
+        match then {
+            Then::Over(exit) => return Next::Over(exit),
+            Then::Another(begun) => opened = *begun,
+            Then::Questions => return Next::Questions,
+        }
     }
-    Shown::Over(match close(rooms, (&id, run.seq)).await {
-        Ok(exit) => exit,
-        Err(Gone) => left(&id),
+}
+
+async fn told(rooms: &Rooms, state: &mut State, opened: Opened) -> Then {
+    state.start.opened = Some(opened.shown.id.clone());
+    let mut live = Live::new(opened.shown.id.clone(), opened.engine, opened.shown);
+    match opened.link {
+        None => opened.entries.iter().for_each(|entry| live.apply(entry)),
+        Some(link) => match follow(link, &mut live, Until::Through).await {
+            Parting::Left => return Then::Over(left(&live)),
+            Parting::StoppedAndLeft => {
+                let outcome = live.run.outcome.unwrap_or_else(|| live.run.judge());
+                report(&live, outcome);
+                return Then::Over(Exit::of(outcome, &live.run));
+            }
+            Parting::Ended | Parting::Enough => {}
+        },
+    }
+    if failed(&live) {
+        return after_failure(rooms, state, live).await;
+    }
+    let outcome = live.run.outcome.unwrap_or_else(|| live.run.judge());
+    report(&live, outcome);
+    if outcome != RunOutcome::Following {
+        return Then::Over(Exit::of(outcome, &live.run));
+    }
+    last_step(rooms, state, live).await
+}
+
+async fn after_failure(rooms: &Rooms, state: &mut State, mut live: Live) -> Then {
+    let exit = live.run.outcome.map_or(Exit::Failed, |outcome| Exit::of(outcome, &live.run));
+    match offer(rooms, &mut live).await {
+        Ok(After::Begun(begun)) => Then::Another(begun),
+        Ok(After::StartOver(typed)) => {
+            super::failed::fill(state, (&live, typed));
+            Then::Questions
+        }
+        Ok(After::LastStep) => last_step(rooms, state, live).await,
+        Ok(After::Leave) | Err(_) => {
+            if live.engine.is_there() {
+                left(&live);
+            }
+            Then::Over(exit)
+        }
+    }
+}
+
+async fn last_step(rooms: &Rooms, state: &mut State, live: Live) -> Then {
+    state.live = Some(live);
+    let closed = close::close(rooms, state).await;
+    Then::Over(match (closed, &state.live) {
+        (Ok(exit), _) => exit,
+        (Err(_), Some(live)) => left(live),
+        (Err(_), None) => Exit::Done,
     })
 }
 
-fn left(id: &str) -> Exit {
-    out::print(&format!("This window is closed; the migration goes on. Come back: pgpassage attach {id}"));
+/// How it stands, as a command would say it. An engine that is gone watches over nothing, whatever its journal says last.
+pub(super) fn report(live: &Live, outcome: RunOutcome) {
+    let mut run = live.run.clone();
+    run.keeping &= live.engine.is_there();
+    let journal = format!("{}/journal", live.shown.home);
+    out::print(&crate::cli::report::report(&run, outcome, &journal).join("\n"));
+}
+
+/// What goes on without this window.
+fn left(live: &Live) -> Exit {
+    let id = readable(&live.id);
+    if matches!(live.engine, Engine::Apart { .. }) {
+        out::print(&format!("This window is closed; the migration {id} goes on."));
+        out::print(&format!("Come back: pgpassage attach {id}    Stop it: pgpassage stop {id}"));
+    } else if live.is_following() {
+        out::print(&format!(
+            "This window is closed; the databases of {id} go on following, and nobody guards them."
+        ));
+        out::print(&format!(
+            "Guard them: pgpassage status {id} --watch --detach    Come back: pgpassage attach {id}"
+        ));
+    } else {
+        out::print(&format!("This window is closed. What is left: pgpassage status {id}"));
+    }
     Exit::Done
 }
 
-pub(super) async fn follow(mut link: Link, run: &mut Run, after_seq: u64) -> Parting {
+/// One handler from the first line on: between two of them a Ctrl-C would be nobody's.
+fn interrupts() -> Option<Signal> {
+    signal(SignalKind::interrupt()).ok()
+}
+
+async fn interrupted(interrupts: &mut Option<Signal>) {
+    match interrupts {
+        Some(interrupts) => {
+            interrupts.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Where watching has got to.
+#[derive(Debug, Default)]
+struct Watch {
+    stage: Stage,
+    /// The rest follows, and an engine looks after it.
+    keeps: bool,
+    /// What was asked about because it waits to go on, each until when.
+    asked: Vec<u64>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Watching,
+    /// Nobody can answer: Ctrl-C is an answer then.
+    Deaf,
+    Stopping,
+    StoppingToLeave,
+}
+
+impl Watch {
+    fn is_stopping(&self) -> bool {
+        matches!(self.stage, Stage::Stopping | Stage::StoppingToLeave)
+    }
+
+    /// Something broke off that nobody has been asked about.
+    fn is_asked_for(&self, live: &Live) -> bool {
+        waits(live) && !self.is_stopping() && until(live) != self.asked
+    }
+
+    /// What the operator wants is done. Why nobody waits any more, where that is so.
+    async fn act(&mut self, meant: Meant, (link, live): (&mut Link, &mut Live)) -> Option<Parting> {
+        match meant {
+            Meant::Leave => return Some(Parting::Left),
+            Meant::GoOn => out::print("It is watched on. Ctrl-C asks again."),
+            Meant::TryAgain => drop(link.commands().send(Command::GoOn).await),
+            Meant::Deaf => self.stage = Stage::Deaf,
+            Meant::Stop | Meant::StopAndLeave => {
+                if !stop(link, live).await {
+                    self.keeps = true;
+                } else if meant == Meant::Stop {
+                    self.stage = Stage::Stopping;
+                } else {
+                    self.stage = Stage::StoppingToLeave;
+                }
+            }
+        }
+        None
+    }
+}
+
+fn until(live: &Live) -> Vec<u64> {
+    live.run.waiting().map(|(_, waiting)| waiting.until_ms).collect()
+}
+
+/// Tells what happens until that has come, with `live` as the fold of it.
+pub(super) async fn follow(mut link: Link, live: &mut Live, wanted: Until) -> Parting {
     let mut say = tokio::time::interval(SAY);
+    let mut signals = interrupts();
+    let mut watch = Watch::default();
+    let through = wanted == Until::Through;
+    live.face = link.face();
     loop {
-        tokio::select! {
+        let broke_off = through && watch.is_asked_for(live);
+        let settles = broke_off || watch.keeps && !watch.is_stopping();
+        let meant = tokio::select! {
             entry = link.next_entry() => {
-                let Some(entry) = entry else { return Parting::Ended(link.outcome().await) };
-                run.apply(&entry);
-                if entry.seq <= after_seq {
-                    continue;
+                let Some(entry) = entry else {
+                    ended(link, live).await;
+                    let left = watch.stage == Stage::StoppingToLeave;
+                    return if left { Parting::StoppedAndLeft } else { Parting::Ended };
+                };
+                tell(live, &entry, wanted);
+                watch.keeps |= through && entry.event == Event::Keeping;
+                if let (Until::Answered { after_seq }, true) = (wanted, link.is_answered(&entry.event))
+                    && entry.seq > after_seq
+                    // Where nothing follows any more the engine ends, and says so.
+                    && live.is_following()
+                {
+                    return Parting::Enough;
                 }
-                if let Some(text) = line(run, &entry) {
-                    out::print(&text);
+                continue;
+            }
+            () = sleep(SETTLED), if settles => {
+                if !broke_off {
+                    return Parting::Enough;
                 }
-                match entry.event {
-                    Event::Answered { outcome, .. } if after_seq > 0 && link.is_answered(&entry.event) => {
-                        return Parting::Enough(outcome);
-                    }
-                    Event::Keeping if after_seq == 0 => return Parting::Enough(run.judge()),
-                    _ => {}
+                watch.asked = until(live);
+                interrupt::broke_off(live).await
+            }
+            _ = say.tick(), if through => {
+                progress(&link, live);
+                continue;
+            }
+            () = interrupted(&mut signals) => {
+                live.measure(link.gauges(), now_ms());
+                match watch.stage {
+                    Stage::Watching if through => interrupt::asked(live).await,
+                    Stage::Deaf => Meant::StopAndLeave,
+                    _ => Meant::Leave,
                 }
             }
-            _ = say.tick() => {
-                let gauges = link.gauges();
-                let (done, total) = (gauges.bytes_done(), gauges.bytes_total());
-                if total > 0 && done < total {
-                    let percent = percent(done, total);
-                    out::print(&format!("{percent} percent, {} of {}", human_bytes(done), human_bytes(total)));
-                }
-            }
-            _ = tokio::signal::ctrl_c() => return Parting::Left,
+        };
+        // What was pressed at the question has had its answer.
+        signals = interrupts();
+        if let Some(parting) = watch.act(meant, (&mut link, live)).await {
+            return parting;
         }
     }
 }
 
-/// The last step.
-async fn close(rooms: &Rooms, (id, mut seq): (&str, u64)) -> Result<Exit, Gone> {
-    out::print("Step 4 of 4, Close: the target follows the source (Syncing)");
-    let mut typed = Typed::default();
-    loop {
-        let choices = [
-            ("k", "Keep replicating, and leave".to_owned()),
-            ("u", "Status update".to_owned()),
-            ("c", "Close connection".to_owned()),
-        ];
-        match choose(&choices).await? {
-            "k" => return Err(Gone),
-            "u" => {
-                admitted(rooms, (id, Errand::Status), &mut typed).await?;
-                status(rooms, (id, typed.clone())).await;
-            }
-            _ => {
-                out::print("First stop what writes to the source. Closing cannot be undone.");
-                if !yes("Close connection", Preset::No).await? {
-                    continue;
-                }
-                if let Some(exit) = finish(rooms, (id, &mut seq), &mut typed).await? {
-                    return Ok(exit);
-                }
-            }
-        }
+/// False where there is nothing to stop any more: it has come to its last step while that was asked.
+async fn stop(link: &mut Link, live: &mut Live) -> bool {
+    let kept = live.run.keeping;
+    while let Ok(Some(entry)) = timeout(Duration::ZERO, link.next_entry()).await {
+        tell(live, &entry, Until::Through);
+    }
+    if live.run.keeping && !kept {
+        out::print("The migration has come to its last step meanwhile. Nothing was stopped.");
+        return false;
+    }
+    live.want(Wanted::Stop);
+    // An engine that is gone needs no telling.
+    link.commands().send(Command::Discontinue).await.ok();
+    out::print("Stopping. Ctrl-C leaves without waiting for that.");
+    true
+}
+
+fn tell(live: &mut Live, entry: &Entry, until: Until) {
+    live.apply(entry);
+    let old = matches!(until, Until::Answered { after_seq } if entry.seq <= after_seq);
+    if let (false, Some(text)) = (old, line(&live.run, entry)) {
+        out::print(&text);
     }
 }
 
-async fn status(rooms: &Rooms, (id, typed): (&str, Typed)) {
-    match rooms.status(id.to_owned(), typed).await {
-        Ok(databases) => databases.iter().for_each(|d| {
-            let lag = d.lag_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);
-            let error = d.error.as_ref().map(|e| format!(", {}", printable(e))).unwrap_or_default();
-            out::print(&format!("  {}: lag {lag}{error}", readable(&d.database)));
-        }),
-        Err(failure) => out::print(&format!("error: {failure}")),
+fn progress(link: &Link, live: &mut Live) {
+    let gauges = link.gauges();
+    let (done, total) = (gauges.bytes_done(), gauges.bytes_total());
+    if total > 0 && done < total {
+        let percent = percent(done, total);
+        out::print(&format!("{percent} percent, {} of {}", human_bytes(done), human_bytes(total)));
     }
+    live.measure(gauges, now_ms());
 }
 
-/// Nothing where it follows still.
-async fn finish(rooms: &Rooms, (id, seq): (&str, &mut u64), typed: &mut Typed) -> Result<Option<Exit>, Gone> {
-    let task = Task::Finish(Finish { loss: Loss::Refuse, ..Finish::default() });
-    admitted(rooms, (id, Errand::Run(task)), typed).await?;
-    let link = match rooms.task(id.to_owned(), typed.clone(), task).await {
-        Ok(Opened { link: Some(link), .. }) => link,
-        Ok(_) => {
-            out::print("error: no engine took it");
-            return Ok(None);
-        }
-        Err(failure) => {
-            out::print(&format!("error: {failure}"));
-            return Ok(None);
-        }
-    };
-    let mut run = Run::default();
-    let outcome = match follow(link, &mut run, *seq).await {
-        Parting::Ended(Ok(outcome)) | Parting::Enough(outcome) => outcome,
-        Parting::Ended(Err(failure)) => {
-            out::print(&format!("error: {failure}"));
-            return Ok(Some(Exit::Failed));
-        }
-        Parting::Left => return Err(Gone),
-    };
-    *seq = run.seq;
-    out::print(&report::report(&run, outcome, id).join("\n"));
-    Ok((outcome != RunOutcome::Following).then(|| Exit::of(outcome, &run)))
+async fn ended(link: Link, live: &mut Live) {
+    live.measure(link.gauges(), now_ms());
+    live.ended = Some(match link.outcome().await {
+        Ok(outcome) => Ending::Ended(outcome),
+        Err(failure) => Ending::Broke(failure),
+    });
+    live.engine = Engine::Gone;
 }

@@ -137,8 +137,8 @@ fn stop(state: &mut State) -> Vec<Effect> {
     if commandable(live) { vec![Effect::Send(Command::Discontinue)] } else { vec![Effect::Run(Task::Stop)] }
 }
 
-fn finish(state: &mut State, loss: Loss) -> Vec<Effect> {
-    let Some(live) = &mut state.live else { return Vec::new() };
+/// How the connection is closed: with as much patience as what was chosen wants.
+pub fn closing(live: &Live, loss: Loss) -> Finish {
     let patient = loss == Loss::Refuse && live.in_sync() != Some(true);
     let mut how = Finish { verify: live.verify, loss, ..Finish::default() };
     if patient {
@@ -147,6 +147,12 @@ fn finish(state: &mut State, loss: Loss) -> Vec<Effect> {
     if loss == Loss::Accept {
         how.timeout_s = 0;
     }
+    how
+}
+
+fn finish(state: &mut State, loss: Loss) -> Vec<Effect> {
+    let Some(live) = &mut state.live else { return Vec::new() };
+    let how = closing(live, loss);
     live.want(Wanted::Close);
     if commandable(live) {
         vec![Effect::Send(Command::Finish(how))]

@@ -64,7 +64,7 @@ fn ssl(state: &mut State, side: Side, key: Key) -> bool {
     true
 }
 
-const NOT_EMPTY: [TargetPolicy; 3] = [TargetPolicy::Refuse, TargetPolicy::Append, TargetPolicy::Truncate];
+pub const NOT_EMPTY: [TargetPolicy; 3] = [TargetPolicy::Refuse, TargetPolicy::Append, TargetPolicy::Truncate];
 /// From what leaves everything as it is to what changes most.
 pub const IDENTITIES: [IdentityPolicy; 5] = [
     IdentityPolicy::Refuse,

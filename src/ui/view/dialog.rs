@@ -81,7 +81,7 @@ impl Name {
 
     fn of(state: &State, dialog: &Dialog, width: usize) -> Self {
         let name = state.live.as_ref().map(|live| live.id.clone()).unwrap_or_default();
-        let label = format!("To close anyway, type its name, {name}: ");
+        let label = format!("{}: ", type_its_name(&name));
         let beside = label.width() + Self::FIELD + 2 <= width;
         let height = match dialog.about {
             About::CloseBehind if beside => 2,
@@ -90,6 +90,11 @@ impl Name {
         };
         Self { label, height }
     }
+}
+
+/// Asked where changes are lost.
+pub fn type_its_name(id: &str) -> String {
+    format!("To close anyway, type its name, {id}")
 }
 
 fn typed(p: &mut Paint<'_>, inner: Rect, (name, dialog, row): (&Name, &Dialog, usize)) {
@@ -124,7 +129,7 @@ fn button_rows(p: &Paint<'_>, (all, on): (&[(&'static str, Act)], usize), width:
     rows
 }
 
-fn title(about: About) -> &'static str {
+pub fn title(about: About) -> &'static str {
     match about {
         About::Stop => "Stop the migration?",
         About::LeaveAndStop => "Leaving stops the migration",
@@ -138,7 +143,8 @@ fn title(about: About) -> &'static str {
     }
 }
 
-fn text(state: &State, about: About) -> Vec<String> {
+/// What a question says before its buttons.
+pub fn text(state: &State, about: About) -> Vec<String> {
     let Some(live) = &state.live else { return Vec::new() };
     match about {
         About::Stop => stop(live),
@@ -193,7 +199,8 @@ fn closing_breaks_off(live: &Live) -> Vec<String> {
     ]
 }
 
-fn stop(live: &Live) -> Vec<String> {
+/// What **Stop migration** does.
+pub fn stop(live: &Live) -> Vec<String> {
     let mut all = Vec::new();
     let copied = live.best.bytes;
     let at_work = live.run.databases.values().any(|d| d.outcome.is_none());
@@ -297,7 +304,8 @@ pub fn clean_up(live: &Live) -> Vec<String> {
     all
 }
 
-fn start_over(live: &Live) -> Vec<String> {
+/// What **Start over** does.
+pub fn start_over(live: &Live) -> Vec<String> {
     let mut all = ends_following(live);
     if leftovers(live, Of::All).is_empty() {
         all.push("Nothing that serves replication is left on either server.".to_owned());
@@ -313,7 +321,8 @@ fn start_over(live: &Live) -> Vec<String> {
     all
 }
 
-fn go_on(live: &Live) -> Vec<String> {
+/// What **Try again** does where databases wait to go on.
+pub fn go_on(live: &Live) -> Vec<String> {
     let names: Vec<_> = live.run.waiting().map(|(name, _)| readable(name)).collect();
     vec![
         format!("Goes on where it broke off, and reads from the same snapshot: {}.", names.join(", ")),

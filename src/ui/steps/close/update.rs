@@ -116,7 +116,8 @@ pub fn ask(state: &mut State) -> Vec<Effect> {
     vec![Effect::Status]
 }
 
-fn close_how(live: &Live) -> About {
+/// Whether changes would be lost by closing now.
+pub fn close_how(live: &Live) -> About {
     if live.in_sync() == Some(true) { About::Close } else { About::CloseBehind }
 }
 

@@ -1,11 +1,12 @@
 //! What follows, the switch-over with what is true of it now, and the result.
 
+use super::switch::{self, CLOSES, DISCONTINUES, Now, STALE_MS, STEPS, kept_of, lag_of};
 use super::trouble::{NOT_CLOSED, Weight, answered_ms, asking_fails, is_closing, notes};
 use crate::model::check::{Finding, Severity};
 use crate::model::event::DatabaseOutcome;
 use crate::model::plan::Method;
 use crate::model::run::DatabaseRun;
-use crate::model::task::{Task, Verify};
+use crate::model::task::Task;
 use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
 use crate::ui::format::ago;
 use crate::ui::state::live::Live;
@@ -20,13 +21,10 @@ use crate::ui::widgets::paint::Paint;
 use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
 
-/// When a number is old, and when it must not be trusted any more.
+/// When a number is old.
 const OLD_MS: u64 = 5_000;
-const STALE_MS: u64 = 30_000;
 /// Databases whose numbers stand there before what else is to be said.
 const NUMBERS: usize = 3;
-/// Without a change on its way for so long, writes seem to have stopped.
-const QUIET_MS: u64 = 30_000;
 
 pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     let Some(live) = &state.live else { return };
@@ -220,17 +218,10 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
         line.push(text, theme.dim);
         return line;
     }
-    let bytes = |value: Option<u64>| value.map_or_else(|| "unknown".to_owned(), human_bytes);
     let lag_bytes = status.and_then(|s| s.lag_bytes);
-    let age = match (lag_bytes, status.and_then(|s| s.lag_ms)) {
-        (_, Some(ms)) => format!(", {}", human_ms(ms)),
-        // Since when is known only to an engine that has watched.
-        (Some(1..), None) => ", since ?".to_owned(),
-        (_, None) => String::new(),
-    };
     let lag_style = if lag_bytes == Some(0) { theme.ok } else { theme.warn };
-    line.push(column_right(&format!("{}{age}", bytes(lag_bytes)), 17), lag_style);
-    line.push(column_right(&bytes(status.and_then(|s| s.kept_bytes)), 11), theme.text);
+    line.push(column_right(&lag_of(status), 17), lag_style);
+    line.push(column_right(&kept_of(status), 11), theme.text);
     if width >= 72 {
         let tables = status.filter(|s| s.tables_ready + s.tables_not_ready > 0).map_or_else(
             || "unknown".to_owned(),
@@ -249,60 +240,36 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
 
 fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let theme = p.theme;
-    let title = Line::new("Switch over when you are ready", theme.title);
+    let title = Line::new(switch::TITLE, theme.title);
     let inner = p.panel(area, &title, &Line::default());
-    let quiet_ms = quiet_for(live, state.now_ms);
-    let stopped = match quiet_ms {
-        Some(ms) if ms >= QUIET_MS => Line::new(format!("✔ no change on its way for {}", ago(ms)), theme.ok),
-        Some(_) => Line::new("· no change on its way just now", theme.dim),
-        None => Line::new("▲ changes arrive, or it is not known", theme.warn),
+    let style = |now| match now {
+        Now::Good => theme.ok,
+        Now::NotYet => theme.dim,
+        Now::Behind | Now::Doubtful | Now::Unknown => theme.warn,
     };
-    let in_sync = match live.in_sync() {
-        Some(true) => Line::new("✔ now", theme.ok),
-        Some(false) => {
-            let by = live.lag_bytes().map(human_bytes).unwrap_or_default();
-            Line::new(format!("↻ behind by {by}"), theme.warn)
-        }
-        None => Line::new("? not known", theme.warn),
-    };
-    let verify = match live.verify {
-        Verify::Nothing => "not at all",
-        Verify::Counts => "row counts of every table",
-        Verify::Checksums => "checksums over all rows",
-    };
+    let now = |(now, text): (Now, String)| Line::new(format!("{} {text}", now.sign()), style(now));
+    let verify = switch::verify(live.verify);
     let mut target = Line::new(live.shown.target.clone(), theme.info);
     if target.width() + 30 + 15 <= usize::from(inner.width) {
         target.push("  (y copies it)", theme.dim);
     }
     let (other, last) = match state.rights {
-        Rights::Command => {
-            ("  (v changes it)", "s discontinues it: what was copied stays, nothing of ours is left behind")
-        }
-        Rights::Look => ("", "This window is read-only: it closes and discontinues nothing."),
+        Rights::Command => ("  (v changes it)", format!("s discontinues it: {DISCONTINUES}")),
+        Rights::Look => ("", "This window is read-only: it closes and discontinues nothing.".to_owned()),
     };
-    let lines = [
-        ("1", "Stop writes on the source", stopped),
-        ("2", "Wait until lag is 0 B", in_sync),
-        ("3", "Verify, when closing", Line::new(verify, theme.text).and(other, theme.dim)),
-        ("4", "Point the application to", target),
-        ("5", "Close connection", Line::new("copies sequences, cleans up both sides", theme.dim)),
+    let all = [
+        now(switch::writes(live, state.now_ms)),
+        now(switch::lag(live)),
+        Line::new(verify, theme.text).and(other, theme.dim),
+        target,
+        Line::new(CLOSES, theme.dim),
     ];
-    for (row, (number, what, now)) in lines.into_iter().enumerate() {
-        let mut line = Line::new(format!("{number}  "), theme.key).and(column(what, 27), theme.text);
+    for (row, (what, now)) in STEPS.into_iter().zip(all).enumerate() {
+        let mut line = Line::new(format!("{}  ", row + 1), theme.key).and(column(what, 27), theme.text);
         line.append(now);
         p.line(inner, row, &line);
     }
     p.line(inner, 6, &Line::new(last, theme.dim));
-}
-
-/// For how long nothing has been on its way; unknown where the last answer is not that.
-fn quiet_for(live: &Live, now_ms: u64) -> Option<u64> {
-    let last = live.samples.back()?;
-    if last.lag_bytes != Some(0) || now_ms.saturating_sub(last.at_ms) > STALE_MS {
-        return None;
-    }
-    let since = live.samples.iter().rev().take_while(|s| s.lag_bytes == Some(0)).last()?;
-    Some(last.at_ms.saturating_sub(since.at_ms))
 }
 
 fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {

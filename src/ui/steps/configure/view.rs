@@ -11,7 +11,7 @@ use crate::ui::widgets::list::first_shown;
 use crate::ui::widgets::paint::Paint;
 use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
 /// From this width on all providers are named.
@@ -34,6 +34,15 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     button_line(p, last, (state, &[Button::GetStarted]));
     if state.overlay.is_none() && state.focus == Focus::Button(Button::GetStarted) {
         p.cursor = Some((last.x, last.y).into());
+    }
+}
+
+fn look(p: &Paint<'_>, seen: Seen) -> (&'static str, Style) {
+    match seen {
+        Seen::Good => ("✔", p.theme.ok),
+        Seen::Bad => ("✖", p.theme.error),
+        Seen::Unknown => ("?", p.theme.warn),
+        Seen::NotYet => ("·", p.theme.dim),
     }
 }
 
@@ -73,12 +82,8 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
     let mut starts = Vec::new();
     for (number, item) in guide.items.iter().enumerate() {
         let chosen = number == state.guide.item;
-        let (sign, style, word) = match seen(state, item) {
-            Seen::Good => ("✔", theme.ok, "seen"),
-            Seen::Bad => ("✖", theme.error, "not so"),
-            Seen::Unknown => ("?", theme.warn, "could not be told"),
-            Seen::NotYet => ("·", theme.dim, ""),
-        };
+        let seen = seen(state, item);
+        let ((sign, style), word) = (look(p, seen), seen.word());
         let mark = if chosen && focused { "▌ " } else { "  " };
         let mut line = Line::new(mark, theme.accent).and(format!("{sign} "), style);
         line.push(item.title, if chosen { theme.title } else { theme.text });

@@ -46,10 +46,20 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     button_line(p, buttons, (state, &[Button::StartMigration, Button::Back]));
 }
 
+/// Above the equal command line.
+pub const SAME: &str = "The same on the command line";
+
+/// What will happen and what there is to know of it: heads, where a new one begins, and sentences.
+pub fn told(state: &State, check: &Check) -> Vec<(&'static str, String)> {
+    let mut all = what_happens(state, check);
+    all.extend(to_know(state, check));
+    all
+}
+
 fn text(theme: Theme, state: &State, (check, width): (&Check, usize)) -> Vec<Line> {
     let mut lines = databases(theme, (check, width));
     lines.push(Line::default());
-    for (head, sentence) in what_happens(state, check).into_iter().chain(to_know(state, check)) {
+    for (head, sentence) in told(state, check) {
         let indent = 12;
         for (number, piece) in wrap(&sentence, width.saturating_sub(indent)).into_iter().enumerate() {
             let head = if number == 0 { head } else { "" };
@@ -57,20 +67,15 @@ fn text(theme: Theme, state: &State, (check, width): (&Check, usize)) -> Vec<Lin
         }
     }
     lines.push(Line::default());
-    let same = "The same on the command line (c copies it; passwords: ~/.pgpass or PGPASSWORD)";
-    lines.extend(wrap(same, width).into_iter().map(|line| Line::new(line, theme.dim)));
+    let same = format!("{SAME} (c copies it; passwords: ~/.pgpass or PGPASSWORD)");
+    lines.extend(wrap(&same, width).into_iter().map(|line| Line::new(line, theme.dim)));
     lines.extend(wrap(&command::line(state), width).into_iter().map(|line| Line::new(line, theme.info)));
     lines
 }
 
 fn databases(theme: Theme, (check, width): (&Check, usize)) -> Vec<Line> {
     if check.possible.is_empty() {
-        let method = if check.decisions.snapshot {
-            "Every database by a one-time snapshot."
-        } else {
-            "Every database continuously; where that is not possible, nothing is begun."
-        };
-        return wrap(method, width).into_iter().map(|line| Line::new(line, theme.title)).collect();
+        return wrap(of_all(check), width).into_iter().map(|line| Line::new(line, theme.title)).collect();
     }
     // In a narrow window names give way: what is done is said whole.
     let wide = match width {
@@ -81,14 +86,13 @@ fn databases(theme: Theme, (check, width): (&Check, usize)) -> Vec<Line> {
     let head = format!("{} {} {}", column("DATABASE", wide), column_right("SIZE", 9), "  METHOD");
     let mut lines = vec![Line::new(head, theme.dim)];
     for possible in &check.possible {
-        let (word, style) = match check.way(possible) {
-            Way::Continuous => ("replication", theme.ok),
-            Way::Snapshot => ("one-time snapshot (dump)", theme.warn),
-            Way::LeftOut => ("left out", theme.dim),
-            Way::Undecided | Way::Impossible => ("not decided", theme.error),
+        let (way, Moved { size, word, time }) = (check.way(possible), moved(check, possible));
+        let style = match way {
+            Way::Continuous => theme.ok,
+            Way::Snapshot => theme.warn,
+            Way::LeftOut => theme.dim,
+            Way::Undecided | Way::Impossible => theme.error,
         };
-        let size = possible.size_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);
-        let time = possible.estimate_s.map(|s| format!(", roughly {}", ago(s * 1000))).unwrap_or_default();
         let line = Line::new(column(&readable(&possible.database), wide), theme.text)
             .and(format!(" {}", column_right(&size, 9)), theme.text)
             .and(format!("   {word}"), style);
@@ -96,6 +100,35 @@ fn databases(theme: Theme, (check, width): (&Check, usize)) -> Vec<Line> {
         lines.push(if has_room { line.and(time, theme.dim) } else { line });
     }
     lines
+}
+
+/// Where databases were not judged one by one.
+pub fn of_all(check: &Check) -> &'static str {
+    if check.decisions.snapshot {
+        "Every database by a one-time snapshot."
+    } else {
+        "Every database continuously; where that is not possible, nothing is begun."
+    }
+}
+
+/// How one database is moved, in words.
+pub struct Moved {
+    pub size: String,
+    pub word: &'static str,
+    /// Behind a comma, where it can be told.
+    pub time: String,
+}
+
+pub fn moved(check: &Check, possible: &Possible) -> Moved {
+    let word = match check.way(possible) {
+        Way::Continuous => "replication",
+        Way::Snapshot => "one-time snapshot (dump)",
+        Way::LeftOut => "left out",
+        Way::Undecided | Way::Impossible => "not decided",
+    };
+    let size = possible.size_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);
+    let time = possible.estimate_s.map(|s| format!(", roughly {}", ago(s * 1000))).unwrap_or_default();
+    Moved { size, word, time }
 }
 
 pub fn replicates(check: &Check) -> bool {

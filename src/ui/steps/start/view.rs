@@ -147,7 +147,7 @@ fn line(theme: Theme, state: &State, (known, width): (&Known, usize)) -> Line {
     line
 }
 
-fn progress(known: &Known) -> String {
+pub fn progress(known: &Known) -> String {
     let all = known.run.databases.len();
     let through = |o| matches!(o, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
     let done = known.run.databases.values().filter(|d| through(d.outcome)).count();
@@ -172,7 +172,7 @@ fn progress(known: &Known) -> String {
     }
 }
 
-fn lag(known: &Known) -> String {
+pub fn lag(known: &Known) -> String {
     if Tag::of(known) != Tag::Syncing {
         return "-".to_owned();
     }

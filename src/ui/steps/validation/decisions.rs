@@ -22,6 +22,10 @@ pub(super) const ROOMY: u16 = 26;
 /// Below that the checkbox of the snapshot has fewer words.
 const NARROW: u16 = 72;
 
+/// The checkbox, and what it means for whoever still writes.
+pub const SNAPSHOT: &str = "Start the migration using a one-time snapshot (dump method)";
+pub const SNAPSHOT_MEANS: &str = "Rows written on the source after the start will not be on the target.";
+
 /// A line, and what it decides where it decides something.
 pub(super) type Decision = (Option<Focus>, Line);
 
@@ -56,15 +60,14 @@ fn said(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decis
     }
     if offers_snapshot(check) {
         let tick = if check.decisions.snapshot { "[✔]" } else { "[ ]" };
-        let whole = "Start the migration using a one-time snapshot (dump method)";
-        let what = if area.width < NARROW { "Start using a one-time snapshot (dump method)" } else { whole };
+        let what =
+            if area.width < NARROW { "Start using a one-time snapshot (dump method)" } else { SNAPSHOT };
         let text = format!("{tick} {what}");
         lines.push(choice(theme, (state, Focus::Choice(0)), text));
-        let means = "Rows written on the source after the start will not be on the target.";
         let style = if check.decisions.snapshot { theme.warn } else { theme.dim };
         let asked = check.decisions.snapshot || state.focus == Focus::Choice(0);
         if asked || area.height >= ROOMY {
-            lines.push((None, Line::new(format!("      {means}"), style)));
+            lines.push((None, Line::new(format!("      {SNAPSHOT_MEANS}"), style)));
         }
     }
     for (number, possible) in (1..).zip(check.choices()) {
@@ -94,17 +97,35 @@ fn said(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decis
 }
 
 fn possible(theme: Theme, check: &Check) -> Line {
+    let text = how_many(check);
+    match check.replicable() {
+        Replicable::All => Line::new(text, theme.ok),
+        Replicable::None => Line::new(text, theme.warn),
+        Replicable::Some => Line::new(format!("{text} Space decides for the others:"), theme.warn),
+        Replicable::NotJudged => Line::new(text, theme.dim),
+    }
+}
+
+/// For how many databases replication is possible.
+pub fn how_many(check: &Check) -> String {
     let all = count_of(check.possible.len() as u64, "database");
     match check.replicable() {
-        Replicable::All => {
-            Line::new(format!("Possible for {all}: the target follows until you close."), theme.ok)
-        }
-        Replicable::None => Line::new(why_not(check), theme.warn),
+        Replicable::All => format!("Possible for {all}: the target follows until you close."),
+        Replicable::None => why_not(check),
         Replicable::Some => {
             let can = check.possible.iter().filter(|p| p.not_continuous.is_none()).count();
-            Line::new(format!("Possible for {can} of {all}. Space decides for the others:"), theme.warn)
+            format!("Possible for {can} of {all}.")
         }
-        Replicable::NotJudged => Line::new("Which method is possible is judged at the start.", theme.dim),
+        Replicable::NotJudged => "Which method is possible is judged at the start.".to_owned(),
+    }
+}
+
+/// What the decisions stand under.
+pub fn title(check: &Check) -> &'static str {
+    match check.replicable() {
+        Replicable::None => "Replication is not possible",
+        Replicable::Some => "Replication is not possible for every database",
+        Replicable::All | Replicable::NotJudged => "Replication",
     }
 }
 
@@ -144,7 +165,7 @@ fn why_not(check: &Check) -> String {
 }
 
 /// What the checks expect of size and time, where they do.
-fn expectation(check: &Check) -> Option<String> {
+pub fn expectation(check: &Check) -> Option<String> {
     let moved = |p: &&Possible| check.way(p) != Way::LeftOut;
     let all: Vec<_> = check.possible.iter().filter(moved).collect();
     let bytes: u64 = all.iter().filter_map(|p| p.size_bytes).sum();
@@ -157,12 +178,7 @@ fn expectation(check: &Check) -> Option<String> {
 }
 
 pub(super) fn draw(p: &mut Paint<'_>, area: Rect, (state, check, lines): (&State, &Check, &[Decision])) {
-    let title = match check.replicable() {
-        Replicable::None => "Replication is not possible",
-        Replicable::Some => "Replication is not possible for every database",
-        Replicable::All | Replicable::NotJudged => "Replication",
-    };
-    let inner = p.panel(area, &Line::new(title, p.theme.title), &Line::default());
+    let inner = p.panel(area, &Line::new(title(check), p.theme.title), &Line::default());
     // The decision that keys act on is always to be seen.
     let focused = lines.iter().position(|(focus, _)| *focus == Some(state.focus));
     let first = first_line(focused.unwrap_or(0), lines, inner.height.into());

@@ -1,8 +1,8 @@
 //! Step 2: the source's address, the checks while they run, and their report.
 
-mod decisions;
+pub mod decisions;
 mod detail;
 pub mod report;
-mod script;
+pub mod script;
 pub mod update;
 pub mod view;

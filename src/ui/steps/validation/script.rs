@@ -15,7 +15,7 @@ struct Part {
 }
 
 /// All fixes: statements once each, words as comments.
-pub(super) fn script(check: &Check) -> String {
+pub fn script(check: &Check) -> String {
     let mut parts = [Part::default(), Part::default()];
     let mut words = Vec::new();
     let mut findings: Vec<_> = check.run.findings.iter().filter(|f| !is_nothing(&f.fix)).collect();

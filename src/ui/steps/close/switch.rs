@@ -1,0 +1,107 @@
+//! The words of the switch-over, with what is true of each step now, and of one database's numbers: for window and lines.
+
+use crate::model::status::DatabaseStatus;
+use crate::model::task::Verify;
+use crate::model::units::{human_bytes, human_ms};
+use crate::ui::format::ago;
+use crate::ui::state::live::Live;
+
+pub const TITLE: &str = "Switch over when you are ready";
+/// The five steps, from the first.
+pub const STEPS: [&str; 5] = [
+    "Stop writes on the source",
+    "Wait until lag is 0 B",
+    "Verify, when closing",
+    "Point the application to",
+    "Close connection",
+];
+/// What the last one does.
+pub const CLOSES: &str = "copies sequences, cleans up both sides";
+pub const DISCONTINUES: &str = "what was copied stays, nothing of ours is left behind";
+
+/// Without a change on its way for so long, writes seem to have stopped.
+const QUIET_MS: u64 = 30_000;
+/// When a number must not be trusted any more.
+pub const STALE_MS: u64 = 30_000;
+
+/// How far one of the steps is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Now {
+    Good,
+    NotYet,
+    Behind,
+    Doubtful,
+    Unknown,
+}
+
+impl Now {
+    pub fn sign(self) -> &'static str {
+        match self {
+            Now::Good => "✔",
+            Now::NotYet => "·",
+            Now::Behind => "↻",
+            Now::Doubtful => "▲",
+            Now::Unknown => "?",
+        }
+    }
+}
+
+/// Whether the source's writes seem to have stopped.
+pub fn writes(live: &Live, now_ms: u64) -> (Now, String) {
+    match quiet_for(live, now_ms) {
+        Some(ms) if ms >= QUIET_MS => (Now::Good, format!("no change on its way for {}", ago(ms))),
+        Some(_) => (Now::NotYet, "no change on its way just now".to_owned()),
+        None => (Now::Doubtful, "changes arrive, or it is not known".to_owned()),
+    }
+}
+
+/// Whether the target has everything.
+pub fn lag(live: &Live) -> (Now, String) {
+    match live.in_sync() {
+        Some(true) => (Now::Good, "now".to_owned()),
+        Some(false) => match live.lag_bytes() {
+            Some(by @ 1..) => (Now::Behind, format!("behind by {}", human_bytes(by))),
+            _ => (Now::Behind, "a table is not ready, or a database complains".to_owned()),
+        },
+        None => (Now::Unknown, "not known".to_owned()),
+    }
+}
+
+pub fn verify(verify: Verify) -> &'static str {
+    match verify {
+        Verify::Nothing => "not at all",
+        Verify::Counts => "row counts of every table",
+        Verify::Checksums => "checksums over all rows",
+    }
+}
+
+/// For how long nothing has been on its way; unknown where the last answer is not that.
+fn quiet_for(live: &Live, now_ms: u64) -> Option<u64> {
+    let last = live.samples.back()?;
+    if last.lag_bytes != Some(0) || now_ms.saturating_sub(last.at_ms) > STALE_MS {
+        return None;
+    }
+    let since = live.samples.iter().rev().take_while(|s| s.lag_bytes == Some(0)).last()?;
+    Some(last.at_ms.saturating_sub(since.at_ms))
+}
+
+/// How much one database misses, and for how long.
+pub fn lag_of(status: Option<&DatabaseStatus>) -> String {
+    let lag_bytes = status.and_then(|s| s.lag_bytes);
+    let age = match (lag_bytes, status.and_then(|s| s.lag_ms)) {
+        (_, Some(ms)) => format!(", {}", human_ms(ms)),
+        // Since when is known only to an engine that has watched.
+        (Some(1..), None) => ", since ?".to_owned(),
+        (_, None) => String::new(),
+    };
+    format!("{}{age}", bytes(lag_bytes))
+}
+
+/// How much of its log the source keeps for it.
+pub fn kept_of(status: Option<&DatabaseStatus>) -> String {
+    bytes(status.and_then(|s| s.kept_bytes))
+}
+
+fn bytes(value: Option<u64>) -> String {
+    value.map_or_else(|| "unknown".to_owned(), human_bytes)
+}
