@@ -287,7 +287,9 @@ impl Live {
         let guarded = self.gauges.following.get(database).map(|status| (status, seen(status)));
         let asked = self.asked.as_ref().and_then(|asked| {
             let status = asked.databases.iter().find(|d| d.database == database)?;
-            Some((status, asked.at_ms))
+            // What a guard answers may be what it saw before the question; that asking failed is news in any case.
+            let is_told = status.at_ms > 0 && !status.unasked;
+            Some((status, if is_told { status.at_ms } else { asked.at_ms }))
         });
         match (guarded, asked) {
             (Some(one), Some(other)) => Some(if one.1 >= other.1 { one } else { other }),

@@ -108,6 +108,10 @@ fn an_unknown_lag_is_unknown_for_the_whole() {
         live.measure(gauges, at_ms);
         assert_eq!((live.lag_bytes(), live.seen_ms()), (Some(1), Some(9)));
     }
+    // What the guard saw before it was asked is no news.
+    let earlier = |name| DatabaseStatus { at_ms: 8, ..status(name, Some(0)) };
+    live.answered(vec![earlier("a"), earlier("b")], 30);
+    assert_eq!((live.lag_bytes(), live.seen_ms()), (Some(1), Some(9)));
 }
 
 #[test]
