@@ -43,6 +43,11 @@ pub enum Msg {
     Known(Vec<Known>),
     /// The list could not be read.
     Unlisted(String),
+    /// This name is free, after one that was taken; empty where none could be found.
+    Named {
+        taken: String,
+        name: String,
+    },
     /// The form does not make a plan.
     Refused(Vec<FieldError>),
     CheckEntry(Entry),
@@ -128,6 +133,7 @@ impl Effect {
             | Effect::StatusOf { .. }
             | Effect::LogIn(_)
             | Effect::LetGo
+            | Effect::NameAfter { .. }
             | Effect::Copy { .. }
             | Effect::SaveBundle => false,
         }
@@ -182,6 +188,10 @@ pub enum Effect {
     },
     /// Nobody looks at the open migration any more.
     LetGo,
+    /// Find a name for the form: this one is a migration's already, and its folder keeps it.
+    NameAfter {
+        taken: String,
+    },
     Copy {
         title: String,
         text: String,

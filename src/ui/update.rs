@@ -63,6 +63,10 @@ fn effects(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.start.trouble = Some(trouble);
             Vec::new()
         }
+        Msg::Named { taken, name } => {
+            state.form.rename(taken, name);
+            Vec::new()
+        }
         Msg::Refused(errors) => {
             fields::refuse(state, errors);
             Vec::new()

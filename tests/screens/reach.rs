@@ -211,11 +211,13 @@ fn only_encryption_is_recommended() {
 #[test]
 fn a_new_migration_does_not_take_the_name_of_another() {
     let mut state = scene("start");
-    for (name, kept) in [("legacy", ""), ("fresh", "fresh")] {
+    for (name, asked) in [("legacy", true), ("fresh", false)] {
         state.form.name.set(name);
         state.screen = Screen::Start;
-        press(&mut state, Code::Char('n'));
-        assert_eq!((state.screen, state.form.name.value()), (Screen::Configure, kept));
+        let effects = update(&mut state, Msg::Key(pgpassage::ui::keys::Key::char('n')));
+        let wanted = Effect::NameAfter { taken: name.to_owned() };
+        assert_eq!(effects, asked.then_some(wanted).into_iter().collect::<Vec<_>>());
+        assert_eq!(state.screen, Screen::Configure);
     }
 }
 

@@ -329,8 +329,9 @@ fn a_refused_start_is_judged_again() {
     assert_eq!(effects(&mut state, Code::Enter), [Effect::LogIn(Errand::Recheck)]);
     let id = state.live.as_ref().unwrap().id.clone();
     let let_in = Msg::LetIn { id, errand: Errand::Recheck };
-    assert_eq!(update(&mut state, let_in), [Effect::LetGo, Effect::Check]);
-    assert_eq!((state.screen, state.form.name.value()), (Screen::Report, ""));
+    let name = Effect::NameAfter { taken: "shop".into() };
+    assert_eq!(update(&mut state, let_in), [Effect::LetGo, name, Effect::Check]);
+    assert_eq!(state.screen, Screen::Report);
 }
 
 #[test]
@@ -342,9 +343,20 @@ fn starting_over_cleans_up_first() {
     assert_eq!(effects(&mut state, Code::Enter), [Effect::Run(Task::Clean(Unfinished::DropIncomplete))]);
     state.live.as_mut().unwrap().run.ledger.clear();
     let ended = Msg::Ended(Ending::Ended(RunOutcome::Partly));
-    assert_eq!(update(&mut state, ended), [Effect::LetGo]);
+    assert_eq!(update(&mut state, ended), [Effect::LetGo, Effect::NameAfter { taken: "shop".into() }]);
     assert_eq!(state.screen, Screen::Configure);
     assert_eq!(state.form.source.host.value(), "db1.example.net");
+    // The old one's folder keeps its name: the next stands there, and why, in every window.
+    send(&mut state, Msg::Named { taken: "shop".into(), name: "shop_2".into() });
+    state.focus = Focus::Field(Field::Name);
+    for (size, why) in [((60, 16), "name taken"), ((80, 24), "shop is taken; this is free")] {
+        let text = rows(&draw(&state, size.0, size.1)).join("\n");
+        let row = text.lines().find(|row| row.contains("▌ Name")).unwrap();
+        assert!(row.contains("[shop_2") && row.contains(why), "{text}");
+    }
+    press(&mut state, Code::Char('b'));
+    assert_eq!(state.form.name.value(), "shop_2b");
+    assert!(!rows(&draw(&state, 80, 24)).join("\n").contains("taken"), "it is not the one that was proposed");
 }
 
 #[test]

@@ -181,12 +181,18 @@ impl Tty {
     /// Presses Tab until that is on the screen.
     #[track_caller]
     pub(crate) fn tab_to(&mut self, text: &str) {
+        self.press_to("\t", text);
+    }
+
+    /// Presses a key until that is on the screen.
+    #[track_caller]
+    pub(crate) fn press_to(&mut self, key: &str, text: &str) {
         for _ in 0..30 {
             if self.text().contains(text) {
                 return;
             }
             let before = (self.text(), self.with_screen(|screen, _| screen.cursor_position()));
-            self.send("\t");
+            self.send(key);
             let began = Instant::now();
             while (self.text(), self.with_screen(|screen, _| screen.cursor_position())) == before
                 && began.elapsed() < Duration::from_secs(2)
@@ -194,7 +200,7 @@ impl Tty {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
-        panic!("Tab does not lead to {text:?}:\n{}", self.text());
+        panic!("{key:?} does not lead to {text:?}:\n{}", self.text());
     }
 
     /// The exit code; the program must end by itself.

@@ -24,7 +24,7 @@ use crate::model::secrets::Secrets;
 use crate::model::status::DatabaseStatus;
 use crate::model::task::{Stay, Task};
 use crate::model::units::Side;
-use crate::store::{Folder, new_id, salvage_journal};
+use crate::store::{Folder, free_id, new_id, salvage_journal};
 use crate::ui::command;
 use crate::ui::drive::{Host, Opened, Prepared, Purpose, Typed};
 use crate::ui::message::Shown;
@@ -331,6 +331,10 @@ impl Host for Rooms {
             }
         }
         .boxed()
+    }
+
+    fn free_name(&self, taken: &str) -> Option<String> {
+        free_id(&state_dir(&self.env).ok()?, taken)
     }
 
     fn bundle(&self, id: &str) -> Result<String, Failure> {

@@ -95,6 +95,10 @@ pub trait Host: Send + Sync {
     /// Asks both servers; changes nothing.
     fn status(&self, id: String, typed: Typed) -> BoxFuture<'static, Result<Vec<DatabaseStatus>, Failure>>;
 
+    /// A name for a migration that follows one of this name: the next that nothing on this machine has. None where there is
+    /// no such name.
+    fn free_name(&self, taken: &str) -> Option<String>;
+
     /// Writes log, report and versions into one file; says where.
     ///
     /// # Errors

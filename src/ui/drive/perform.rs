@@ -56,6 +56,10 @@ impl Drive {
             Effect::Status => self.status(),
             Effect::StatusOf { id } => self.status_of(id),
             Effect::LetGo => self.live = None,
+            Effect::NameAfter { taken } => {
+                let name = self.host.free_name(&taken).unwrap_or_default();
+                self.take(Msg::Named { taken, name }, terminal)?;
+            }
             Effect::SaveBundle => self.bundle(),
         }
         Ok(())

@@ -201,10 +201,9 @@ fn try_again(state: &mut State) -> Vec<Effect> {
 fn begin_anew(state: &mut State) -> Vec<Effect> {
     let Some(live) = state.live.take() else { return Vec::new() };
     migration::fill_from(&mut state.form, &live);
-    state.form.name.set("");
     state.check = None;
     state.screen = Screen::Configure;
     state.focus = Focus::List;
-    state.say("Nothing unfinished of the last attempt is left; servers and left-out databases are filled in");
-    vec![Effect::LetGo]
+    state.say("Nothing unfinished is left; servers and left-out databases are filled in");
+    vec![Effect::LetGo, Effect::NameAfter { taken: live.id }]
 }

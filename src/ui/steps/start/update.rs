@@ -27,8 +27,9 @@ pub fn known(state: &mut State, known: Vec<Known>) {
         if state.start.opened.as_ref().is_some_and(is_shown) { state.start.opened.take() } else { chosen };
     let at = chosen.and_then(|id| state.start.shown().iter().position(|k| k.id == id));
     state.start.selected = at.unwrap_or(0);
+    // With nothing on this machine no name is taken.
     if first && nothing && state.screen == Screen::Start {
-        new(state);
+        drop(new(state));
     }
 }
 
@@ -49,15 +50,13 @@ fn printable_lines(text: &str) -> String {
     text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
-pub fn new(state: &mut State) {
+pub fn new(state: &mut State) -> Vec<Effect> {
     state.screen = Screen::Configure;
     state.focus = Focus::List;
     state.check = None;
-    // The name of one that exists is taken.
     let name = state.form.name.trimmed();
-    if state.start.known.iter().flatten().any(|known| known.id == name) {
-        state.form.name.set("");
-    }
+    let is_taken = state.start.known.iter().flatten().any(|known| known.id == name);
+    if is_taken { vec![Effect::NameAfter { taken: name.to_owned() }] } else { Vec::new() }
 }
 
 pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
@@ -74,7 +73,7 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
             state.forget_passwords();
             return Some(vec![Effect::Open { id }]);
         }
-        (Code::Char('n'), _) => new(state),
+        (Code::Char('n'), _) => return Some(new(state)),
         (Code::Char('u'), Some(id)) => {
             state.say("Asking both servers …");
             return Some(vec![Effect::StatusOf { id }]);
