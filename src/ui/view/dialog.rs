@@ -45,7 +45,11 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, dialog): (&State, &Dia
         (first, hidden) if first == hidden => Line::new("PgUp", p.theme.key).and(": more", p.theme.dim),
         _ => Line::new("PgDn", p.theme.key).and(": more", p.theme.dim),
     };
-    let inner = p.window(area, &Line::new(title(dialog.about), p.theme.title), &more);
+    let room = usize::from(area.width).saturating_sub(more.width() + 10);
+    let style = p.theme.title;
+    let title =
+        Line::new(title(dialog.about), style).or(room, || Line::new(short_title(dialog.about), style));
+    let inner = p.window(area, &title, &more);
     let lines = &lines[first..lines.len().min(first + kept)];
     p.lines(Rect { height: u16::try_from(kept).unwrap_or(0), ..inner }, lines);
     let mut row = kept.min(lines.len()) + 1;
@@ -135,6 +139,14 @@ fn title(about: About) -> &'static str {
         About::CleanUp => "Clean up?",
         About::StartOver => "Start over?",
         About::TryAgain | About::GoOn => "Try again?",
+    }
+}
+
+fn short_title(about: About) -> &'static str {
+    match about {
+        About::CloseBehind => "Close while the target is behind?",
+        About::LeaveUnguarded => "Leave? They go on following",
+        other => title(other),
     }
 }
 

@@ -27,6 +27,9 @@ const STALE_MS: u64 = 30_000;
 const NUMBERS: usize = 3;
 /// Without a change on its way for so long, writes seem to have stopped.
 const QUIET_MS: u64 = 30_000;
+const NARROW: usize = 72;
+/// Columns of the switch-over's steps before what is true of them.
+const SWITCH: usize = 30;
 
 pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     let Some(live) = &state.live else { return };
@@ -251,12 +254,8 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let theme = p.theme;
     let title = Line::new("Switch over when you are ready", theme.title);
     let inner = p.panel(area, &title, &Line::default());
-    let quiet_ms = quiet_for(live, state.now_ms);
-    let stopped = match quiet_ms {
-        Some(ms) if ms >= QUIET_MS => Line::new(format!("✔ no change on its way for {}", ago(ms)), theme.ok),
-        Some(_) => Line::new("· no change on its way just now", theme.dim),
-        None => Line::new("▲ changes arrive, or it is not known", theme.warn),
-    };
+    let width = usize::from(inner.width);
+    let stopped = written(theme, quiet_for(live, state.now_ms), width.saturating_sub(SWITCH));
     let in_sync = match live.in_sync() {
         Some(true) => Line::new("✔ now", theme.ok),
         Some(false) => {
@@ -271,7 +270,7 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         Verify::Checksums => "checksums over all rows",
     };
     let mut target = Line::new(live.shown.target.clone(), theme.info);
-    if target.width() + 30 + 15 <= usize::from(inner.width) {
+    if target.width() + 30 + 15 <= width {
         target.push("  (y copies it)", theme.dim);
     }
     let (other, last) = match state.rights {
@@ -280,19 +279,41 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         }
         Rights::Look => ("", "This window is read-only: it closes and discontinues nothing."),
     };
+    let room = width.saturating_sub(SWITCH);
+    let (verify, verify_alone) = (Line::new(verify, theme.text), Line::new(verify, theme.text));
+    let closing = Line::new("copies sequences, cleans up both sides", theme.dim);
     let lines = [
         ("1", "Stop writes on the source", stopped),
         ("2", "Wait until lag is 0 B", in_sync),
-        ("3", "Verify, when closing", Line::new(verify, theme.text).and(other, theme.dim)),
+        ("3", "Verify, when closing", verify.and(other, theme.dim).or(room, || verify_alone)),
         ("4", "Point the application to", target),
-        ("5", "Close connection", Line::new("copies sequences, cleans up both sides", theme.dim)),
+        ("5", "Close connection", closing.or(room, || Line::new("sequences, then clean-up", theme.dim))),
     ];
     for (row, (number, what, now)) in lines.into_iter().enumerate() {
-        let mut line = Line::new(format!("{number}  "), theme.key).and(column(what, 27), theme.text);
+        let mut line = Line::new(format!("{number}  "), theme.key).and(column(what, SWITCH - 3), theme.text);
         line.append(now);
         p.line(inner, row, &line);
     }
     p.line(inner, 6, &Line::new(last, theme.dim));
+}
+
+/// Whether writes on the source seem to have stopped.
+fn written(theme: Theme, quiet_ms: Option<u64>, room: usize) -> Line {
+    let (whole, short, style) = match quiet_ms {
+        Some(ms) if ms >= QUIET_MS => {
+            let for_ = ago(ms);
+            (format!("✔ no change on its way for {for_}"), format!("✔ no change for {for_}"), theme.ok)
+        }
+        Some(_) => {
+            ("· no change on its way just now".to_owned(), "· no change just now".to_owned(), theme.dim)
+        }
+        None => (
+            "▲ changes arrive, or it is not known".to_owned(),
+            "▲ changes, or not known".to_owned(),
+            theme.warn,
+        ),
+    };
+    Line::new(whole, style).or(room, || Line::new(short, style))
 }
 
 /// For how long nothing has been on its way; unknown where the last answer is not that.
@@ -307,13 +328,14 @@ fn quiet_for(live: &Live, now_ms: u64) -> Option<u64> {
 
 fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let theme = p.theme;
-    let findings = findings(theme, live);
+    let findings = findings(theme, live, usize::from(area.width).saturating_sub(4));
     let low = u16::try_from(findings.len()).unwrap_or(0).min(area.height / 3);
     let low = if low == 0 { 0 } else { low + 2 };
     let [top, below, buttons] = rows(area, [area.height.saturating_sub(low + 1), low, 1]);
     let took = human_ms(live.run.last_ms.saturating_sub(live.run.started_ms));
-    let (title, advice) = verdict(theme, live);
-    let inner = p.panel(top, &title, &Line::new(format!("took {took}"), theme.dim));
+    let took = Line::new(format!("took {took}"), theme.dim);
+    let (title, advice) = verdict(theme, live, usize::from(top.width).saturating_sub(took.width() + 4));
+    let inner = p.panel(top, &title, &took);
     let width = usize::from(inner.width);
     let name = name_column(width.saturating_sub(4));
     let mut head = format!(
@@ -350,8 +372,11 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let left = leftovers(live, Of::All);
     let last = if left.is_empty() {
         Line::new("Nothing that served replication is left on either server.", theme.dim)
+            .or(width, || Line::new("Nothing of replication is left on either server.", theme.dim))
     } else {
-        Line::new(format!("▲ left behind: {}", left.join(", ")), theme.error)
+        let briefly =
+            || Line::new(format!("▲ left behind: {}", count_of(left.len() as u64, "object")), theme.error);
+        Line::new(format!("▲ left behind: {}", left.join(", ")), theme.error).or(width, briefly)
     };
     p.line(inner, rest.saturating_sub(1), &last);
     if low > 0 {
@@ -362,19 +387,23 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
 }
 
 /// What came of it in a line, and what to do with the target. Only what is whole is for applications.
-fn verdict(theme: Theme, live: &Live) -> (Line, Line) {
+fn verdict(theme: Theme, live: &Live, room: usize) -> (Line, Line) {
     let is_ready = |d: &&DatabaseRun| d.outcome == Some(DatabaseOutcome::Done);
     let (ready, all) = (live.run.databases.values().filter(is_ready).count(), live.run.databases.len());
     if ready == all {
         let title = Line::new("✔ Ready: ", theme.ok)
-            .and("everything that was asked for is on the target", theme.title);
+            .and("everything that was asked for is on the target", theme.title)
+            .or(room, || Line::new("✔ Ready: ", theme.ok).and("all of it is on the target", theme.title));
         let to = Line::new("Point your applications to  ", theme.text);
         return (title, to.and(live.shown.target.clone(), theme.info));
     }
     if live.run.is_discontinued() {
         let title = Line::new("■ Discontinued: ", theme.warn)
-            .and("the target follows the source no longer", theme.title);
-        let stays = "What was copied until then stays on the target, and grows old.";
+            .and("the target follows the source no longer", theme.title)
+            .or(room, || {
+                Line::new("■ Discontinued: ", theme.warn).and("the target follows no longer", theme.title)
+            });
+        let stays = "What was copied stays on the target, and grows old.";
         return (title, Line::new(stays, theme.warn));
     }
     let title = Line::new("▲ Not whole: ", theme.error)
@@ -420,16 +449,22 @@ fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line 
     line
 }
 
-fn findings(theme: Theme, live: &Live) -> Vec<Line> {
+fn findings(theme: Theme, live: &Live, width: usize) -> Vec<Line> {
     let worth = live.run.findings.iter().filter(|f| f.severity >= Severity::Warning);
     worth
         .map(|finding| {
             let place = finding.database.as_deref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
             let why =
                 if finding.why.is_empty() { String::new() } else { format!("  {}", printable(&finding.why)) };
-            Line::new("▲ ", theme.warn)
-                .and(format!("{place}{}", printable(&finding.title)), theme.text)
-                .and(why, theme.dim)
+            let title = || {
+                Line::new("▲ ", theme.warn).and(format!("{place}{}", printable(&finding.title)), theme.text)
+            };
+            // A narrow window has no room for half of a reason, and `f` shows all of it.
+            if width < NARROW {
+                title().and(why, theme.dim).or(width, title)
+            } else {
+                title().and(why, theme.dim)
+            }
         })
         .collect()
 }

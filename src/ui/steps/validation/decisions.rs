@@ -167,7 +167,8 @@ pub(super) fn draw(p: &mut Paint<'_>, area: Rect, (state, check, lines): (&State
     let focused = lines.iter().position(|(focus, _)| *focus == Some(state.focus));
     let first = first_line(focused.unwrap_or(0), lines, inner.height.into());
     let shown = &lines[first.min(lines.len())..];
-    p.lines(inner, &shown.iter().map(|(_, line)| line.clone()).collect::<Vec<_>>());
+    let drawn: Vec<_> = shown.iter().map(|(_, line)| line.clone()).collect();
+    p.lines_or_key(inner, &drawn, ("Tab", "goes on to the rest"));
     for (row, (focus, line)) in shown.iter().enumerate() {
         if let Some(focus) = focus {
             p.hit((inner, row), (0, line.width()), Hit::Focus(*focus));
