@@ -332,7 +332,7 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let low = u16::try_from(findings.len()).unwrap_or(0).min(area.height / 3);
     let low = if low == 0 { 0 } else { low + 2 };
     let [top, below, buttons] = rows(area, [area.height.saturating_sub(low + 1), low, 1]);
-    let took = human_ms(live.run.last_ms.saturating_sub(live.run.started_ms));
+    let took = human_ms(live.run.took_ms());
     let took = Line::new(format!("took {took}"), theme.dim);
     let (title, advice) = verdict(theme, live, usize::from(top.width).saturating_sub(took.width() + 4));
     let inner = p.panel(top, &title, &took);

@@ -27,7 +27,7 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let low = u16::try_from(choices.len()).unwrap_or(4) + 2;
     let [top, below] = rows(area, [area.height.saturating_sub(low), low]);
     let stopped = live.run.outcome == Some(RunOutcome::Stopped);
-    let at = clock(live.run.last_ms, state.utc_offset_s);
+    let at = clock(live.run.worked_ms, state.utc_offset_s);
     let asks = matches!(state.overlay, Some(Overlay::Passwords(_)));
     let told = match (live.trying, live.wanted) {
         (Some(_), _) => LOGGING_IN,
