@@ -19,6 +19,9 @@ use ratatui::layout::Rect;
 /// With so many lines there is room to spare: what a choice means is said before it is made.
 pub(super) const ROOMY: u16 = 26;
 
+/// Databases that a sentence names.
+const NAMED: usize = 3;
+
 /// Below that the checkbox of the snapshot has fewer words.
 const NARROW: u16 = 72;
 
@@ -55,17 +58,7 @@ fn said(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decis
         lines.push((None, Line::new(format!("      {means}"), theme.dim)));
     }
     if offers_snapshot(check) {
-        let tick = if check.decisions.snapshot { "[✔]" } else { "[ ]" };
-        let whole = "Start the migration using a one-time snapshot (dump method)";
-        let what = if area.width < NARROW { "Start using a one-time snapshot (dump method)" } else { whole };
-        let text = format!("{tick} {what}");
-        lines.push(choice(theme, (state, Focus::Choice(0)), text));
-        let means = "Rows written on the source after the start will not be on the target.";
-        let style = if check.decisions.snapshot { theme.warn } else { theme.dim };
-        let asked = check.decisions.snapshot || state.focus == Focus::Choice(0);
-        if asked || area.height >= ROOMY {
-            lines.push((None, Line::new(format!("      {means}"), style)));
-        }
+        lines.extend(snapshot(theme, state, (check, area)));
     }
     for (number, possible) in (1..).zip(check.choices()) {
         let way = match check.way(possible) {
@@ -89,6 +82,37 @@ fn said(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decis
         lines.push((None, Line::new(why, theme.error)));
     } else if let Some(text) = expectation(check) {
         lines.push((None, Line::new(text, theme.dim)));
+    }
+    lines
+}
+
+/// The checkbox that has everything copied once. Where some databases could follow it is not about the others alone, and says
+/// so: it was taken for what becomes of those that cannot.
+fn snapshot(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decision> {
+    let tick = if check.decisions.snapshot { "[✔]" } else { "[ ]" };
+    let goes = |p: &&Possible| check.way(p) != Way::LeftOut && p.not_snapshot.is_none();
+    let all: Vec<_> = check.possible.iter().filter(goes).collect();
+    let some = check.replicable() == Replicable::Some && all.len() > 1;
+    let (whole, short) = if some {
+        (format!("Start all {} databases using", all.len()), format!("All {} using", all.len()))
+    } else {
+        ("Start the migration using".to_owned(), "Start using".to_owned())
+    };
+    let what = if area.width < NARROW { short } else { whole };
+    let text = format!("{tick} {what} a one-time snapshot (dump method)");
+    let mut lines = vec![choice(theme, (state, Focus::Choice(0)), text)];
+    let asked = check.decisions.snapshot || state.focus == Focus::Choice(0);
+    if asked || area.height >= ROOMY {
+        let mut means = "Rows written on the source after the start will not be on the target.".to_owned();
+        let could: Vec<_> = all.iter().filter(|p| p.not_continuous.is_none()).collect();
+        if some && !could.is_empty() {
+            let named: Vec<_> = could.iter().take(NAMED).map(|p| readable(&p.database)).collect();
+            let more = could.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            means = format!("Also {}{more}, which could follow. {means}", named.join(", "));
+        }
+        let style = if check.decisions.snapshot { theme.warn } else { theme.dim };
+        lines.push((None, Line::new(format!("      {means}"), style)));
     }
     lines
 }
