@@ -185,6 +185,7 @@ fn overlaid() -> Vec<scenes::Scene> {
         ("failure", About::StartOver),
         ("died", About::StartOver),
         ("hostile", About::Stop),
+        ("start", About::Forget),
     ] {
         all.push(with(name, Overlay::Dialog(Dialog::new(about))));
     }

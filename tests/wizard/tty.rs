@@ -131,7 +131,17 @@ impl Tty {
 
     pub(crate) fn send(&mut self, keys: &str) {
         let writer = self.writer.as_mut().unwrap();
-        writer.write_all(keys.as_bytes()).unwrap();
+        let mut left = keys.as_bytes();
+        while !left.is_empty() {
+            match writer.write(left) {
+                Ok(written) => left = &left[written..],
+                // More than the terminal holds: the program reads on.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
         writer.flush().unwrap();
     }
 

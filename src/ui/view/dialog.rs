@@ -139,6 +139,7 @@ fn title(about: About) -> &'static str {
         About::CleanUp => "Clean up?",
         About::StartOver => "Start over?",
         About::TryAgain | About::GoOn => "Try again?",
+        About::Forget => "Forget this migration?",
     }
 }
 
@@ -151,6 +152,9 @@ fn short_title(about: About) -> &'static str {
 }
 
 fn text(state: &State, about: About) -> Vec<String> {
+    if about == About::Forget {
+        return forget(state.start.forgetting.as_deref().unwrap_or_default());
+    }
     let Some(live) = &state.live else { return Vec::new() };
     match about {
         About::Stop => stop(live),
@@ -177,6 +181,7 @@ fn text(state: &State, about: About) -> Vec<String> {
         About::StartOver => start_over(live),
         About::TryAgain => try_again(live),
         About::GoOn => go_on(live),
+        About::Forget => Vec::new(),
     }
 }
 
@@ -331,6 +336,14 @@ fn go_on(live: &Live) -> Vec<String> {
         format!("Goes on where it broke off, and reads from the same snapshot: {}.", names.join(", ")),
         "First counts the rows of every table that is there. Tables that are half copied, or that the target has lost, are \
          emptied and copied again."
+            .to_owned(),
+    ]
+}
+
+fn forget(id: &str) -> Vec<String> {
+    vec![
+        format!("Removes what this machine has of {id}: plan, journal, log and saved bundles."),
+        "Nothing of it is left on either server that its journal knows of, and neither is touched. Its name is free again."
             .to_owned(),
     ]
 }

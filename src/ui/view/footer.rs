@@ -68,6 +68,7 @@ pub fn keys(state: &State) -> Keys {
             ("n", "new migration"),
             ("u", "Status update"),
             ("/", "filter"),
+            ("x", "forget"),
             ("?", "help"),
             ("q", "quit"),
         ],

@@ -1,9 +1,10 @@
 //! Keys on the list of migrations.
 
+use crate::model::forget::NotForgotten;
 use crate::model::units::printable;
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
-use crate::ui::state::{Focus, Known, Overlay, Screen, State};
+use crate::ui::state::{About, Dialog, Focus, Known, Overlay, Screen, State};
 
 /// Lines of a page.
 const PAGE: usize = 10;
@@ -59,6 +60,21 @@ pub fn new(state: &mut State) -> Vec<Effect> {
     if is_taken { vec![Effect::NameAfter { taken: name.to_owned() }] } else { Vec::new() }
 }
 
+/// Asks first; where something of it is left says what to do before that.
+fn forget(state: &mut State, id: String) {
+    let Some(known) = state.start.known.iter().flatten().find(|known| known.id == id) else { return };
+    let why = known.run.not_forgotten();
+    let follows = matches!(why, Some(NotForgotten::Follows(_)));
+    if known.engine.is_there() && !follows {
+        state.complain(format!("{id} is not forgotten: an engine works on it. Enter opens it"));
+    } else if let Some(why) = why {
+        state.complain(format!("{id} is not forgotten: {}. Enter opens it, and leads on", why.what()));
+    } else {
+        state.start.forgetting = Some(id);
+        state.overlay = Some(Overlay::Dialog(Dialog::new(About::Forget)));
+    }
+}
+
 pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     let shown = state.start.shown();
     let selected = state.start.selected.min(shown.len().saturating_sub(1));
@@ -78,6 +94,7 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
             state.say("Asking both servers …");
             return Some(vec![Effect::StatusOf { id }]);
         }
+        (Code::Char('x'), Some(id)) => forget(state, id),
         (Code::Char('r'), _) => return Some(vec![Effect::List]),
         (Code::Char('/'), _) => state.start.filter.typing = true,
         (Code::Esc, _) => state.start.filter = crate::ui::state::Filter::default(),
