@@ -343,7 +343,8 @@ fn starting_over_cleans_up_first() {
     assert_eq!(effects(&mut state, Code::Enter), [Effect::Run(Task::Clean(Unfinished::DropIncomplete))]);
     state.live.as_mut().unwrap().run.ledger.clear();
     let ended = Msg::Ended(Ending::Ended(RunOutcome::Partly));
-    assert_eq!(update(&mut state, ended), [Effect::LetGo, Effect::NameAfter { taken: "shop".into() }]);
+    let name = Effect::NameAfter { taken: "shop".into() };
+    assert_eq!(update(&mut state, ended), [Effect::LetGo, Effect::List, name]);
     assert_eq!(state.screen, Screen::Configure);
     assert_eq!(state.form.source.host.value(), "db1.example.net");
     // The old one's folder keeps its name: the next stands there, and why, in every window.

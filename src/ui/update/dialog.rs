@@ -208,5 +208,6 @@ fn begin_anew(state: &mut State) -> Vec<Effect> {
     state.screen = Screen::Configure;
     state.focus = Focus::List;
     state.say("Nothing unfinished is left; servers and left-out databases are filled in");
-    vec![Effect::LetGo, Effect::NameAfter { taken: live.id }]
+    // The first of this machine's migrations may have been begun here: Esc leads to the list with it.
+    vec![Effect::LetGo, Effect::List, Effect::NameAfter { taken: live.id }]
 }
