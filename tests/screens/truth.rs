@@ -71,6 +71,20 @@ fn a_database_that_failed_is_not_shown_as_done_in_the_strip() {
     assert!(after.contains("▲ Rows") && after.contains("▲ Rest") && after.contains("✔ Publish"), "{after}");
 }
 
+/// One database leaves room in its list, and the chart below has it.
+#[test]
+fn rows_that_a_short_list_leaves_are_the_charts() {
+    let height = |state: &State| {
+        let rows = rows(&draw(state, 80, 24));
+        let at = |title: &str| rows.iter().position(|row| row.starts_with(title)).unwrap();
+        at(" Switch over") - at(" Lag")
+    };
+    let mut state = scene("close");
+    let many = height(&state);
+    state.live.as_mut().unwrap().run.databases.retain(|name, _| name == "shop");
+    assert!(height(&state) > many && many >= 3, "{many}");
+}
+
 /// The checkbox of the snapshot is about every database, also those that could follow.
 #[test]
 fn the_snapshot_says_for_which_databases_it_is() {

@@ -27,7 +27,11 @@ const STALE_MS: u64 = 30_000;
 const NUMBERS: usize = 3;
 /// Without a change on its way for so long, writes seem to have stopped.
 const QUIET_MS: u64 = 30_000;
+/// Below that a finding's reason is left to `f` where it does not fit.
 const NARROW: usize = 72;
+/// Lines around the list of databases: its title, who guards it, heads, what was found, a blank one.
+const AROUND: u16 = 5;
+const HIGHEST_CHART: u16 = 6;
 /// Columns of the switch-over's steps before what is true of them.
 const SWITCH: usize = 30;
 
@@ -53,6 +57,11 @@ fn following(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         _ => 6,
     };
     let left = area.height.saturating_sub(chart_height + switch_height + 1);
+    // Few databases leave rows blank, of which a picture makes something.
+    let listed = u16::try_from(live.run.databases.len()).unwrap_or(u16::MAX);
+    let spare = left.saturating_sub(listed.saturating_add(AROUND));
+    let grows = if chart_height > 0 { spare.min(HIGHEST_CHART.saturating_sub(chart_height)) } else { 0 };
+    let (left, chart_height) = (left - grows, chart_height + grows);
     let [top, lag, switch, buttons] = rows(area, [left, chart_height, switch_height, 1]);
     databases(p, top, (state, live));
     charts::draw(p, lag, (state, live));
