@@ -2,9 +2,11 @@
 
 mod checks;
 mod demo;
+mod forget;
 mod window;
 
 pub use demo::DemoArgs;
+pub use forget::ForgetArgs;
 pub use window::{Color, WindowArgs};
 
 use crate::model::filter::{TablePattern, parse_list};
@@ -49,6 +51,8 @@ pub enum Verb {
     Stop(Box<ResumeArgs>),
     /// Remove what a migration that failed, was stopped or died has left on the servers
     Clean(Box<CleanArgs>),
+    /// Remove this machine's folder of a migration of which nothing is left on the servers: its name is free again
+    Forget(ForgetArgs),
     /// Ask both servers how migrations stand
     Status(Box<StatusArgs>),
     /// The migrations that this machine knows

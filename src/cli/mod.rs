@@ -17,6 +17,7 @@ mod explain;
 mod fallback;
 mod findings;
 mod follow;
+mod forget;
 mod json;
 mod later;
 mod list;
@@ -75,6 +76,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
             Some(Verb::Finish(args)) => resume::finish(*args).await,
             Some(Verb::Stop(args)) => resume::stop(*args).await,
             Some(Verb::Clean(args)) => clean::run(*args).await,
+            Some(Verb::Forget(args)) => forget::run(args).await,
             Some(Verb::Status(args)) => status::show(*args).await,
             Some(Verb::List(args)) => list::show(&args),
             Some(Verb::Demo(args)) => demo::run(args).await,

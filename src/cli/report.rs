@@ -180,7 +180,7 @@ fn details(finding: &Finding) -> Vec<String> {
 }
 
 fn sentence(run: &Run, outcome: RunOutcome) -> String {
-    let took = human_ms(run.last_ms.saturating_sub(run.started_ms));
+    let took = human_ms(run.took_ms());
     match outcome {
         RunOutcome::Done => format!("Done in {took}: everything that was asked for is on the target."),
         RunOutcome::Following if run.keeping => {

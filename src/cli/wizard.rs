@@ -2,6 +2,7 @@
 
 mod bundle;
 mod host;
+mod kept;
 
 pub(super) use host::Rooms;
 

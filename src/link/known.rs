@@ -3,7 +3,7 @@
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
 use crate::model::run::Run;
-use crate::store::{Folder, salvage_journal};
+use crate::store::{Folder, StoreError, salvage_journal};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +49,33 @@ impl Known {
     }
 }
 
+/// Removes this machine's folder of a migration, and with it the only word on what that made. Where an engine works on it or
+/// anything of it is left on a server, the folder stays.
+///
+/// # Errors
+/// What is in the way, and what to do first.
+pub fn forget(home: &Path) -> Result<(), Failure> {
+    let folder = Folder::at(home);
+    let id = home.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // Nobody begins to work on it meanwhile.
+    let _held = folder.lock().map_err(|error| match error {
+        StoreError::Busy { pid } => Failure::refused(format!("an engine works on {id} (pid {pid})"))
+            .advise(format!("pgpassage stop {id} ends it")),
+        other => Failure::local(other.to_string()),
+    })?;
+    let (entries, damage) = salvage_journal(&folder.journal_path());
+    if let Some(damage) = damage {
+        let what =
+            format!("the journal of {id} is damaged, so what is left on the servers is not known: {damage}");
+        return Err(Failure::refused(what)
+            .advise(format!("look with pgpassage status -s … -t …, then remove {}", home.display())));
+    }
+    if let Some(why) = Run::fold(&entries).not_forgotten() {
+        return Err(Failure::refused(format!("{id} is not forgotten: {}", why.what())).advise(why.first(&id)));
+    }
+    std::fs::remove_dir_all(home).map_err(|e| Failure::local(format!("{}: {e}", home.display())))
+}
+
 fn engine(folder: &Folder) -> Engine {
     match folder.holder() {
         Ok(Some(pid)) => Engine::Alive { pid },
@@ -80,6 +107,52 @@ mod tests {
     use super::*;
     use crate::model::event::{Entry, Event, RunOutcome};
     use crate::store::Journal;
+
+    #[test]
+    fn what_is_left_somewhere_is_not_forgotten() {
+        use crate::model::event::{DatabaseOutcome, ObjectKind, ServerObject};
+        use crate::model::units::Side;
+        let state = tempfile::tempdir().unwrap();
+        let begin = |id: &str, events: Vec<Event>| {
+            let folder = Folder::create(state.path(), id).unwrap();
+            let (mut journal, _) = Journal::open(&folder.journal_path()).unwrap();
+            let started = Event::Started { version: "0".into(), pid: 7, id: id.into() };
+            for (seq, event) in (1..).zip(std::iter::once(started).chain(events)) {
+                journal.append(&Entry { seq, at_ms: seq, event }).unwrap();
+            }
+            folder
+        };
+        let object = |kind, side| ServerObject { side, kind, name: "x".into(), database: Some("x".into()) };
+        let slot = || object(ObjectKind::Slot, Side::Source);
+        let ended = |outcome| Event::DatabaseEnded { database: "x".into(), outcome, message: String::new() };
+        let half = vec![
+            Event::Making { object: object(ObjectKind::Database, Side::Target) },
+            ended(DatabaseOutcome::Failed),
+        ];
+        for (id, events, words) in [
+            ("slot", vec![Event::Making { object: slot() }], "pgpassage clean slot"),
+            ("follows", vec![Event::Following { database: "x".into() }], "pgpassage finish follows"),
+            ("half", half, "pgpassage clean half"),
+        ] {
+            let folder = begin(id, events);
+            let failure = forget(folder.path()).unwrap_err();
+            assert!(failure.to_string().contains(words), "{failure}");
+            assert!(folder.has_journal(), "{id}");
+        }
+        let held = begin("held", Vec::new());
+        let lock = held.lock().unwrap();
+        assert!(forget(held.path()).unwrap_err().what.contains("an engine works on held"));
+        drop(lock);
+        let torn = begin("torn", Vec::new());
+        let text = std::fs::read_to_string(torn.journal_path()).unwrap();
+        std::fs::write(torn.journal_path(), format!("no\n{text}")).unwrap();
+        assert!(forget(torn.path()).unwrap_err().what.contains("damaged"));
+        let removed = vec![Event::Making { object: slot() }, Event::Removed { object: slot() }];
+        for folder in [held, begin("gone", removed), begin("done", vec![ended(DatabaseOutcome::Done)])] {
+            forget(folder.path()).unwrap();
+            assert!(!folder.path().exists());
+        }
+    }
 
     #[test]
     fn the_living_the_dead_and_the_damaged_are_told_apart() {

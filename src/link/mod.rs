@@ -22,7 +22,7 @@ pub use detach::{
 pub use face::{attach, attach_as, look};
 pub use frame::Rights;
 pub use handover::{Detail, Logging, Order};
-pub use known::{Engine, Known, migrations};
+pub use known::{Engine, Known, forget, migrations};
 pub use local::{resume_local, start_local};
 pub use task::run_task;
 

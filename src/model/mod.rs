@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod event;
 pub mod failure;
 pub mod filter;
+pub mod forget;
 pub mod gauges;
 pub mod half_made;
 pub mod names;

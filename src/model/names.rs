@@ -50,6 +50,25 @@ pub fn check_id(id: &str) -> Result<(), IdError> {
     }
 }
 
+/// Ids to follow this one: `shop_2` after `shop`, `shop_3` after that. One that is too long gives way at its end.
+pub fn later_ids(id: &str) -> impl Iterator<Item = String> {
+    let is_number = |text: &&str| !text.starts_with('0');
+    let counted = id.rsplit_once('_').and_then(|(stem, end)| {
+        let number = Some(end).filter(is_number)?.parse::<u32>().ok()?;
+        Some((stem, number)).filter(|(stem, _)| !stem.is_empty())
+    });
+    let (stem, last) = counted.unwrap_or((id, 1));
+    let stem = stem.to_owned();
+    (u64::from(last) + 1..).map_while(move |number| numbered(&stem, number))
+}
+
+/// None where not even the first letter will do.
+fn numbered(stem: &str, number: u64) -> Option<String> {
+    let ends = (1..=stem.len()).rev().filter(|end| stem.is_char_boundary(*end));
+    let mut all = ends.map(|end| format!("{}_{number}", stem[..end].trim_end_matches('_')));
+    all.find(|id| check_id(id).is_ok())
+}
+
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObjectKind {
@@ -229,6 +248,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_next_ids_are_counted_and_are_ids() {
+        for (id, next) in [
+            ("shop", "shop_2"),
+            ("shop_2", "shop_3"),
+            ("shop_99", "shop_100"),
+            ("shop_02", "shop_02_2"),
+            ("a_b", "a_b_2"),
+            ("_2", ""),
+            ("abcdefghijklmnopqrst", "abcdefghijklmnopqr_2"),
+            ("abcdefghijklmno_9999", "abcdefghijklmn_10000"),
+            // Each underscore counts twice.
+            ("a_b_c_d_e_f_g_h_i", "a_b_c_d_e_f_g_h_i_2"),
+            ("a_a_a_a_a_a_a_a_a_ab", "a_a_a_a_a_a_a_a_a_2"),
+            ("\u{e9}", ""),
+        ] {
+            assert_eq!(later_ids(id).next().unwrap_or_default(), next, "{id}");
+            assert!(later_ids(id).take(200).all(|id| check_id(&id).is_ok()), "{id}");
+        }
+        let all: std::collections::BTreeSet<_> = later_ids("abcdefghijklmnopqrst").take(200).collect();
+        assert_eq!(all.len(), 200);
     }
 
     #[test]

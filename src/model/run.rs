@@ -29,6 +29,11 @@ pub struct Run {
     pub seq: u64,
     pub started_ms: u64,
     pub last_ms: u64,
+    /// When the work itself was heard of last: what is taken back or guarded later is none of it.
+    #[serde(default)]
+    pub worked_ms: u64,
+    #[serde(default)]
+    pub doing: Doing,
     pub source: Option<ServerSummary>,
     pub target: Option<ServerSummary>,
     pub databases: BTreeMap<String, DatabaseRun>,
@@ -107,6 +112,15 @@ pub struct RoleRun {
     pub password: RolePassword,
 }
 
+/// Whether entries tell of the work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Doing {
+    #[default]
+    Work,
+    /// It is guarded, or taken back.
+    Else,
+}
+
 /// What is known of an object that we were about to make.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LedgerLine {
@@ -131,9 +145,29 @@ impl Run {
         run
     }
 
+    /// How long the work took.
+    pub fn took_ms(&self) -> u64 {
+        self.worked_ms.saturating_sub(self.started_ms)
+    }
+
+    fn note_work(&mut self, entry: &Entry) {
+        if let Event::Resumed { verb, .. } | Event::Asked { verb, .. } = &entry.event {
+            let others = [Task::Clean(Unfinished::Drop), Task::Clear, Task::Watch].map(Task::verb);
+            self.doing = if others.contains(&verb.as_str()) { Doing::Else } else { Doing::Work };
+        }
+        if self.doing == Doing::Work {
+            self.worked_ms = entry.at_ms;
+        }
+        // From here on it is guarded.
+        if matches!(entry.event, Event::Keeping | Event::Answered { .. }) {
+            self.doing = Doing::Else;
+        }
+    }
+
     pub fn apply(&mut self, entry: &Entry) {
         self.seq = entry.seq;
         self.last_ms = entry.at_ms;
+        self.note_work(entry);
         match &entry.event {
             Event::Resumed { verb, pid, .. } => {
                 self.pid = *pid;
@@ -393,107 +427,4 @@ fn ledger_key(object: &ServerObject) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(seq: u64, event: Event) -> Entry {
-        Entry { seq, at_ms: seq * 10, event }
-    }
-
-    fn ended(name: &str, outcome: DatabaseOutcome) -> Event {
-        Event::DatabaseEnded { database: name.into(), outcome, message: String::new() }
-    }
-
-    fn outcome_of(events: Vec<Event>) -> RunOutcome {
-        let entries: Vec<_> = events.into_iter().zip(1..).map(|(e, i)| entry(i, e)).collect();
-        Run::fold(&entries).judge()
-    }
-
-    #[test]
-    fn a_run_is_done_only_when_nothing_is_missing() {
-        use DatabaseOutcome::{Done, Failed, Incomplete};
-        assert_eq!(outcome_of(vec![ended("a", Done)]), RunOutcome::Done);
-        assert_eq!(outcome_of(vec![ended("a", Done), ended("b", Failed)]), RunOutcome::Partly);
-        assert_eq!(outcome_of(vec![ended("a", Incomplete)]), RunOutcome::Partly);
-        assert_eq!(outcome_of(vec![ended("a", Failed)]), RunOutcome::Failed);
-        let lost = Event::Finding { finding: Finding::lost("x", "gone") };
-        assert_eq!(outcome_of(vec![lost, ended("a", Done)]), RunOutcome::Partly);
-        let role = Event::RoleSettled {
-            role: "r".into(),
-            status: RoleStatus::Failed,
-            message: String::new(),
-            password: RolePassword::None,
-        };
-        assert_eq!(outcome_of(vec![role, ended("a", Done)]), RunOutcome::Partly);
-    }
-
-    #[test]
-    fn what_closing_does_not_make_good_stays_lost() {
-        use DatabaseOutcome::{Done, Following};
-        let lost = |id: &str| Event::Finding { finding: Finding::lost(id, "gone").in_database("a") };
-        let close = || Event::PhaseBegan { phase: Phase::Close, database: Some("a".into()) };
-        let follows = || ended("a", Following);
-        assert_eq!(
-            outcome_of(vec![lost("setting"), follows(), close(), ended("a", Done)]),
-            RunOutcome::Partly
-        );
-        assert_eq!(
-            outcome_of(vec![lost("sequence"), follows(), close(), ended("a", Done)]),
-            RunOutcome::Done
-        );
-        // A first attempt finds a difference, and a second one does not.
-        let twice = vec![follows(), close(), lost("verify"), follows(), close(), ended("a", Done)];
-        assert_eq!(outcome_of(twice), RunOutcome::Done);
-        // Nor does what the first one said stand beside what came of the second.
-        let refused = Event::Finding { finding: Finding::warning("not-closed", "no").in_database("a") };
-        let events = vec![follows(), close(), refused, follows(), close(), ended("a", Done)];
-        let entries: Vec<_> = events.into_iter().zip(1..).map(|(e, i)| entry(i, e)).collect();
-        assert_eq!(Run::fold(&entries).findings, []);
-        let once = vec![follows(), close(), lost("verify"), ended("a", Done)];
-        assert_eq!(outcome_of(once), RunOutcome::Partly);
-    }
-
-    #[test]
-    fn what_was_stopped_is_not_failed_by_cleaning_up() {
-        let resumed = || Event::Resumed { verb: "clean".into(), version: "0".into(), pid: 1 };
-        let end = |outcome| Event::Ended { outcome };
-        let fold = |events: Vec<Event>| {
-            let entries: Vec<_> = events.into_iter().zip(1..).map(|(e, i)| entry(i, e)).collect();
-            Run::fold(&entries)
-        };
-        let cancelled = || ended("a", DatabaseOutcome::Cancelled);
-        let after = |before| fold(vec![cancelled(), end(before), resumed(), end(RunOutcome::Failed)]);
-        assert_eq!(after(RunOutcome::Stopped).outcome, Some(RunOutcome::Stopped));
-        assert_eq!(after(RunOutcome::Failed).outcome, Some(RunOutcome::Failed));
-        assert!(after(RunOutcome::Failed).cleaned);
-    }
-
-    #[test]
-    fn stopped_before_the_last_thing_is_stopped() {
-        let stopping = || Event::Stopping { because: StopReason::Operator };
-        let ends = |outcome| Event::PhaseEnded { phase: Phase::Settings, database: None, outcome };
-        let with = |last| outcome_of(vec![stopping(), ended("a", DatabaseOutcome::Done), last]);
-        assert_eq!(with(ends(PhaseOutcome::Interrupted)), RunOutcome::Stopped);
-        assert_eq!(with(ends(PhaseOutcome::Done)), RunOutcome::Done);
-    }
-
-    #[test]
-    fn folding_in_two_halves_is_folding_at_once() {
-        let entries: Vec<_> = [
-            Event::Started { version: "0".into(), pid: 1, id: "x".into() },
-            Event::Finding { finding: Finding::warning("w", "t") },
-            ended("a", DatabaseOutcome::Done),
-            Event::Unknown,
-            Event::Ended { outcome: RunOutcome::Done },
-        ]
-        .into_iter()
-        .zip(1..)
-        .map(|(e, i)| entry(i, e))
-        .collect();
-        for cut in 0..=entries.len() {
-            let mut halves = Run::fold(&entries[..cut]);
-            entries[cut..].iter().for_each(|e| halves.apply(e));
-            assert_eq!(halves, Run::fold(&entries));
-        }
-    }
-}
+mod tests;

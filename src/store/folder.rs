@@ -1,7 +1,7 @@
 //! One migration's folder, and the lock that lets only one engine work on it.
 
 use super::StoreError;
-use crate::model::names::check_id;
+use crate::model::names::{check_id, later_ids};
 use crate::model::plan::Plan;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -156,6 +156,11 @@ impl Folder {
 pub fn new_id(random: [u8; 6]) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     random.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect()
+}
+
+/// The next id after this one of which there is no folder, whatever that would hold; none where no id can follow it.
+pub fn free_id(state_dir: &Path, taken: &str) -> Option<String> {
+    later_ids(taken).find(|id| fs::symlink_metadata(state_dir.join(id)).is_err())
 }
 
 #[cfg(test)]

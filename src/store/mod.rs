@@ -7,7 +7,7 @@ mod folder;
 mod journal;
 mod tail;
 
-pub use folder::{Folder, Locked, new_id};
+pub use folder::{Folder, Locked, free_id, new_id};
 pub use journal::{Journal, read_journal, salvage_journal};
 pub use tail::Tail;
 

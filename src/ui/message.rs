@@ -43,6 +43,11 @@ pub enum Msg {
     Known(Vec<Known>),
     /// The list could not be read.
     Unlisted(String),
+    /// This name is free, after one that was taken; empty where none could be found.
+    Named {
+        taken: String,
+        name: String,
+    },
     /// The form does not make a plan.
     Refused(Vec<FieldError>),
     CheckEntry(Entry),
@@ -89,7 +94,38 @@ pub enum Msg {
     NotCopied {
         title: String,
         text: String,
+        why: Uncopied,
     },
+}
+
+/// Why a text is in no clipboard, and where it is instead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Uncopied {
+    NoClipboard,
+    /// For the terminal: it is in that file.
+    TooLong {
+        path: String,
+    },
+    /// The same, and no file could be written.
+    NotEvenKept {
+        why: String,
+    },
+}
+
+impl Uncopied {
+    pub fn sentence(&self) -> String {
+        match self {
+            Uncopied::NoClipboard => "No clipboard could be reached. Here it is:".to_owned(),
+            Uncopied::TooLong { path } => {
+                format!(
+                    "It is too long for the terminal's clipboard, and is written to {path} instead. Here it is:"
+                )
+            }
+            Uncopied::NotEvenKept { why } => format!(
+                "It is too long for the terminal's clipboard, and no file could be written ({why}). Here it is:"
+            ),
+        }
+    }
 }
 
 /// What a migration's plan says that the wizard shows.
@@ -128,6 +164,8 @@ impl Effect {
             | Effect::StatusOf { .. }
             | Effect::LogIn(_)
             | Effect::LetGo
+            | Effect::NameAfter { .. }
+            | Effect::Forget { .. }
             | Effect::Copy { .. }
             | Effect::SaveBundle => false,
         }
@@ -182,6 +220,14 @@ pub enum Effect {
     },
     /// Nobody looks at the open migration any more.
     LetGo,
+    /// Remove what this machine has of it.
+    Forget {
+        id: String,
+    },
+    /// Find a name for the form: this one is a migration's already, and its folder keeps it.
+    NameAfter {
+        taken: String,
+    },
     Copy {
         title: String,
         text: String,

@@ -238,6 +238,8 @@ pub enum About {
     TryAgain,
     /// Databases wait to go on where they broke off.
     GoOn,
+    /// The one of the list that is named in its state.
+    Forget,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -317,6 +319,9 @@ pub struct Start {
     pub opened: Option<String>,
     pub filter: Filter,
     pub trouble: Option<String>,
+    /// The migration that a dialog asks about: the list may change under it.
+    #[serde(default)]
+    pub forgetting: Option<String>,
 }
 
 impl Start {

@@ -63,6 +63,10 @@ fn effects(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.start.trouble = Some(trouble);
             Vec::new()
         }
+        Msg::Named { taken, name } => {
+            state.form.rename(taken, name);
+            Vec::new()
+        }
         Msg::Refused(errors) => {
             fields::refuse(state, errors);
             Vec::new()
@@ -158,8 +162,8 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.complain(for_a_window(&failure.to_string()));
         }
         (Msg::Said(text), _) => state.say(text),
-        (Msg::NotCopied { title, text }, _) => {
-            let remark = Some("No clipboard could be reached. Here it is:".to_owned());
+        (Msg::NotCopied { title, text, why }, _) => {
+            let remark = Some(why.sentence());
             state.overlay = Some(Overlay::Text { title, remark, text, from: 0 });
         }
         _ => {}

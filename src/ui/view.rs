@@ -13,6 +13,7 @@ use super::steps::{close, configure, migration, start, validation};
 use super::theme::Theme;
 use super::widgets::line::Line;
 use super::widgets::paint::Paint;
+use super::widgets::wrap::wrap;
 use crate::model::units::readable;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -20,6 +21,8 @@ use ratatui::style::Modifier;
 
 /// Below this nothing can be shown whole.
 const LEAST: (u16, u16) = (60, 16);
+/// Lines that may be said for a moment; what is longer is cut.
+const TOAST: usize = 3;
 /// From this width on the steps are named in the header.
 const ROOMY: usize = 96;
 
@@ -57,7 +60,10 @@ pub fn view(state: &State, area: Rect, buffer: &mut Buffer) -> Drawn {
     }
     let row = |y: u16| Rect { y: area.y + y, height: 1, ..area };
     header(p, row(0), state);
-    let body = Rect { y: area.y + 1, height: area.height - 3, ..area };
+    let said = toast(theme, state, area.width);
+    // What is long is said above the last line whole: the screen gives way, and hides no button for it.
+    let foot = u16::try_from(said.len()).unwrap_or(1).max(1) + 1;
+    let body = Rect { y: area.y + 1, height: area.height - 1 - foot, ..area };
     match state.screen {
         Screen::Start => start::view::view(p, body, state),
         Screen::Configure => configure::view::view(p, body, state),
@@ -71,7 +77,7 @@ pub fn view(state: &State, area: Rect, buffer: &mut Buffer) -> Drawn {
         p.hits.clear();
     }
     overlay::view(p, body, state);
-    toast(p, row(area.height - 2), state);
+    p.lines(Rect { y: area.bottom() - foot, height: foot - 1, ..area }, &said);
     footer::view(p, row(area.height - 1), state);
     Drawn { cursor: paint.cursor, hits: paint.hits, covered: paint.covered }
 }
@@ -151,17 +157,22 @@ fn subject(state: &State) -> String {
     }
 }
 
-fn toast(p: &mut Paint<'_>, area: Rect, state: &State) {
-    let Some(toast) = &state.toast else { return };
-    let style = match toast.weight {
-        Weight::News => p.theme.accent,
-        Weight::Trouble => p.theme.error,
+/// What is said for a moment, in as many lines as it may have.
+fn toast(theme: Theme, state: &State, width: u16) -> Vec<Line> {
+    let Some(toast) = &state.toast else { return Vec::new() };
+    let (sign, style) = match toast.weight {
+        Weight::News => (" ● ", theme.accent),
+        Weight::Trouble => (" ✖ ", theme.error),
     };
-    let sign = match toast.weight {
-        Weight::News => " ● ",
-        Weight::Trouble => " ✖ ",
-    };
-    p.line(area, 0, &Line::new(sign, style).and(toast.text.clone(), style));
+    let text = toast.text.replace('\n', " ");
+    let mut said = wrap(&text, usize::from(width).saturating_sub(3));
+    // Under a dialog nothing moves.
+    if said.len() > TOAST || state.overlay.is_some() {
+        said = vec![text];
+    }
+    let line =
+        |(row, text): (usize, String)| Line::new(if row == 0 { sign } else { "   " }, style).and(text, style);
+    said.into_iter().enumerate().map(line).collect()
 }
 
 /// A smaller area in the middle, not larger than what is there.

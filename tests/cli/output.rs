@@ -257,3 +257,40 @@ fn servers_and_passwords_come_from_the_environment_too() {
     again(&["-s", "service=src", "-t", &to], &[]);
     again(&["-s", "postgres:///postgres", "-t", &to], &[("PGSERVICE", "src")]);
 }
+
+/// A folder goes only where nothing is left on a server that it alone knows of; then its name is free.
+#[test]
+fn a_migration_is_forgotten_once_nothing_of_it_is_left() {
+    let pair = Pair::new();
+    made(&pair, "a", "CREATE TABLE t (i int PRIMARY KEY)");
+    let ids = |pair: &Pair| {
+        let ran = pair.program(&["list", "--json"]);
+        let all: Vec<_> = ran.json.as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
+        all.iter().map(|id| id.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    pair.migrate(&["--database", "a", "--migration-id", "first"]).assert_done();
+    assert_eq!(ids(&pair), ["first"]);
+    let unknown = pair.program(&["forget", "second"]);
+    assert_eq!(unknown.code, 2, "{unknown:?}");
+    assert!(unknown.stderr.contains("knows no migration second"), "{}", unknown.stderr);
+    assert_eq!(pair.program(&["forget", "../first", "--json"]).code, 2);
+
+    // Its journal says that something is there.
+    let journal = pair.state.path().join("pgpassage/first/journal");
+    let whole = std::fs::read_to_string(&journal).unwrap();
+    let last: serde_json::Value = serde_json::from_str(whole.lines().last().unwrap()).unwrap();
+    let object = serde_json::json!({"side": "source", "kind": "slot", "name": "s", "database": "a"});
+    let seq = last["seq"].as_u64().unwrap() + 1;
+    let made = serde_json::json!({"seq": seq, "at_ms": last["at_ms"], "event": {"kind": "making", "object": object}});
+    std::fs::write(&journal, format!("{whole}{made}\n")).unwrap();
+    let refused = pair.program(&["forget", "first", "--json"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.error().contains("first pgpassage clean first"), "{refused:?}");
+    assert_eq!(ids(&pair), ["first"]);
+
+    std::fs::write(&journal, whole).unwrap();
+    let forgotten = pair.program(&["forget", "first", "--json"]);
+    assert_eq!((forgotten.code, &forgotten.json["forgotten"]), (0, &true.into()), "{forgotten:?}");
+    assert_eq!(ids(&pair), Vec::<String>::new());
+    assert!(!journal.parent().unwrap().exists());
+}

@@ -115,6 +115,35 @@ fn a_finding_is_read_whole_wherever_it_has_no_room() {
     assert!(state.overlay.is_none() && state.screen == Screen::Report);
 }
 
+/// What each side looks like has no room beside a long error in a small window, and stands behind a key that it names.
+#[test]
+fn a_failure_is_read_whole_wherever_it_has_no_room() {
+    for name in ["failure", "failure-guarded", "failure-waiting", "died"] {
+        let mut state = scene(name);
+        shows(&state, (60, 16), "… f shows all of it");
+        shows(&state, (60, 16), "f to look at");
+        let live = state.live.as_ref().unwrap();
+        let sides = pgpassage::ui::steps::migration::failure::sides(live, state.utc_offset_s);
+        press(&mut state, Code::Char('f'));
+        let whole = text(&state, (200, 60));
+        for (side, sentence) in sides {
+            assert!(whole.contains(&format!("{side}: {}", &sentence[..10])), "no {side} in {whole}");
+        }
+    }
+}
+
+/// What is said for a moment has its lines, and no button goes for it.
+#[test]
+fn what_is_said_for_a_moment_is_said_whole() {
+    let mut state = scene("close-unknown");
+    assert!(state.toast.is_some());
+    for words in ["(p", "enters it, or put it into ~/.pgpass)", "▐ Guard again ▌"] {
+        shows(&state, (60, 16), words);
+    }
+    send(&mut state, Msg::Tick { now_ms: NOW_MS + 60_000 });
+    assert!(!text(&state, (60, 16)).contains("enters it"));
+}
+
 /// The guard's warnings must not end in the log alone.
 #[test]
 fn what_is_found_while_databases_follow_is_shown() {
@@ -211,11 +240,13 @@ fn only_encryption_is_recommended() {
 #[test]
 fn a_new_migration_does_not_take_the_name_of_another() {
     let mut state = scene("start");
-    for (name, kept) in [("legacy", ""), ("fresh", "fresh")] {
+    for (name, asked) in [("legacy", true), ("fresh", false)] {
         state.form.name.set(name);
         state.screen = Screen::Start;
-        press(&mut state, Code::Char('n'));
-        assert_eq!((state.screen, state.form.name.value()), (Screen::Configure, kept));
+        let effects = update(&mut state, Msg::Key(pgpassage::ui::keys::Key::char('n')));
+        let wanted = Effect::NameAfter { taken: name.to_owned() };
+        assert_eq!(effects, asked.then_some(wanted).into_iter().collect::<Vec<_>>());
+        assert_eq!(state.screen, Screen::Configure);
     }
 }
 

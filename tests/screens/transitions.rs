@@ -7,7 +7,7 @@ use pgpassage::model::event::{Entry, Event, ObjectKind, RunOutcome};
 use pgpassage::model::plan::IdentityPolicy;
 use pgpassage::model::task::{Loss, Task, Unfinished};
 use pgpassage::ui::keys::{Code, Key};
-use pgpassage::ui::message::{Effect, Hit, Msg};
+use pgpassage::ui::message::{Effect, Hit, Msg, Uncopied};
 use pgpassage::ui::state::form::{Field, Part};
 use pgpassage::ui::state::live::{Ending, Wanted};
 use pgpassage::ui::state::passwords::Errand;
@@ -329,8 +329,9 @@ fn a_refused_start_is_judged_again() {
     assert_eq!(effects(&mut state, Code::Enter), [Effect::LogIn(Errand::Recheck)]);
     let id = state.live.as_ref().unwrap().id.clone();
     let let_in = Msg::LetIn { id, errand: Errand::Recheck };
-    assert_eq!(update(&mut state, let_in), [Effect::LetGo, Effect::Check]);
-    assert_eq!((state.screen, state.form.name.value()), (Screen::Report, ""));
+    let name = Effect::NameAfter { taken: "shop".into() };
+    assert_eq!(update(&mut state, let_in), [Effect::LetGo, name, Effect::Check]);
+    assert_eq!(state.screen, Screen::Report);
 }
 
 #[test]
@@ -342,9 +343,55 @@ fn starting_over_cleans_up_first() {
     assert_eq!(effects(&mut state, Code::Enter), [Effect::Run(Task::Clean(Unfinished::DropIncomplete))]);
     state.live.as_mut().unwrap().run.ledger.clear();
     let ended = Msg::Ended(Ending::Ended(RunOutcome::Partly));
-    assert_eq!(update(&mut state, ended), [Effect::LetGo]);
+    let name = Effect::NameAfter { taken: "shop".into() };
+    assert_eq!(update(&mut state, ended), [Effect::LetGo, Effect::List, name]);
     assert_eq!(state.screen, Screen::Configure);
     assert_eq!(state.form.source.host.value(), "db1.example.net");
+    // The old one's folder keeps its name: the next stands there, and why, in every window.
+    send(&mut state, Msg::Named { taken: "shop".into(), name: "shop_2".into() });
+    state.focus = Focus::Field(Field::Name);
+    for (size, why) in [((60, 16), "name taken"), ((80, 24), "shop is taken; this is free")] {
+        let text = rows(&draw(&state, size.0, size.1)).join("\n");
+        let row = text.lines().find(|row| row.contains("▌ Name")).unwrap();
+        assert!(row.contains("[shop_2") && row.contains(why), "{text}");
+    }
+    press(&mut state, Code::Char('b'));
+    assert_eq!(state.form.name.value(), "shop_2b");
+    assert!(!rows(&draw(&state, 80, 24)).join("\n").contains("taken"), "it is not the one that was proposed");
+}
+
+/// What is left somewhere keeps its journal; the rest goes once that is meant.
+#[test]
+fn a_migration_of_the_list_is_forgotten_after_a_question() {
+    let mut state = scene("start");
+    let pick = |state: &mut State, id: &str| {
+        state.start.selected = state.start.shown().iter().position(|known| known.id == id).unwrap();
+    };
+    for (id, why) in [
+        ("shop", "an engine works on it"),
+        ("billing", "billing follows its source"),
+        ("crm", "objects of ours may be left"),
+        ("legacy", "objects of ours may be left"),
+    ] {
+        pick(&mut state, id);
+        assert_eq!(effects(&mut state, Code::Char('x')), []);
+        assert!(state.overlay.is_none(), "{id}");
+        let text = rows(&draw(&state, 80, 24)).join("\n");
+        assert!(text.contains(&format!("{id} is not forgotten: {why}")), "{text}");
+    }
+    pick(&mut state, "hr");
+    for answers in [&[Code::Enter][..], &[Code::Esc], &[Code::Char('n')]] {
+        assert_eq!(effects(&mut state, Code::Char('x')), []);
+        assert!(matches!(&state.overlay, Some(Overlay::Dialog(d)) if d.about == About::Forget && d.on == 0));
+        assert!(rows(&draw(&state, 60, 16)).join("\n").contains("Removes what this machine has of hr"));
+        answers.iter().for_each(|code| assert_eq!(effects(&mut state, *code), []));
+        assert!(state.overlay.is_none());
+    }
+    press(&mut state, Code::Char('x'));
+    // Another one is selected meanwhile: it is not the one that was asked about.
+    pick(&mut state, "shop");
+    press(&mut state, Code::Tab);
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::Forget { id: "hr".into() }]);
 }
 
 #[test]
@@ -378,7 +425,8 @@ fn what_is_not_copied_is_offered_itself() {
     let [Effect::Copy { title, text }] = &effects(&mut state, Code::Char('y'))[..] else { panic!() };
     let (title, text) = (title.clone(), text.clone());
     for _ in 0..2 {
-        send(&mut state, Msg::NotCopied { title: title.clone(), text: text.clone() });
+        let why = Uncopied::NoClipboard;
+        send(&mut state, Msg::NotCopied { title: title.clone(), text: text.clone(), why });
         let shown = rows(&draw(&state, 80, 24)).join("\n");
         assert!(shown.contains("No clipboard could be reached") && shown.contains(&text), "{shown}");
         let again = effects(&mut state, Code::Char('y'));

@@ -3,6 +3,7 @@
 use super::scenes::{self, press, send};
 use super::styled::{draw, rows};
 use pgpassage::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
+use pgpassage::model::phase::Phase;
 use pgpassage::model::plan::Method;
 use pgpassage::ui::keys::{Code, Key};
 use pgpassage::ui::message::Msg;
@@ -43,6 +44,71 @@ fn asked(engine: Engine, about: About) -> State {
 }
 
 /// The last step begins under a dialog: what is pressed next was meant for the dialog.
+/// What was given up is not through the phases that it did not come to, and does not count as one at work.
+#[test]
+fn a_database_that_failed_is_not_shown_as_done_in_the_strip() {
+    let mut state = scene("live");
+    let strip = |state: &State| rows(&draw(state, 120, 40)).into_iter().find(|row| row.contains("Publish"));
+    let before = strip(&state).unwrap();
+    assert!(before.contains("▶ Rows 3/243") && before.contains("· Rest"), "{before}");
+    let live = state.live.as_mut().unwrap();
+    let working: Vec<_> = live.gauges.databases.keys().cloned().collect();
+    assert!(working.len() > 1, "{working:?}");
+    for name in working.iter().filter(|name| *name != "analytics") {
+        live.run.databases.get_mut(name).unwrap().outcome = Some(DatabaseOutcome::Failed);
+    }
+    // One has not begun, one is at its schema: no rows come.
+    live.gauges.databases.get_mut("analytics").unwrap().phase = Some(Phase::Schema);
+    let during = strip(&state).unwrap();
+    assert!(during.contains("▶ Schema") && during.contains("· Rows"), "{during}");
+    assert!(!during.contains('✔'), "{during}");
+    // The others come to their end: what one of them lacks is not ticked.
+    for name in ["analytics", "sessions"] {
+        let live = state.live.as_mut().unwrap();
+        live.run.databases.get_mut(name).unwrap().outcome = Some(DatabaseOutcome::Done);
+    }
+    let after = strip(&state).unwrap();
+    assert!(after.contains("▲ Rows") && after.contains("▲ Rest") && after.contains("✔ Publish"), "{after}");
+}
+
+/// One database leaves room in its list, and the chart below has it.
+#[test]
+fn rows_that_a_short_list_leaves_are_the_charts() {
+    let height = |state: &State| {
+        let rows = rows(&draw(state, 80, 24));
+        let at = |title: &str| rows.iter().position(|row| row.starts_with(title)).unwrap();
+        at(" Switch over") - at(" Lag")
+    };
+    let mut state = scene("close");
+    let many = height(&state);
+    state.live.as_mut().unwrap().run.databases.retain(|name, _| name == "shop");
+    assert!(height(&state) > many && many >= 3, "{many}");
+}
+
+/// The checkbox of the snapshot is about every database, also those that could follow.
+#[test]
+fn the_snapshot_says_for_which_databases_it_is() {
+    let mut state = scene("report-some");
+    for (width, label) in [
+        (60, "All 3 using a one-time snapshot (dump method)"),
+        (80, "Start all 3 databases using a one-time"),
+    ] {
+        let text = rows(&draw(&state, width, 24)).join("\n");
+        assert!(text.contains(&format!("[ ] {label}")), "{text}");
+    }
+    state.focus = Focus::Choice(0);
+    press(&mut state, Code::Char(' '));
+    for (width, height) in [(80, 24), (120, 40)] {
+        let text = rows(&draw(&state, width, height)).join("\n");
+        assert!(text.contains("Also shop, sessions, which could follow."), "{text}");
+    }
+    // Where nothing could follow there is nothing to add.
+    let mut state = scene("report");
+    state.focus = Focus::Choice(0);
+    let text = rows(&draw(&state, 80, 24)).join("\n");
+    assert!(text.contains("[ ] Start the migration using a one-time") && !text.contains("Also"), "{text}");
+}
+
 #[test]
 fn a_dialog_that_goes_leaves_no_key_to_what_is_behind_it() {
     let mut state = asked(Engine::Here, About::Stop);

@@ -111,6 +111,46 @@ fn copies_by_the_terminals_clipboard() {
     assert_eq!(tty.exit(), 0);
 }
 
+/// A terminal drops what is too long without a word: it is written to a file, and that is said.
+#[test]
+fn what_is_too_long_for_the_clipboard_is_written_to_a_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let (mut tty, home) = open((100, 30), &[]);
+    tty.wait("Get started");
+    tty.tab_to("▌ Hostname");
+    tty.send("h");
+    tty.tab_to("▐ Get started ▌");
+    tty.send("\r");
+    tty.wait("Migrate from");
+    tty.send("h");
+    // A field takes 4,096 letters, of which a shell wants several for each of these.
+    tty.tab_to("▌ CA certificate");
+    tty.paste(&"'".repeat(4_096));
+    tty.tab_to("▌ Exclude databases");
+    tty.paste(&"' ".repeat(2_048));
+    tty.tab_to("▌ Leave out rows of");
+    tty.paste(&"'".repeat(4_096));
+    tty.tab_to("▐ Run check ▌");
+    tty.send("c");
+    tty.wait("too long for the terminal's clipboard");
+    tty.with_screen(|_, seen| assert_eq!(seen.copied.len(), 0));
+    let folder = home.path().join("pgpassage");
+    let mut files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let path = files.next().unwrap();
+    assert!(files.next().is_none());
+    let flat: String = tty.text().replace('│', "").split_whitespace().collect();
+    assert!(flat.contains(&path.display().to_string()), "{path:?} in {}", tty.text());
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("pgpassage ") && text.len() > 74_000, "{}", text.len());
+    assert_eq!(text.matches("--exclude-database").count(), 2_048);
+    // It is no migration of this machine.
+    tty.send("\x1b");
+    tty.wait("▐ Run check ▌");
+    tty.send("\x03");
+    assert_eq!(tty.exit(), 0);
+}
+
 /// `m` switches it on; what is pressed then is what is to be seen there.
 #[test]
 fn the_mouse_presses_what_it_points_at() {

@@ -131,7 +131,17 @@ impl Tty {
 
     pub(crate) fn send(&mut self, keys: &str) {
         let writer = self.writer.as_mut().unwrap();
-        writer.write_all(keys.as_bytes()).unwrap();
+        let mut left = keys.as_bytes();
+        while !left.is_empty() {
+            match writer.write(left) {
+                Ok(written) => left = &left[written..],
+                // More than the terminal holds: the program reads on.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
         writer.flush().unwrap();
     }
 
@@ -181,12 +191,18 @@ impl Tty {
     /// Presses Tab until that is on the screen.
     #[track_caller]
     pub(crate) fn tab_to(&mut self, text: &str) {
+        self.press_to("\t", text);
+    }
+
+    /// Presses a key until that is on the screen.
+    #[track_caller]
+    pub(crate) fn press_to(&mut self, key: &str, text: &str) {
         for _ in 0..30 {
             if self.text().contains(text) {
                 return;
             }
             let before = (self.text(), self.with_screen(|screen, _| screen.cursor_position()));
-            self.send("\t");
+            self.send(key);
             let began = Instant::now();
             while (self.text(), self.with_screen(|screen, _| screen.cursor_position())) == before
                 && began.elapsed() < Duration::from_secs(2)
@@ -194,7 +210,7 @@ impl Tty {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
-        panic!("Tab does not lead to {text:?}:\n{}", self.text());
+        panic!("{key:?} does not lead to {text:?}:\n{}", self.text());
     }
 
     /// The exit code; the program must end by itself.

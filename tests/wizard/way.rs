@@ -115,7 +115,18 @@ fn stopped_and_started_over() {
     tty.wait("Start over?");
     tty.send("\t\r");
     tty.wait("1 Configure");
-    tty.wait("127.0.0.1");
+    tty.wait("mine is taken; this is free");
+    // With Enter alone through all that is filled in, under a name that nobody has.
+    tty.press_to("\r", "Migrate from");
+    tty.press_to("\r", "▐ Run check ▌");
+    tty.send("\r");
+    tty.wait("▐ Continue ▌");
+    tty.send("\r");
+    tty.wait("▐ Start migration ▌");
+    tty.send("\r");
+    tty.wait("mine_2: Replication mode active");
+    pair.source.psql("shop", "INSERT INTO orders VALUES (5001, 'late')").unwrap();
+    eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "5001");
     tty.send("\x03");
     assert_eq!(tty.exit(), 0);
 }

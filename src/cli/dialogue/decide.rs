@@ -5,7 +5,7 @@ use crate::cli::ask::{Gone, Preset, yes};
 use crate::cli::out;
 use crate::model::units::{printable, readable};
 use crate::ui::state::check::{Check, Decision, Replicable, Way};
-use crate::ui::steps::validation::decisions::{SNAPSHOT, SNAPSHOT_MEANS, expectation, how_many, title};
+use crate::ui::steps::validation::decisions::{SNAPSHOT_MEANS, checkbox, expectation, how_many, title};
 use crate::ui::steps::validation::update::offers_snapshot;
 
 /// False where something is still in the way.
@@ -18,8 +18,9 @@ pub(super) async fn decide(check: &mut Check) -> Result<bool, Gone> {
     };
     check.decisions.snapshot = false;
     if only_way || offers_snapshot(check) {
-        out::print(&format!("With a one-time snapshot: {SNAPSHOT_MEANS}"));
-        check.decisions.snapshot = yes(SNAPSHOT, Preset::No).await?;
+        let (what, means) = checkbox(check);
+        out::print(&format!("With a one-time snapshot: {means}"));
+        check.decisions.snapshot = yes(&what, Preset::No).await?;
     }
     one_by_one(check).await?;
     stuck(check).await?;

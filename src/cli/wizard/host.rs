@@ -4,6 +4,7 @@
 mod tests;
 
 use super::bundle::bundle;
+use super::kept;
 use crate::cli::args::{Cli, Verb, expand_short};
 use crate::cli::connection::{Env, resolve};
 use crate::cli::log;
@@ -11,8 +12,8 @@ use crate::cli::passwords::give;
 use crate::cli::plan::{self, prepare, random, state_dir};
 use crate::cli::resume;
 use crate::link::{
-    Engine as Lives, Known as Found, Link, attach_as, barred, barred_or_shut, migrations, resume_detached,
-    run_task, start_detached, start_local, status,
+    Engine as Lives, Known as Found, Link, attach_as, barred, barred_or_shut, forget, migrations,
+    resume_detached, run_task, start_detached, start_local, status,
 };
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::failure::Failure;
@@ -24,7 +25,7 @@ use crate::model::secrets::Secrets;
 use crate::model::status::DatabaseStatus;
 use crate::model::task::{Stay, Task};
 use crate::model::units::Side;
-use crate::store::{Folder, new_id, salvage_journal};
+use crate::store::{Folder, free_id, new_id, salvage_journal};
 use crate::ui::command;
 use crate::ui::drive::{Host, Opened, Prepared, Purpose, Typed};
 use crate::ui::message::Shown;
@@ -34,8 +35,6 @@ use crate::ui::state::{Engine, Home, Known, Lag, Rights};
 use clap::Parser;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -333,18 +332,23 @@ impl Host for Rooms {
         .boxed()
     }
 
+    fn free_name(&self, taken: &str) -> Option<String> {
+        free_id(&state_dir(&self.env).ok()?, taken)
+    }
+
+    fn keep(&self, id: Option<&str>, text: &str) -> Result<String, Failure> {
+        let dir = state_dir(&self.env).map_err(|e| Failure::local(format!("{e:#}")))?;
+        let dir = id.map_or_else(|| dir.clone(), |id| dir.join(id));
+        kept::write(&dir, &format!("copied-{}.txt", stamp()), text)
+    }
+
+    fn forget(&self, id: &str) -> Result<(), Failure> {
+        forget(&self.found(id)?.home)
+    }
+
     fn bundle(&self, id: &str) -> Result<String, Failure> {
         let found = self.found(id)?;
-        let path = found.home.join(format!("bundle-{}.txt", stamp()));
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|e| Failure::local(format!("{}: {e}", path.display())))?;
-        file.write_all(bundle(&found).as_bytes())
-            .map_err(|e| Failure::local(format!("{}: {e}", path.display())))?;
-        Ok(path.display().to_string())
+        kept::write(&found.home, &format!("bundle-{}.txt", stamp()), &bundle(&found))
     }
 }
 

@@ -95,6 +95,23 @@ pub trait Host: Send + Sync {
     /// Asks both servers; changes nothing.
     fn status(&self, id: String, typed: Typed) -> BoxFuture<'static, Result<Vec<DatabaseStatus>, Failure>>;
 
+    /// Writes a text that has to go somewhere into a file for nobody but its owner, in that migration's folder or beside all of
+    /// them; says where.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn keep(&self, id: Option<&str>, text: &str) -> Result<String, Failure>;
+
+    /// Removes what this machine has of a migration, where nothing of it is left on any server.
+    ///
+    /// # Errors
+    /// What is in the way, and what to do first.
+    fn forget(&self, id: &str) -> Result<(), Failure>;
+
+    /// A name for a migration that follows one of this name: the next that nothing on this machine has. None where there is
+    /// no such name.
+    fn free_name(&self, taken: &str) -> Option<String>;
+
     /// Writes log, report and versions into one file; says where.
     ///
     /// # Errors

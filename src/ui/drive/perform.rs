@@ -1,6 +1,6 @@
 //! One effect after the other. What takes time is done by a task that sends its answer as news.
 
-use super::clipboard;
+use super::clipboard::{self, NotCopied};
 use super::news::{Attached, From, News, What};
 use super::terminal::Screen as Terminal;
 use super::{Drive, Opened, Purpose, Typed};
@@ -8,7 +8,7 @@ use crate::link::Link;
 use crate::model::command::Command;
 use crate::model::failure::Failure;
 use crate::model::status::DatabaseStatus;
-use crate::ui::message::{Effect, Msg};
+use crate::ui::message::{Effect, Msg, Uncopied};
 use crate::ui::state::live::Ending;
 use crate::ui::state::passwords::Errand;
 use crate::ui::state::{Known, Lag};
@@ -56,6 +56,11 @@ impl Drive {
             Effect::Status => self.status(),
             Effect::StatusOf { id } => self.status_of(id),
             Effect::LetGo => self.live = None,
+            Effect::Forget { id } => self.forget(id),
+            Effect::NameAfter { taken } => {
+                let name = self.host.free_name(&taken).unwrap_or_default();
+                self.take(Msg::Named { taken, name }, terminal)?;
+            }
             Effect::SaveBundle => self.bundle(),
         }
         Ok(())
@@ -223,10 +228,35 @@ impl Drive {
         });
     }
 
+    fn forget(&self, id: String) {
+        let (host, to) = (Arc::clone(&self.host), self.news.clone());
+        tokio::spawn(async move {
+            let done = tokio::task::spawn_blocking(move || (host.forget(&id), host.known(), id)).await;
+            let Ok((forgotten, known, id)) = done else { return };
+            let msg = match forgotten {
+                Ok(()) => Msg::Said(format!("{id} is forgotten: its name is free again")),
+                Err(failure) => Msg::Trouble(failure),
+            };
+            say(&to, From::Anywhere, msg).await;
+            if let Ok(known) = known {
+                say(&to, From::Anywhere, Msg::Known(known)).await;
+            }
+        });
+    }
+
     fn copy(&mut self, (title, text): (String, String), terminal: &mut Terminal) -> io::Result<()> {
         let msg = match clipboard::copy(&text, terminal) {
             Ok(way) => Msg::Said(format!("{title}: {way}")),
-            Err(()) => Msg::NotCopied { title, text },
+            Err(NotCopied::NoClipboard) => Msg::NotCopied { title, text, why: Uncopied::NoClipboard },
+            // A terminal drops what is too long, and says nothing of it: a file has all of it.
+            Err(NotCopied::TooLong) => {
+                let id = self.state.live.as_ref().map(|live| live.id.clone());
+                let why = match self.host.keep(id.as_deref(), &text) {
+                    Ok(path) => Uncopied::TooLong { path },
+                    Err(failure) => Uncopied::NotEvenKept { why: failure.to_string() },
+                };
+                Msg::NotCopied { title, text, why }
+            }
         };
         self.take(msg, terminal).map(drop)
     }

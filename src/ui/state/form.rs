@@ -267,6 +267,13 @@ fn quoted(value: &str) -> String {
     if value.chars().all(plain) { value.to_owned() } else { conninfo::quote(value) }
 }
 
+/// A name that was proposed in the place of one that a migration has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renamed {
+    pub taken: String,
+    pub name: String,
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Form {
     pub name: Text,
@@ -279,6 +286,8 @@ pub struct Form {
     pub jobs: Text,
     pub not_empty: TargetPolicy,
     pub identity: IdentityPolicy,
+    #[serde(default)]
+    pub renamed: Option<Renamed>,
     pub errors: Vec<FieldError>,
 }
 
@@ -295,6 +304,18 @@ impl Form {
             Side::Source => &mut self.source,
             Side::Target => &mut self.target,
         }
+    }
+
+    pub fn rename(&mut self, taken: String, name: String) {
+        self.name.set(&name);
+        self.errors.retain(|error| error.field != Field::Name);
+        self.renamed = Some(Renamed { taken, name });
+    }
+
+    /// The name that another one stands in the place of, as long as nobody has changed it.
+    pub fn renamed_from(&self) -> Option<&str> {
+        let proposed = |renamed: &&Renamed| renamed.name == self.name.value();
+        self.renamed.as_ref().filter(proposed).map(|renamed| renamed.taken.as_str())
     }
 
     pub fn error(&self, field: Field) -> Option<&str> {
@@ -426,60 +447,4 @@ pub fn as_word(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pasted_address_fills_the_form_and_loses_nothing() {
-        let mut server = Server::default();
-        let uri = "postgres://app:p%40w@db9:6432/shop?sslmode=verify-ca&connect_timeout=3";
-        assert_eq!(server.fill(uri), Ok(true));
-        assert_eq!((server.host.value(), server.port.value()), ("db9", "6432"));
-        assert_eq!(server.password.secret().unwrap().expose(), "p@w");
-        assert_eq!(server.ssl_mode(), SslMode::VerifyCa);
-        assert_eq!(
-            server.conninfo(),
-            "host=db9 port=6432 dbname=shop user=app sslmode=verify-ca connect_timeout=3"
-        );
-        assert_eq!(server.fill("host=a user='b c'"), Ok(true));
-        assert!(server.password.is_empty() && server.more.is_empty());
-        assert_eq!(server.conninfo(), "host=a port=5432 user='b c' sslmode=require");
-        assert_eq!(server.fill("db1.example.net"), Ok(false));
-        let error = server.fill("postgres://u:secret@h:1:2/x y").unwrap_err();
-        assert!(!error.contains("secret"), "{error}");
-        assert!(server.fill("host=a sslpassword=x").is_err());
-    }
-
-    #[test]
-    fn a_certificate_is_compared_once_it_is_named() {
-        let mut server = Server::default();
-        assert_eq!(server.ssl_mode(), SslMode::Require);
-        server.ca.set("/etc/ca.pem");
-        assert_eq!(server.ssl_mode(), SslMode::VerifyFull);
-        server.toggle_encryption();
-        assert!(!server.encrypts());
-        server.turn_mode(Turn::Forward);
-        assert_eq!(server.ssl_mode(), SslMode::Require);
-    }
-
-    #[test]
-    fn names_to_leave_out_are_words() {
-        let mut form = Form::default();
-        form.exclude.set(" one,two  \"odd \"\"name\" ");
-        assert_eq!(form.excluded(), ["one", "two", "odd \"name"]);
-        for name in ["plain", "with space", "a\"b", ""] {
-            assert_eq!(words(&as_word(name)), [name]);
-        }
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_at_its_field() {
-        let mut form = Form::default();
-        form.source.port.set("54320000");
-        form.name.set("Not A Name");
-        form.exclude.set("\"not closed other");
-        let fields = [Field::Name, Field::Source(Part::Host), Field::Source(Part::Port), Field::Exclude];
-        let wrong: Vec<_> = form.check(&fields).into_iter().map(|error| error.field).collect();
-        assert_eq!(wrong, fields);
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
 use crate::ui::state::{Colors, Focus, Letters, Overlay, Rights, Screen, State};
 use crate::ui::steps::close::trouble;
+use crate::ui::steps::migration::{failed, failure};
 use crate::ui::steps::validation::report::{Row, of_finding, whole};
 
 /// Paces that + and - step through, in milliseconds.
@@ -75,7 +76,17 @@ fn found(state: &mut State) {
     // A refused closing is among the notes already.
     let others =
         live.worth_a_look().filter(|finding| finding.id != trouble::NOT_CLOSED || !live.is_following());
-    let texts: Vec<_> = notes.chain(others.map(text).rev()).collect();
+    // What stands on the screen of a failure is the first of it, and names the worst already.
+    let failure =
+        (state.screen == Screen::Live && failed(live)).then(|| failure::whole(live, state.utc_offset_s));
+    let said = if failure.is_some() { failure::NAMED } else { 0 };
+    let mut lost = 0;
+    let others = others.filter(|finding| {
+        lost += usize::from(finding.severity >= Severity::Lost);
+        finding.severity < Severity::Lost || lost > said
+    });
+    let others: Vec<_> = others.map(text).collect();
+    let texts: Vec<_> = failure.into_iter().chain(notes).chain(others.into_iter().rev()).collect();
     if texts.is_empty() {
         state.say("Nothing was found that wants a look");
         return;

@@ -25,6 +25,7 @@ pub enum Act {
     StartOver,
     TryAgain,
     GoOn,
+    Forget,
 }
 
 /// How long closing waits for the target, in seconds, where the operator wants to wait for as long as it takes.
@@ -57,6 +58,7 @@ pub fn buttons(about: About, live: Option<&Live>) -> Vec<(&'static str, Act)> {
         About::StartOver => vec![("Leave it", Act::Nothing), ("Start over", Act::StartOver)],
         About::TryAgain => vec![("Leave it", Act::Nothing), ("Try again", Act::TryAgain)],
         About::GoOn => vec![("Leave it", Act::Nothing), ("Try again", Act::GoOn)],
+        About::Forget => vec![("Keep it", Act::Nothing), ("Forget", Act::Forget)],
     }
 }
 
@@ -127,6 +129,7 @@ fn perform(state: &mut State, act: Act) -> Vec<Effect> {
         Act::StartOver => start_over(state),
         Act::TryAgain => try_again(state),
         Act::GoOn => vec![Effect::Send(Command::GoOn)],
+        Act::Forget => state.start.forgetting.take().map(|id| Effect::Forget { id }).into_iter().collect(),
     }
 }
 
@@ -207,10 +210,10 @@ fn try_again(state: &mut State) -> Vec<Effect> {
 fn begin_anew(state: &mut State) -> Vec<Effect> {
     let Some(live) = state.live.take() else { return Vec::new() };
     migration::fill_from(&mut state.form, &live);
-    state.form.name.set("");
     state.check = None;
     state.screen = Screen::Configure;
     state.focus = Focus::List;
-    state.say("Nothing unfinished of the last attempt is left; servers and left-out databases are filled in");
-    vec![Effect::LetGo]
+    state.say("Nothing unfinished is left; servers and left-out databases are filled in");
+    // The first of this machine's migrations may have been begun here: Esc leads to the list with it.
+    vec![Effect::LetGo, Effect::List, Effect::NameAfter { taken: live.id }]
 }

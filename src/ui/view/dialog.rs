@@ -45,7 +45,11 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, dialog): (&State, &Dia
         (first, hidden) if first == hidden => Line::new("PgUp", p.theme.key).and(": more", p.theme.dim),
         _ => Line::new("PgDn", p.theme.key).and(": more", p.theme.dim),
     };
-    let inner = p.window(area, &Line::new(title(dialog.about), p.theme.title), &more);
+    let room = usize::from(area.width).saturating_sub(more.width() + 10);
+    let style = p.theme.title;
+    let title =
+        Line::new(title(dialog.about), style).or(room, || Line::new(short_title(dialog.about), style));
+    let inner = p.window(area, &title, &more);
     let lines = &lines[first..lines.len().min(first + kept)];
     p.lines(Rect { height: u16::try_from(kept).unwrap_or(0), ..inner }, lines);
     let mut row = kept.min(lines.len()) + 1;
@@ -140,11 +144,23 @@ pub fn title(about: About) -> &'static str {
         About::CleanUp => "Clean up?",
         About::StartOver => "Start over?",
         About::TryAgain | About::GoOn => "Try again?",
+        About::Forget => "Forget this migration?",
+    }
+}
+
+fn short_title(about: About) -> &'static str {
+    match about {
+        About::CloseBehind => "Close while the target is behind?",
+        About::LeaveUnguarded => "Leave? They go on following",
+        other => title(other),
     }
 }
 
 /// What a question says before its buttons.
 pub fn text(state: &State, about: About) -> Vec<String> {
+    if about == About::Forget {
+        return forget(state.start.forgetting.as_deref().unwrap_or_default());
+    }
     let Some(live) = &state.live else { return Vec::new() };
     match about {
         About::Stop => stop(live),
@@ -171,6 +187,7 @@ pub fn text(state: &State, about: About) -> Vec<String> {
         About::StartOver => start_over(live),
         About::TryAgain => try_again(live),
         About::GoOn => go_on(live),
+        About::Forget => Vec::new(),
     }
 }
 
@@ -328,6 +345,14 @@ pub fn go_on(live: &Live) -> Vec<String> {
         format!("Goes on where it broke off, and reads from the same snapshot: {}.", names.join(", ")),
         "First counts the rows of every table that is there. Tables that are half copied, or that the target has lost, are \
          emptied and copied again."
+            .to_owned(),
+    ]
+}
+
+fn forget(id: &str) -> Vec<String> {
+    vec![
+        format!("Removes what this machine has of {id}: plan, journal, log and saved bundles."),
+        "Nothing of it is left on either server that its journal knows of, and neither is touched. Its name is free again."
             .to_owned(),
     ]
 }

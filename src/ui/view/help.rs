@@ -15,7 +15,7 @@ const KEYS: [(&str, &str); 18] = [
     ("Esc", "one screen back, close, clear a filter"),
     ("q d Ctrl-C", "leave: a migration goes on without the window"),
     ("s", "stop the migration (asks first)"),
-    ("n a r x", "new; all checks; Run check; leave a database out"),
+    ("n a r x", "new; all checks; Run check; leave out or forget"),
     LISTS,
     ("y Y", "copy this; copy all fixes as a script"),
     ("c", "the command line that does the same, copied"),

@@ -4,6 +4,7 @@ use super::line::{Line, column, tail};
 use super::paint::Paint;
 use crate::model::endpoint::Words;
 use crate::model::plan::{IdentityPolicy, TargetPolicy};
+use crate::model::units::readable;
 use crate::ui::message::Hit;
 use crate::ui::state::form::{Field, Part};
 use crate::ui::state::{Focus, State};
@@ -15,6 +16,8 @@ const LABEL: usize = 20;
 /// Fields are as wide as hints beside them allow.
 const WIDEST: usize = 40;
 const NARROW: usize = 34;
+/// The longest name and the cursor behind it.
+const NAME: usize = 21;
 const ROOMY: u16 = 90;
 
 /// How many lines the rows need without blank ones between them.
@@ -61,6 +64,8 @@ fn one(paint: &mut Paint<'_>, area: Rect, row: usize, (state, field): (&State, F
     let style = if focused { theme.accent.patch(theme.title) } else { theme.text };
     let mut line = Line::new(label, style);
     let widest = if area.width < ROOMY { NARROW } else { WIDEST };
+    // A name is short, and why it is another one than before is said beside it in every window.
+    let widest = if field == Field::Name { widest.min(NAME) } else { widest };
     let width = usize::from(area.width).saturating_sub(LABEL + 3).min(widest);
     let (shown, cursor) = content(state, field, width);
     let is_choice = matches!(
@@ -168,9 +173,15 @@ fn encrypts(state: &State, field: Field) -> bool {
 }
 
 /// In full, and for narrow windows.
-fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
-    match field {
-        Field::Name => ("a-z, 0-9 and _; empty: random", "a-z, 0-9, _"),
+fn hint(state: &State, field: Field) -> (String, String) {
+    let (long, short) = match field {
+        Field::Name => {
+            if let Some(taken) = state.form.renamed_from() {
+                let long = format!("{} is taken; this is free", readable(taken));
+                return (long, "name taken".to_owned());
+            }
+            ("a-z, 0-9 and _; empty: random", "a-z, 0-9, _")
+        }
         Field::Exclude if state.check.is_some() => ("names with spaces between; ↓ picks", "↓ picks them"),
         Field::Exclude => ("names with spaces between them", "spaces between them"),
         Field::SkipTables => ("table, schema.table or db.schema.table, commas", "commas between them"),
@@ -195,7 +206,8 @@ fn hint(state: &State, field: Field) -> (&'static str, &'static str) {
             Part::Ca => ("path, or system; compares the name too", "path, or system"),
             Part::Port | Part::User => ("", ""),
         },
-    }
+    };
+    (long.to_owned(), short.to_owned())
 }
 
 #[cfg(test)]

@@ -35,6 +35,12 @@ impl Line {
         self.pieces.iter().all(|(text, _)| text.is_empty())
     }
 
+    /// Itself where that fits, else in other words, which are cut if they must be.
+    #[must_use]
+    pub fn or(self, width: usize, shorter: impl FnOnce() -> Line) -> Line {
+        if self.width() <= width { self } else { shorter() }
+    }
+
     pub fn width(&self) -> usize {
         self.pieces.iter().map(|(text, _)| text.width()).sum()
     }

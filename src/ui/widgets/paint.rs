@@ -84,6 +84,16 @@ impl Paint<'_> {
         }
     }
 
+    /// The same where a key leads to the rest: then the last line that fits names it, and what it does.
+    pub fn lines_or_key(&mut self, area: Rect, lines: &[Line], (key, does): (&str, &str)) {
+        let room = usize::from(area.height);
+        self.lines(area, lines);
+        if lines.len() > room && room > 0 {
+            let more = Line::new("… ", self.theme.dim).and(key, self.theme.key);
+            self.line(area, room - 1, &more.and(format!(" {does}"), self.theme.dim));
+        }
+    }
+
     /// Returns where the text ends.
     fn put(&mut self, x: u16, y: u16, end: u16, (text, style): (&str, Style)) -> u16 {
         let room = usize::from(end.saturating_sub(x));

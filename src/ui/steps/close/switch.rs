@@ -17,6 +17,8 @@ pub const STEPS: [&str; 5] = [
 ];
 /// What the last one does.
 pub const CLOSES: &str = "copies sequences, cleans up both sides";
+/// The same for a narrow window.
+pub const CLOSES_BRIEFLY: &str = "sequences, then clean-up";
 pub const DISCONTINUES: &str = "what was copied stays, nothing of ours is left behind";
 
 /// Without a change on its way for so long, writes seem to have stopped.
@@ -52,6 +54,15 @@ pub fn writes(live: &Live, now_ms: u64) -> (Now, String) {
         Some(ms) if ms >= QUIET_MS => (Now::Good, format!("no change on its way for {}", ago(ms))),
         Some(_) => (Now::NotYet, "no change on its way just now".to_owned()),
         None => (Now::Doubtful, "changes arrive, or it is not known".to_owned()),
+    }
+}
+
+/// The same for a narrow window.
+pub fn writes_briefly(live: &Live, now_ms: u64) -> (Now, String) {
+    match quiet_for(live, now_ms) {
+        Some(ms) if ms >= QUIET_MS => (Now::Good, format!("no change for {}", ago(ms))),
+        Some(_) => (Now::NotYet, "no change just now".to_owned()),
+        None => (Now::Doubtful, "changes, or not known".to_owned()),
     }
 }
 

@@ -25,6 +25,13 @@ use ratatui::layout::Rect;
 const OLD_MS: u64 = 5_000;
 /// Databases whose numbers stand there before what else is to be said.
 const NUMBERS: usize = 3;
+/// Below that a finding's reason is left to `f` where it does not fit.
+const NARROW: usize = 72;
+/// Lines around the list of databases: its title, who guards it, heads, what was found, a blank one.
+const AROUND: u16 = 5;
+const HIGHEST_CHART: u16 = 6;
+/// Columns of the switch-over's steps before what is true of them.
+const SWITCH: usize = 30;
 
 pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     let Some(live) = &state.live else { return };
@@ -48,6 +55,11 @@ fn following(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         _ => 6,
     };
     let left = area.height.saturating_sub(chart_height + switch_height + 1);
+    // Few databases leave rows blank, of which a picture makes something.
+    let listed = u16::try_from(live.run.databases.len()).unwrap_or(u16::MAX);
+    let spare = left.saturating_sub(listed.saturating_add(AROUND));
+    let grows = if chart_height > 0 { spare.min(HIGHEST_CHART.saturating_sub(chart_height)) } else { 0 };
+    let (left, chart_height) = (left - grows, chart_height + grows);
     let [top, lag, switch, buttons] = rows(area, [left, chart_height, switch_height, 1]);
     databases(p, top, (state, live));
     charts::draw(p, lag, (state, live));
@@ -242,6 +254,7 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let theme = p.theme;
     let title = Line::new(switch::TITLE, theme.title);
     let inner = p.panel(area, &title, &Line::default());
+    let width = usize::from(inner.width);
     let style = |now| match now {
         Now::Good => theme.ok,
         Now::NotYet => theme.dim,
@@ -250,22 +263,25 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let now = |(now, text): (Now, String)| Line::new(format!("{} {text}", now.sign()), style(now));
     let verify = switch::verify(live.verify);
     let mut target = Line::new(live.shown.target.clone(), theme.info);
-    if target.width() + 30 + 15 <= usize::from(inner.width) {
+    if target.width() + 30 + 15 <= width {
         target.push("  (y copies it)", theme.dim);
     }
     let (other, last) = match state.rights {
         Rights::Command => ("  (v changes it)", format!("s discontinues it: {DISCONTINUES}")),
         Rights::Look => ("", "This window is read-only: it closes and discontinues nothing.".to_owned()),
     };
+    let room = width.saturating_sub(SWITCH);
+    let verify = Line::new(verify, theme.text);
     let all = [
-        now(switch::writes(live, state.now_ms)),
+        now(switch::writes(live, state.now_ms)).or(room, || now(switch::writes_briefly(live, state.now_ms))),
         now(switch::lag(live)),
-        Line::new(verify, theme.text).and(other, theme.dim),
+        verify.clone().and(other, theme.dim).or(room, || verify),
         target,
-        Line::new(CLOSES, theme.dim),
+        Line::new(CLOSES, theme.dim).or(room, || Line::new(switch::CLOSES_BRIEFLY, theme.dim)),
     ];
     for (row, (what, now)) in STEPS.into_iter().zip(all).enumerate() {
-        let mut line = Line::new(format!("{}  ", row + 1), theme.key).and(column(what, 27), theme.text);
+        let mut line =
+            Line::new(format!("{}  ", row + 1), theme.key).and(column(what, SWITCH - 3), theme.text);
         line.append(now);
         p.line(inner, row, &line);
     }
@@ -274,13 +290,14 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
 
 fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let theme = p.theme;
-    let findings = findings(theme, live);
+    let findings = findings(theme, live, usize::from(area.width).saturating_sub(4));
     let low = u16::try_from(findings.len()).unwrap_or(0).min(area.height / 3);
     let low = if low == 0 { 0 } else { low + 2 };
     let [top, below, buttons] = rows(area, [area.height.saturating_sub(low + 1), low, 1]);
-    let took = human_ms(live.run.last_ms.saturating_sub(live.run.started_ms));
-    let (title, advice) = verdict(theme, live);
-    let inner = p.panel(top, &title, &Line::new(format!("took {took}"), theme.dim));
+    let took = human_ms(live.run.took_ms());
+    let took = Line::new(format!("took {took}"), theme.dim);
+    let (title, advice) = verdict(theme, live, usize::from(top.width).saturating_sub(took.width() + 4));
+    let inner = p.panel(top, &title, &took);
     let width = usize::from(inner.width);
     let name = name_column(width.saturating_sub(4));
     let mut head = format!(
@@ -317,8 +334,11 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let left = leftovers(live, Of::All);
     let last = if left.is_empty() {
         Line::new("Nothing that served replication is left on either server.", theme.dim)
+            .or(width, || Line::new("Nothing of replication is left on either server.", theme.dim))
     } else {
-        Line::new(format!("▲ left behind: {}", left.join(", ")), theme.error)
+        let briefly =
+            || Line::new(format!("▲ left behind: {}", count_of(left.len() as u64, "object")), theme.error);
+        Line::new(format!("▲ left behind: {}", left.join(", ")), theme.error).or(width, briefly)
     };
     p.line(inner, rest.saturating_sub(1), &last);
     if low > 0 {
@@ -329,19 +349,23 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
 }
 
 /// What came of it in a line, and what to do with the target. Only what is whole is for applications.
-fn verdict(theme: Theme, live: &Live) -> (Line, Line) {
+fn verdict(theme: Theme, live: &Live, room: usize) -> (Line, Line) {
     let is_ready = |d: &&DatabaseRun| d.outcome == Some(DatabaseOutcome::Done);
     let (ready, all) = (live.run.databases.values().filter(is_ready).count(), live.run.databases.len());
     if ready == all {
         let title = Line::new("✔ Ready: ", theme.ok)
-            .and("everything that was asked for is on the target", theme.title);
+            .and("everything that was asked for is on the target", theme.title)
+            .or(room, || Line::new("✔ Ready: ", theme.ok).and("all of it is on the target", theme.title));
         let to = Line::new("Point your applications to  ", theme.text);
         return (title, to.and(live.shown.target.clone(), theme.info));
     }
     if live.run.is_discontinued() {
         let title = Line::new("■ Discontinued: ", theme.warn)
-            .and("the target follows the source no longer", theme.title);
-        let stays = "What was copied until then stays on the target, and grows old.";
+            .and("the target follows the source no longer", theme.title)
+            .or(room, || {
+                Line::new("■ Discontinued: ", theme.warn).and("the target follows no longer", theme.title)
+            });
+        let stays = "What was copied stays on the target, and grows old.";
         return (title, Line::new(stays, theme.warn));
     }
     let title = Line::new("▲ Not whole: ", theme.error)
@@ -387,16 +411,22 @@ fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line 
     line
 }
 
-fn findings(theme: Theme, live: &Live) -> Vec<Line> {
+fn findings(theme: Theme, live: &Live, width: usize) -> Vec<Line> {
     let worth = live.run.findings.iter().filter(|f| f.severity >= Severity::Warning);
     worth
         .map(|finding| {
             let place = finding.database.as_deref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
             let why =
                 if finding.why.is_empty() { String::new() } else { format!("  {}", printable(&finding.why)) };
-            Line::new("▲ ", theme.warn)
-                .and(format!("{place}{}", printable(&finding.title)), theme.text)
-                .and(why, theme.dim)
+            let title = || {
+                Line::new("▲ ", theme.warn).and(format!("{place}{}", printable(&finding.title)), theme.text)
+            };
+            // A narrow window has no room for half of a reason, and `f` shows all of it.
+            if width < NARROW {
+                title().and(why, theme.dim).or(width, title)
+            } else {
+                title().and(why, theme.dim)
+            }
         })
         .collect()
 }

@@ -1,10 +1,11 @@
 //! The guide above, the target's address below.
 
 use super::update::fields;
-use crate::ui::guide::{self, Seen, seen};
+use crate::ui::guide::{self, Item, Seen, seen};
 use crate::ui::message::Hit;
 use crate::ui::state::{Button, Focus, State};
 use crate::ui::steps::migration::view_parts::{button_line, rows};
+use crate::ui::theme::Theme;
 use crate::ui::widgets::form::{form, height};
 use crate::ui::widgets::line::Line;
 use crate::ui::widgets::list::first_shown;
@@ -96,9 +97,7 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
         starts.push(lines.len());
         lines.push(line);
         if chosen {
-            let why = if item.why.is_empty() { Vec::new() } else { wrap(&item.why, text_width) };
-            lines.extend(why.into_iter().map(|text| Line::new(format!("      {text}"), theme.dim)));
-            lines.extend(item.statements.iter().map(|s| Line::new(format!("      {s}"), theme.info)));
+            lines.extend(explained(theme, item, text_width));
             last = lines.len() - 1;
         }
     }
@@ -119,4 +118,12 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
         let last = Rect { x: inner.x, width: inner.width, ..area };
         p.right(last, usize::from(area.height).saturating_sub(1), &Line::new("↓", theme.dim));
     }
+}
+
+/// Why it matters, and what to run.
+fn explained(theme: Theme, item: &Item, width: usize) -> Vec<Line> {
+    let why = if item.why.is_empty() { Vec::new() } else { wrap(&item.why, width) };
+    let statements = item.statements.iter().flat_map(|statement| wrap(statement, width));
+    let indented = |style| move |text: String| Line::new(format!("      {text}"), style);
+    why.into_iter().map(indented(theme.dim)).chain(statements.map(indented(theme.info))).collect()
 }

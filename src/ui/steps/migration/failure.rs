@@ -19,7 +19,7 @@ use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
 
 /// Findings that are named; the rest are counted.
-const NAMED: usize = 6;
+pub const NAMED: usize = 6;
 
 pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let theme = p.theme;
@@ -27,19 +27,24 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let low = u16::try_from(choices.len()).unwrap_or(4) + 2;
     let [top, below] = rows(area, [area.height.saturating_sub(low), low]);
     let stopped = live.run.outcome == Some(RunOutcome::Stopped);
-    let at = clock(live.run.last_ms, state.utc_offset_s);
-    let title = if stopped {
-        Line::new(format!("■ Stopped at {at}"), theme.warn)
-    } else {
-        Line::new(format!("✖ {} at {at}", headline(live)), theme.error)
-    };
+    let at = clock(live.run.worked_ms, state.utc_offset_s);
     let asks = matches!(state.overlay, Some(Overlay::Passwords(_)));
     let told = match (live.trying, live.wanted) {
         (Some(_), _) => LOGGING_IN,
         (None, Some(_)) if !asks => "↻ told to, working on it",
         _ => "",
     };
-    let inner = p.panel(top, &title, &Line::new(told, theme.warn));
+    let told = Line::new(told, theme.warn);
+    let room = usize::from(top.width).saturating_sub(told.width() + 4);
+    let title = if stopped {
+        Line::new(format!("■ Stopped at {at}"), theme.warn)
+    } else {
+        let what = headline(live);
+        let whole = Line::new(format!("✖ {what} at {at}"), theme.error);
+        // When that was the log says.
+        whole.or(room, || Line::new(format!("✖ {}", without_when(what)), theme.error))
+    };
+    let inner = p.panel(top, &title, &told);
     let width = usize::from(inner.width);
     let (cause, advice) = cause(live);
     let mut lines = Vec::new();
@@ -58,17 +63,18 @@ pub fn view(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     }
     let room = usize::from(inner.height);
     let first = if state.focus == Focus::List { first_shown(live.selected, lines.len(), room) } else { 0 };
-    p.lines(inner, &lines[first.min(lines.len())..]);
+    p.lines_or_key(inner, &lines[first.min(lines.len())..], ("f", "shows all of it"));
 
     let inner = p.panel(below, &Line::new("Next", theme.title), &Line::default());
-    for (row, (button, what)) in choices.iter().enumerate() {
-        let focused = state.focus == Focus::Button(*button) && state.overlay.is_none();
+    for (row, (button, what)) in choices.into_iter().enumerate() {
+        let focused = state.focus == Focus::Button(button) && state.overlay.is_none();
         let mut line = p.button(button.label(), focused.into());
         let pad = 17usize.saturating_sub(line.width());
         line.push(" ".repeat(pad), theme.text);
-        line.push(what.clone(), theme.dim);
+        let room = usize::from(inner.width).saturating_sub(line.width());
+        line.append(Line::new(what, theme.dim).or(room, || Line::new(briefly(live, button), theme.dim)));
         p.line(inner, row, &line);
-        p.hit((inner, row), (0, line.width()), Hit::Focus(Focus::Button(*button)));
+        p.hit((inner, row), (0, line.width()), Hit::Focus(Focus::Button(button)));
         if focused {
             p.cursor = Some((inner.x, inner.y + u16::try_from(row).unwrap_or(0)).into());
         }
@@ -87,6 +93,21 @@ pub fn headline(live: &Live) -> &'static str {
         (_, Some(RunOutcome::Partly)) => "Not everything came across; ended",
         _ => "Failed",
     }
+}
+
+/// For a window that is too narrow for the time.
+fn without_when(headline: &str) -> &str {
+    let said = ["; ended", ", last heard of"].iter().find_map(|when| headline.strip_suffix(when));
+    said.unwrap_or(headline).trim_end_matches([',', ';'])
+}
+
+/// All that the screen has to say, for a window that has no room for it.
+pub fn whole(live: &Live, utc_offset_s: i32) -> String {
+    let (mut all, advice) = cause(live);
+    all.extend(advice);
+    all.push(String::new());
+    all.extend(sides(live, utc_offset_s).into_iter().map(|(side, sentence)| format!("{side}: {sentence}")));
+    all.join("\n")
 }
 
 /// Sentences of what happened, and of what to do about it.
@@ -242,6 +263,35 @@ pub fn consequence(live: &Live, button: Button) -> String {
         }
         Button::CloseWindow => "changes nothing".to_owned(),
         _ => String::new(),
+    }
+}
+
+/// The same in fewer words; the dialog behind the button has all of them.
+fn briefly(live: &Live, button: Button) -> String {
+    let guarded = live.run.keeping && commandable(live);
+    match button {
+        Button::TryAgain if waits(live) => "goes on, under the same snapshot",
+        Button::TryAgain if live.run.databases.is_empty() => "runs the check again",
+        Button::TryAgain if finished(live).is_empty() => "copies all of it anew",
+        Button::TryAgain => "copies the others anew",
+        Button::StartOver | Button::CleanUp if waits(live) => "after a stop (s): it waits to go on",
+        Button::StartOver | Button::CleanUp if guarded => "after a stop (s): the rest follows",
+        Button::StartOver => "cleans up; step 1, form filled",
+        Button::CleanUp => return clean_up_briefly(live),
+        Button::SaveBundle => "log and report, without secrets",
+        _ => return consequence(live, button),
+    }
+    .to_owned()
+}
+
+fn clean_up_briefly(live: &Live) -> String {
+    let left = leftovers(live, Of::All).len() as u64;
+    match (left, dropped(live, Unfinished::Drop).len() as u64) {
+        (0, drops) => format!("drops {}", count_of(drops, "half copied database")),
+        (left, 0) => format!("removes {}; rows stay", count_of(left, "object")),
+        (left, drops) => {
+            format!("removes {}, drops {}", count_of(left, "object"), count_of(drops, "database"))
+        }
     }
 }
 

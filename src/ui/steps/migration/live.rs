@@ -6,6 +6,7 @@ use super::update::live_buttons;
 use super::view_parts::{button_line, rows};
 use crate::model::event::DatabaseOutcome;
 use crate::model::phase::Phase;
+use crate::model::run::DatabaseRun;
 use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
 use crate::ui::format::{Eta, ago, clock, eta, minute, percent, quartiles, rate, rows_speed, speed};
 use crate::ui::state::live::{Listed, Live, Wanted};
@@ -163,26 +164,40 @@ enum Standing {
     Waits,
     Runs,
     Over,
+    /// Over for those that go on; another one was given up before or in it.
+    Lacking,
 }
 
+/// What was given up has been through no phase that it did not come out of, and holds none up either.
 fn standing(live: &Live, phases: &[Phase]) -> Standing {
-    let mut any = false;
-    let mut all_over = !live.run.databases.is_empty();
+    let (mut any, mut all_over, mut lacking) = (false, !live.run.databases.is_empty(), false);
     for (name, database) in &live.run.databases {
         let phase = live.phase_of(name, database);
-        let over = database.outcome.is_some() || phase.is_some_and(|p| phases.iter().all(|f| p > *f));
+        let passed = phase.is_some_and(|p| phases.iter().all(|f| p > *f));
+        if given_up(database) && !passed {
+            lacking = true;
+            continue;
+        }
+        let over = passed || database.outcome.is_some();
         all_over &= over;
         any |= over || phase.is_some_and(|p| phases.contains(&p) || phases.iter().any(|f| p > *f));
     }
     match (all_over, any) {
+        (true, _) if lacking => Standing::Lacking,
         (true, _) => Standing::Over,
         (false, true) => Standing::Runs,
         (false, false) => Standing::Waits,
     }
 }
 
+fn given_up(database: &DatabaseRun) -> bool {
+    matches!(database.outcome, Some(DatabaseOutcome::Failed | DatabaseOutcome::Cancelled))
+}
+
 fn phases(theme: Theme, (live, width): (&Live, usize)) -> Line {
-    let gauges = || live.gauges.databases.values();
+    // What was given up is not counted: its tables do not come any more.
+    let goes_on = |name: &String| !live.run.databases.get(name).is_some_and(given_up);
+    let gauges = || live.gauges.databases.iter().filter(|(name, _)| goes_on(name)).map(|(_, gauge)| gauge);
     let tables = gauges().fold((0, 0), |sum, d| (sum.0 + d.tables_done, sum.1 + d.tables_total));
     let steps = gauges().fold((0, 0), |sum, d| (sum.0 + d.steps_done, sum.1 + d.steps_total));
     let of = |(done, all): (u64, u64)| {
@@ -217,6 +232,7 @@ fn strip(theme: Theme, (live, width): (&Live, usize), [tables, steps]: [String; 
             // Indexes are made while other tables are still copied.
             Standing::Waits if begun => ("▶", theme.accent),
             Standing::Over => ("✔", theme.ok),
+            Standing::Lacking => ("▲", theme.warn),
             Standing::Runs => ("▶", theme.accent),
             Standing::Waits => ("·", theme.dim),
         };

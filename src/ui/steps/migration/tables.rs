@@ -12,6 +12,9 @@ use crate::ui::widgets::paint::Paint;
 use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
 
+/// Where less of it has room, what is known of a lock is said in fewer words.
+const WORTH_ITS_ROOM: usize = 44;
+
 pub(super) fn list_title(theme: Theme, (live, name): (&Live, &str)) -> Line {
     let mut title = Line::new(name, theme.title);
     if live.filter.typing || !live.filter.text.value().is_empty() {
@@ -61,7 +64,7 @@ pub(super) fn draw(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)
 /// is left for the list.
 fn in_full(p: &mut Paint<'_>, area: Rect, why: Option<String>) -> Rect {
     let lines = why.map(|why| wrap(&why, area.width.into())).unwrap_or_default();
-    let height = u16::try_from(lines.len()).unwrap_or(0).min(area.height / 2);
+    let height = u16::try_from(lines.len()).unwrap_or(0).min(area.height.saturating_sub(2));
     let left = area.height - height;
     let style = p.theme.warn;
     let lines: Vec<_> = lines.into_iter().map(|line| Line::new(line, style)).collect();
@@ -135,7 +138,12 @@ fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
     if let Some(why) = row.waits() {
         let for_ms = row.since_ms().map(|since_ms| state.now_ms.saturating_sub(since_ms));
         let time = for_ms.map(|ms| format!("{}, ", human_ms(ms))).unwrap_or_default();
-        line.push(format!("  {time}{why}"), style);
+        let room = width.saturating_sub(line.width());
+        let whole = Line::new(format!("  {time}{why}"), style);
+        // All of it stands below the list for the line that is selected.
+        let enough = room >= WORTH_ITS_ROOM || whole.width() <= room;
+        let short = || Line::new(format!("  {}", short_wait(row, &time)), style);
+        line.append(if enough { whole } else { short() });
         return line;
     }
     let size = |bytes: u64| column_right(&human_bytes(bytes), 10);
@@ -173,6 +181,18 @@ fn table(theme: Theme, (state, row, width): (&State, &Row<'_>, usize)) -> Line {
         }
     }
     line
+}
+
+fn short_wait(row: &Row<'_>, time: &str) -> String {
+    match row.lock().map(|lock| lock.holders.as_slice()) {
+        Some([holder]) => match holder.pid {
+            Some(pid) => format!("{time}pid {pid}"),
+            None => format!("{time}a lock"),
+        },
+        Some([_, _, ..]) => format!("{time}locks"),
+        Some([]) => format!("{time}a lock"),
+        None => row.waits().unwrap_or_default(),
+    }
 }
 
 pub(super) fn drawn(theme: Theme, (done, total, width): (u64, u64, usize)) -> String {

@@ -224,8 +224,7 @@ fn try_again(state: &mut State) -> Vec<Effect> {
 pub fn recheck(state: &mut State) -> Vec<Effect> {
     let Some(live) = state.live.take() else { return Vec::new() };
     fill_from(&mut state.form, &live);
-    state.form.name.set("");
-    let mut effects = vec![Effect::LetGo];
+    let mut effects = vec![Effect::LetGo, Effect::NameAfter { taken: live.id }];
     effects.extend(validation::update::run_check(state));
     effects
 }

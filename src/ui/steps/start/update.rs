@@ -1,9 +1,10 @@
 //! Keys on the list of migrations.
 
+use crate::model::forget::NotForgotten;
 use crate::model::units::printable;
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
-use crate::ui::state::{Focus, Known, Overlay, Screen, State};
+use crate::ui::state::{About, Dialog, Focus, Known, Overlay, Screen, State};
 
 /// Lines of a page.
 const PAGE: usize = 10;
@@ -27,8 +28,9 @@ pub fn known(state: &mut State, known: Vec<Known>) {
         if state.start.opened.as_ref().is_some_and(is_shown) { state.start.opened.take() } else { chosen };
     let at = chosen.and_then(|id| state.start.shown().iter().position(|k| k.id == id));
     state.start.selected = at.unwrap_or(0);
+    // With nothing on this machine no name is taken.
     if first && nothing && state.screen == Screen::Start {
-        new(state);
+        drop(new(state));
     }
 }
 
@@ -49,14 +51,27 @@ fn printable_lines(text: &str) -> String {
     text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
-pub fn new(state: &mut State) {
+pub fn new(state: &mut State) -> Vec<Effect> {
     state.screen = Screen::Configure;
     state.focus = Focus::List;
     state.check = None;
-    // The name of one that exists is taken.
     let name = state.form.name.trimmed();
-    if state.start.known.iter().flatten().any(|known| known.id == name) {
-        state.form.name.set("");
+    let is_taken = state.start.known.iter().flatten().any(|known| known.id == name);
+    if is_taken { vec![Effect::NameAfter { taken: name.to_owned() }] } else { Vec::new() }
+}
+
+/// Asks first; where something of it is left says what to do before that.
+fn forget(state: &mut State, id: String) {
+    let Some(known) = state.start.known.iter().flatten().find(|known| known.id == id) else { return };
+    let why = known.run.not_forgotten();
+    let follows = matches!(why, Some(NotForgotten::Follows(_)));
+    if known.engine.is_there() && !follows {
+        state.complain(format!("{id} is not forgotten: an engine works on it. Enter opens it"));
+    } else if let Some(why) = why {
+        state.complain(format!("{id} is not forgotten: {}. Enter opens it, and leads on", why.what()));
+    } else {
+        state.start.forgetting = Some(id);
+        state.overlay = Some(Overlay::Dialog(Dialog::new(About::Forget)));
     }
 }
 
@@ -74,11 +89,12 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
             state.forget_passwords();
             return Some(vec![Effect::Open { id }]);
         }
-        (Code::Char('n'), _) => new(state),
+        (Code::Char('n'), _) => return Some(new(state)),
         (Code::Char('u'), Some(id)) => {
             state.say("Asking both servers …");
             return Some(vec![Effect::StatusOf { id }]);
         }
+        (Code::Char('x'), Some(id)) => forget(state, id),
         (Code::Char('r'), _) => return Some(vec![Effect::List]),
         (Code::Char('/'), _) => state.start.filter.typing = true,
         (Code::Esc, _) => state.start.filter = crate::ui::state::Filter::default(),

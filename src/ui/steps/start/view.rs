@@ -35,7 +35,9 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
         let right = Line::new(right, p.theme.warn);
         let inner = p.panel(bottom, &Line::new("Needs attention", p.theme.title), &right);
         let shown = attention.iter().take(inner.height.into());
-        p.lines(inner, &shown.map(|a| a.line(p.theme)).collect::<Vec<_>>());
+        let (theme, width) = (p.theme, usize::from(inner.width));
+        let line = |a: &Attention| a.line(theme, &a.what).or(width, || a.line(theme, &a.briefly));
+        p.lines(inner, &shown.map(line).collect::<Vec<_>>());
     }
 }
 
@@ -221,7 +223,7 @@ fn next(known: &Known) -> &'static str {
         Tag::Copying => "Next: nothing to do. Enter shows how far it is.",
         Tag::Syncing => "Next: switch over when you are ready. Enter shows how.",
         Tag::Ready => "Next: nothing to do.",
-        Tag::Dead => "Next: Enter says what is left on the servers, and offers to clean up or to try again.",
+        Tag::Dead => "Next: Enter says what is left, and what can be done.",
         Tag::Failed | Tag::Stopped | Tag::Refused => "Next: Enter says what happened, and what can be done.",
         Tag::Checked => "Next: nothing was changed by it. n begins a migration.",
     }
@@ -232,46 +234,61 @@ fn next(known: &Known) -> &'static str {
 pub struct Attention {
     pub id: String,
     pub what: String,
+    /// For narrow windows.
+    pub briefly: String,
     pub urgent: bool,
 }
 
 impl Attention {
-    fn line(&self, theme: Theme) -> Line {
+    fn line(&self, theme: Theme, what: &str) -> Line {
         let (sign, style) = if self.urgent { ("✖ ", theme.error) } else { ("▲ ", theme.warn) };
-        Line::new(sign, style).and(format!("{}: ", self.id), theme.title).and(self.what.clone(), theme.text)
+        Line::new(sign, style).and(format!("{}: ", self.id), theme.title).and(what, theme.text)
     }
 }
 
 pub fn attention(state: &State) -> Vec<Attention> {
     let mut all = Vec::new();
     for known in state.start.known.iter().flatten() {
-        let of = |what: String, urgent| Attention { id: known.id.clone(), what, urgent };
-        let left = known.run.ledger.values().filter(|l| {
-            l.object.kind == crate::model::event::ObjectKind::Slot
-                && l.state != crate::model::run::LedgerState::NotOurs
-        });
-        let slots = left.count() as u64;
+        let of =
+            |what: String, briefly: String, urgent| Attention { id: known.id.clone(), what, briefly, urgent };
+        let slots = slots_left(known);
+        let slot = count_of(slots, "slot");
         match Tag::of(known) {
             Tag::Dead if slots > 0 => {
-                let what =
-                    format!("its engine is gone and {} may fill the source's disk", count_of(slots, "slot"));
-                all.push(of(what, true));
+                let what = format!("its engine is gone and {slot} may fill the source's disk");
+                all.push(of(what, format!("its engine is gone, {slot} left"), true));
             }
-            Tag::Dead => all.push(of("its engine is gone before the work was done".to_owned(), true)),
+            Tag::Dead => {
+                let what = "its engine is gone before the work was done".to_owned();
+                all.push(of(what, "its engine is gone".to_owned(), true));
+            }
             Tag::Failed | Tag::Stopped if slots > 0 => {
-                all.push(of(format!("{} left on the source: clean up", count_of(slots, "slot")), true));
+                all.push(of(
+                    format!("{slot} left on the source: clean up"),
+                    format!("{slot} left: clean up"),
+                    true,
+                ));
             }
             // Nothing is left to be done about it.
             Tag::Failed if known.run.cleaned && known.run.half_made().is_empty() => {}
-            Tag::Failed => all.push(of(worst(known), false)),
+            Tag::Failed => all.push(of(worst(known), worst(known), false)),
             Tag::Syncing if !known.engine.is_there() => {
-                all.push(of("nobody guards what the source keeps for it".to_owned(), false));
+                let what = "nobody guards what the source keeps for it".to_owned();
+                all.push(of(what, "nobody guards it".to_owned(), false));
             }
             _ => {}
         }
     }
     all.sort_by_key(|a| !a.urgent);
     all
+}
+
+fn slots_left(known: &Known) -> u64 {
+    let left = known.run.ledger.values().filter(|l| {
+        l.object.kind == crate::model::event::ObjectKind::Slot
+            && l.state != crate::model::run::LedgerState::NotOurs
+    });
+    left.count() as u64
 }
 
 fn worst(known: &Known) -> String {

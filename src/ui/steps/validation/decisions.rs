@@ -19,11 +19,14 @@ use ratatui::layout::Rect;
 /// With so many lines there is room to spare: what a choice means is said before it is made.
 pub(super) const ROOMY: u16 = 26;
 
+/// Databases that a sentence names.
+const NAMED: usize = 3;
+
 /// Below that the checkbox of the snapshot has fewer words.
 const NARROW: u16 = 72;
 
-/// The checkbox, and what it means for whoever still writes.
-pub const SNAPSHOT: &str = "Start the migration using a one-time snapshot (dump method)";
+/// What the checkbox ends with, and what it means for whoever still writes.
+const USING: &str = "using a one-time snapshot (dump method)";
 pub const SNAPSHOT_MEANS: &str = "Rows written on the source after the start will not be on the target.";
 
 /// A line, and what it decides where it decides something.
@@ -59,16 +62,7 @@ fn said(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decis
         lines.push((None, Line::new(format!("      {means}"), theme.dim)));
     }
     if offers_snapshot(check) {
-        let tick = if check.decisions.snapshot { "[✔]" } else { "[ ]" };
-        let what =
-            if area.width < NARROW { "Start using a one-time snapshot (dump method)" } else { SNAPSHOT };
-        let text = format!("{tick} {what}");
-        lines.push(choice(theme, (state, Focus::Choice(0)), text));
-        let style = if check.decisions.snapshot { theme.warn } else { theme.dim };
-        let asked = check.decisions.snapshot || state.focus == Focus::Choice(0);
-        if asked || area.height >= ROOMY {
-            lines.push((None, Line::new(format!("      {SNAPSHOT_MEANS}"), style)));
-        }
+        lines.extend(snapshot(theme, state, (check, area)));
     }
     for (number, possible) in (1..).zip(check.choices()) {
         let way = match check.way(possible) {
@@ -92,6 +86,52 @@ fn said(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decis
         lines.push((None, Line::new(why, theme.error)));
     } else if let Some(text) = expectation(check) {
         lines.push((None, Line::new(text, theme.dim)));
+    }
+    lines
+}
+
+/// The checkbox that has everything copied once: what it says, and what that means for whoever still writes. Where some
+/// databases could follow it is not about the others alone, and says so: it was taken for what becomes of those that cannot.
+pub fn checkbox(check: &Check) -> (String, String) {
+    let all = copied_once(check);
+    if !is_for_all(check, &all) {
+        return (format!("Start the migration {USING}"), SNAPSHOT_MEANS.to_owned());
+    }
+    let could: Vec<_> = all.iter().filter(|p| p.not_continuous.is_none()).collect();
+    let named: Vec<_> = could.iter().take(NAMED).map(|p| readable(&p.database)).collect();
+    let more = could.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let also = match named.as_slice() {
+        [] => String::new(),
+        named => format!("Also {}{more}, which could follow. ", named.join(", ")),
+    };
+    (format!("Start all {} databases {USING}", all.len()), format!("{also}{SNAPSHOT_MEANS}"))
+}
+
+/// The databases that the checkbox is about.
+fn copied_once(check: &Check) -> Vec<&Possible> {
+    let goes = |p: &&Possible| check.way(p) != Way::LeftOut && p.not_snapshot.is_none();
+    check.possible.iter().filter(goes).collect()
+}
+
+fn is_for_all(check: &Check, all: &[&Possible]) -> bool {
+    check.replicable() == Replicable::Some && all.len() > 1
+}
+
+fn snapshot(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decision> {
+    let tick = if check.decisions.snapshot { "[✔]" } else { "[ ]" };
+    let (whole, means) = checkbox(check);
+    let all = copied_once(check);
+    let what = match area.width {
+        NARROW.. => whole,
+        _ if is_for_all(check, &all) => format!("All {} {USING}", all.len()),
+        _ => format!("Start {USING}"),
+    };
+    let mut lines = vec![choice(theme, (state, Focus::Choice(0)), format!("{tick} {what}"))];
+    let asked = check.decisions.snapshot || state.focus == Focus::Choice(0);
+    if asked || area.height >= ROOMY {
+        let style = if check.decisions.snapshot { theme.warn } else { theme.dim };
+        lines.push((None, Line::new(format!("      {means}"), style)));
     }
     lines
 }
@@ -183,7 +223,8 @@ pub(super) fn draw(p: &mut Paint<'_>, area: Rect, (state, check, lines): (&State
     let focused = lines.iter().position(|(focus, _)| *focus == Some(state.focus));
     let first = first_line(focused.unwrap_or(0), lines, inner.height.into());
     let shown = &lines[first.min(lines.len())..];
-    p.lines(inner, &shown.iter().map(|(_, line)| line.clone()).collect::<Vec<_>>());
+    let drawn: Vec<_> = shown.iter().map(|(_, line)| line.clone()).collect();
+    p.lines_or_key(inner, &drawn, ("Tab", "goes on to the rest"));
     for (row, (focus, line)) in shown.iter().enumerate() {
         if let Some(focus) = focus {
             p.hit((inner, row), (0, line.width()), Hit::Focus(*focus));

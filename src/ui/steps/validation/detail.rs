@@ -16,6 +16,9 @@ const MEASURED: usize = 200;
 /// Lines of the list that stay whatever there is to explain.
 const LEAST_OF_LIST: u16 = 4;
 
+/// What a fix ends in that has no room.
+const MORE: &str = " Enter shows all";
+
 /// What is said, each wrapped.
 struct Texts {
     title: Vec<String>,
@@ -53,8 +56,14 @@ impl Texts {
         for part in [&mut self.objects, &mut self.why] {
             over -= shorten(part, 0, over);
         }
-        // The last line of what to do is for the word that there is more.
-        shorten(&mut self.fix, 1, over);
+        // What has no fix has nothing else to say.
+        let least = usize::from(self.fix.is_empty());
+        over -= shorten(&mut self.title, least, over);
+        if shorten(&mut self.fix, 1, over) > 0
+            && let Some(last) = self.fix.last_mut()
+        {
+            last.push_str(MORE);
+        }
     }
 }
 
@@ -111,12 +120,18 @@ pub(super) fn draw(p: &mut Paint<'_>, area: Rect, check: &Check) {
     p.lines(inner, &lines);
 }
 
-/// A line that was ended early keeps its sign of it: a word before it goes.
+/// A line that was ended early keeps its sign of it: words before it go.
 fn cut(text: String, width: usize) -> String {
     use unicode_width::UnicodeWidthStr;
-    let Some(said) = text.strip_suffix(" …").filter(|_| text.width() > width) else { return text };
-    let whole = said.rsplit_once(' ').map_or(said, |(before, _)| before);
-    if whole.width() + 2 <= width { format!("{whole} …") } else { column(whole, width) }
+    let more = if text.ends_with(MORE) { MORE } else { "" };
+    let Some(said) = text.strip_suffix(more).and_then(|text| text.strip_suffix(" …")) else { return text };
+    let room = width.saturating_sub(more.width() + 2);
+    let mut said = said;
+    while said.width() > room {
+        let Some((before, _)) = said.rsplit_once(' ') else { return column(said, width) };
+        said = before;
+    }
+    format!("{said} …{more}")
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ use crate::ui::widgets::wrap::wrap;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+/// There, what is found is not explained below the list.
+const LOW: u16 = 17;
+
 pub fn form(p: &mut Paint<'_>, area: Rect, state: &State) {
     let text = command::line(state);
     let wrapped = wrap(&text, usize::from(area.width).saturating_sub(4));
@@ -49,9 +52,12 @@ pub fn report(p: &mut Paint<'_>, area: Rect, state: &State) {
         return;
     }
     let method = decisions::lines(p.theme, state, (check, area));
-    let method_height = u16::try_from(method.len()).unwrap_or(0).min(area.height / 3) + 2;
-    let left = area.height.saturating_sub(method_height + 1);
     let listed = report_rows(check);
+    // In a low window a short list leaves room for what is to be decided.
+    let spare = area.height.saturating_sub(u16::try_from(listed.len()).unwrap_or(u16::MAX).clamp(1, 3) + 5);
+    let most = if area.height < LOW { spare.max(area.height / 3) } else { area.height / 3 };
+    let method_height = u16::try_from(method.len()).unwrap_or(0).min(most) + 2;
+    let left = area.height.saturating_sub(method_height + 1);
     let detail_height = detail::height(left, area.width.saturating_sub(4), &listed);
     let [top, middle, below, buttons] = rows(area, [left - detail_height, detail_height, method_height, 1]);
     findings(p, top, (state, check));
@@ -80,7 +86,7 @@ fn running(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
     let done = Line::new(done, theme.dim);
     let [top, last] = rows(area, [area.height - 1, 1]);
     let inner = p.panel(top, &Line::new("Checking", theme.title), &done);
-    let mut lines: Vec<Line> = servers(theme, check);
+    let mut lines: Vec<Line> = servers(theme, check, inner.width.into());
     for judgement in &check.judgements {
         let (weight, what) = match &judgement.verdict {
             Verdict::Ok => (Weight::Pass, ""),
@@ -92,8 +98,8 @@ fn running(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
         };
         let place = judgement.database.as_deref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
         let text = format!("{place}{}", printable(&judgement.title));
-        lines
-            .push(sign(theme, weight).and(text, theme.text).and(format!("  {}", printable(what)), theme.dim));
+        let line = sign(theme, weight).and(text, theme.text);
+        lines.push(with_reason(line, (printable(what), theme), inner.width.into()));
     }
     if check.judgements.is_empty() {
         lines.extend(gathering(theme, (check, inner.height.into())));
@@ -135,14 +141,36 @@ fn gathering(theme: Theme, (check, room): (&Check, usize)) -> Vec<Line> {
     lines
 }
 
-fn servers(theme: Theme, check: &Check) -> Vec<Line> {
+/// Part of a reason says little where less than this of it has room; the report has all of it.
+const WORTH_ITS_ROOM: usize = 24;
+
+fn with_reason(line: Line, (what, theme): (String, Theme), width: usize) -> Line {
+    let reason = Line::new(format!("  {what}"), theme.dim);
+    let room = width.saturating_sub(line.width());
+    if what.is_empty() || reason.width() > room && room < WORTH_ITS_ROOM {
+        return line;
+    }
+    let mut line = line;
+    line.append(reason);
+    line
+}
+
+fn servers(theme: Theme, check: &Check, width: usize) -> Vec<Line> {
     let line = |(name, server): (&str, &Option<ServerSummary>)| {
         let server = server.as_ref()?;
         let rights = if server.superuser { ", superuser" } else { "" };
-        let text = format!("{}, PostgreSQL {}{rights}", printable(&server.address), server.version);
+        let (address, version) = (printable(&server.address), &server.version);
         let mut line = Line::new("  ", theme.text);
         line.append(sign(theme, Weight::Pass));
-        Some(line.and(column(name, 8), theme.text).and(text, theme.dim))
+        let line = line.and(column(name, 8), theme.text);
+        let room = width.saturating_sub(line.width());
+        let whole = Line::new(format!("{address}, PostgreSQL {version}{rights}"), theme.dim);
+        // Its name is the least of the news: it was typed in.
+        let text =
+            whole.or(room, || Line::new(format!("PostgreSQL {version}{rights}, {address}"), theme.dim));
+        let mut line = line;
+        line.append(text);
+        Some(line)
     };
     [("Source", &check.run.source), ("Target", &check.run.target)].into_iter().filter_map(line).collect()
 }
@@ -175,7 +203,7 @@ fn findings(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
         right.push(format!("  {} passed", check.passed_count()), theme.ok);
     }
     let inner = p.panel(area, &Line::new("Report", theme.title), &right);
-    let servers = servers(theme, check);
+    let servers = servers(theme, check, inner.width.into());
     let shown = if inner.height > 6 { servers.len() } else { 0 };
     let low = u16::try_from(shown).unwrap_or(0);
     // What is worst stands first: that both servers were reached is the least of the news.
@@ -185,7 +213,9 @@ fn findings(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
         p.line(below, 0, &Line::new("  Nothing was found that stands in the way.", theme.ok));
         return;
     }
-    let lines: Vec<_> = listed.iter().map(|row| finding(theme, row)).collect();
+    // The list's marks take four columns.
+    let width = usize::from(inner.width).saturating_sub(4);
+    let lines: Vec<_> = listed.iter().map(|row| finding(theme, row, width)).collect();
     let focused = state.focus == Focus::List && state.overlay.is_none();
     let before = p.cursor;
     let selected = check.selected.min(lines.len() - 1);
@@ -198,14 +228,11 @@ fn findings(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
     }
 }
 
-fn finding(theme: Theme, row: &Row) -> Line {
+fn finding(theme: Theme, row: &Row, width: usize) -> Line {
     let mut line = sign(theme, row.weight);
     if let Some(place) = &row.place {
         line.push(format!("{place}: "), theme.title);
     }
     line.push(row.title.clone(), theme.text);
-    if !row.what.is_empty() {
-        line.push(format!("  {}", row.what), theme.dim);
-    }
-    line
+    with_reason(line, (row.what.clone(), theme), width)
 }
