@@ -10,8 +10,14 @@ const MOST_ANSWERS: usize = 3;
 /// # Errors
 /// The exit, where it was not meant, or nobody answers any more.
 pub(super) async fn confirm(question: &str) -> Result<(), Exit> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+    if !std::io::stdin().is_terminal() {
         return Ok(());
+    }
+    if !std::io::stderr().is_terminal() {
+        out::complain(
+            "nobody can be asked whether that is meant, for standard error is no terminal: say --yes",
+        );
+        return Err(Exit::Usage);
     }
     let question = format!("{question} yes or no [no]: ");
     let answer = tokio::select! {

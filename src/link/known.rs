@@ -1,5 +1,6 @@
 //! The migrations that this machine knows, and which of them somebody works on.
 
+use crate::model::event::Event;
 use crate::model::failure::Failure;
 use crate::model::plan::Plan;
 use crate::model::run::Run;
@@ -70,6 +71,12 @@ pub fn forget(home: &Path) -> Result<(), Failure> {
         return Err(Failure::refused(what)
             .advise(format!("look with pgpassage status -s … -t …, then remove {}", home.display())));
     }
+    if entries.iter().any(|entry| entry.event == Event::Unknown) {
+        let what = format!(
+            "a newer version of pgpassage has worked on {id}, and this one does not know what it made"
+        );
+        return Err(Failure::refused(what).advise("forget it with that version"));
+    }
     if let Some(why) = Run::fold(&entries).not_forgotten() {
         return Err(Failure::refused(format!("{id} is not forgotten: {}", why.what())).advise(why.first(&id)));
     }
@@ -129,10 +136,24 @@ mod tests {
             Event::Making { object: object(ObjectKind::Database, Side::Target) },
             ended(DatabaseOutcome::Failed),
         ];
+        let lacking = vec![
+            Event::Making { object: object(ObjectKind::Database, Side::Target) },
+            ended(DatabaseOutcome::Incomplete),
+        ];
+        let member = Event::Making { object: object(ObjectKind::Membership, Side::Target) };
+        let cleaned = Event::Resumed { verb: "clean".into(), version: "0".into(), pid: 7 };
         for (id, events, words) in [
             ("slot", vec![Event::Making { object: slot() }], "pgpassage clean slot"),
             ("follows", vec![Event::Following { database: "x".into() }], "pgpassage finish follows"),
             ("half", half, "pgpassage clean half"),
+            ("lacks", lacking.clone(), "pgpassage clean lacks"),
+            ("member", vec![member], "pgpassage clean member"),
+            (
+                "odd",
+                vec![Event::Making { object: object(ObjectKind::Unknown, Side::Target) }],
+                "pgpassage clean odd",
+            ),
+            ("newer", vec![Event::Unknown], "forget it with that version"),
         ] {
             let folder = begin(id, events);
             let failure = forget(folder.path()).unwrap_err();
@@ -148,7 +169,10 @@ mod tests {
         std::fs::write(torn.journal_path(), format!("no\n{text}")).unwrap();
         assert!(forget(torn.path()).unwrap_err().what.contains("damaged"));
         let removed = vec![Event::Making { object: slot() }, Event::Removed { object: slot() }];
-        for folder in [held, begin("gone", removed), begin("done", vec![ended(DatabaseOutcome::Done)])] {
+        let mended = begin("mended", [lacking, vec![cleaned]].concat());
+        for folder in
+            [held, begin("gone", removed), begin("done", vec![ended(DatabaseOutcome::Done)]), mended]
+        {
             forget(folder.path()).unwrap();
             assert!(!folder.path().exists());
         }

@@ -12,6 +12,8 @@ pub enum NotForgotten {
     Replication,
     /// A database on the target that is ours and not whole.
     HalfMade(String),
+    /// Such a one that was worked through, with losses, and still bears our mark.
+    Marked(String),
 }
 
 impl NotForgotten {
@@ -21,6 +23,12 @@ impl NotForgotten {
             NotForgotten::Replication => "objects of ours may be left on the servers".to_owned(),
             NotForgotten::HalfMade(name) => {
                 format!("the half copied database {} is on the target", readable(name))
+            }
+            NotForgotten::Marked(name) => {
+                format!(
+                    "the database {} on the target lacks something and is marked as unfinished",
+                    readable(name)
+                )
             }
         }
     }
@@ -42,15 +50,19 @@ impl Run {
             return Some(NotForgotten::Follows(name.clone()));
         }
         let serves = |line: &LedgerLine| {
-            let kinds = [ObjectKind::Publication, ObjectKind::Slot, ObjectKind::Subscription];
-            line.state != LedgerState::NotOurs && kinds.contains(&line.object.kind)
+            // Roles and databases are the operator's; what a newer version made, nobody here knows.
+            let is_his = matches!(line.object.kind, ObjectKind::Role | ObjectKind::Database);
+            line.state != LedgerState::NotOurs && !is_his
         };
         if self.ledger.values().any(serves) || self.databases.values().any(|d| !d.identities.is_empty()) {
             return Some(NotForgotten::Replication);
         }
-        // One that was worked through is the operator's by now, whatever it lacks.
-        let half =
-            self.half_made().into_iter().find(|half| half.outcome != Some(DatabaseOutcome::Incomplete));
-        half.map(|half| NotForgotten::HalfMade(half.name))
+        // One that was worked through is the operator's, whatever it lacks, once a clean-up has taken our mark off it.
+        let is_his = |outcome| outcome == Some(DatabaseOutcome::Incomplete) && self.cleaned;
+        let half = self.half_made().into_iter().find(|half| !is_his(half.outcome))?;
+        Some(match half.outcome {
+            Some(DatabaseOutcome::Incomplete) => NotForgotten::Marked(half.name),
+            _ => NotForgotten::HalfMade(half.name),
+        })
     }
 }

@@ -283,7 +283,7 @@ fn it_is_started_over_after_a_failure() {
     for side in [&pair.target, &pair.source] {
         answer(&mut tty, (&mut seen, "URI [127.0.0.1]"), "");
         answer(&mut tty, (&mut seen, &format!("Port [{}]", side.port())), "");
-        answer(&mut tty, (&mut seen, "Database name to connect to [postgres]"), "");
+        answer(&mut tty, (&mut seen, "Database name to connect to [postgres; - for"), "");
         answer(&mut tty, (&mut seen, "Username ["), "");
         answer(&mut tty, (&mut seen, "[prefer]"), "");
         answer(&mut tty, (&mut seen, "Password, not shown"), "");

@@ -8,6 +8,7 @@ use crate::model::filter::parse_list;
 use crate::model::units::{Side, printable};
 use crate::ui::state::State;
 use crate::ui::state::form::{Encryption, Field, Form, PARTS, Part, Server};
+use zeroize::Zeroizing;
 
 pub(super) async fn target(state: &mut State) -> Result<(), Gone> {
     out::print("Step 1 of 4, Configure: the target");
@@ -45,6 +46,9 @@ pub(super) async fn skipped(form: &mut Form) -> Result<(), Gone> {
     }
 }
 
+/// Empties a field. A word would be somebody's name: a database was called none.
+const EMPTY: &str = "-";
+
 /// Asks until nothing is wrong with the answer. `nothing` is the word for none; without one there has to be something.
 pub(super) async fn fill(
     form: &mut Form,
@@ -52,9 +56,18 @@ pub(super) async fn fill(
     (question, nothing): (&str, &str),
 ) -> Result<(), Gone> {
     let before = form.text(field).map(|text| text.value().to_owned()).unwrap_or_default();
+    let hint = match (before.as_str(), nothing) {
+        ("", "") => String::new(),
+        ("", nothing) => format!(" [{nothing}]"),
+        (before, "") => format!(" [{before}]"),
+        (before, nothing) => format!(" [{before}; {EMPTY} for {nothing}]"),
+    };
     loop {
-        let answer = ask(question, if before.is_empty() { nothing } else { &before }).await?;
-        let answer = if answer == nothing { String::new() } else { answer };
+        let answer = match ask(&format!("{question}{hint}"), "").await? {
+            typed if typed.is_empty() => before.clone(),
+            typed if typed == EMPTY && !nothing.is_empty() => String::new(),
+            typed => typed,
+        };
         if let Some(text) = form.text_mut(field) {
             text.set(answer);
         }
@@ -98,10 +111,11 @@ pub(super) async fn server(form: &mut Form, side: Side) -> Result<(), Gone> {
 async fn pasted(form: &mut Form, side: Side) -> Result<bool, Gone> {
     loop {
         let server = form.server_mut(side);
-        let host = ask("Hostname, or a postgres:// URI", server.host.value()).await?;
+        // It may hold a password.
+        let host = Zeroizing::new(ask("Hostname, or a postgres:// URI", server.host.value()).await?);
         match server.fill(&host) {
             Ok(true) => return Ok(true),
-            Ok(false) => server.host.set(host),
+            Ok(false) => server.host.set(host.as_str()),
             Err(what) => {
                 out::print(&format!("error: {}", printable(&what)));
                 continue;

@@ -4,7 +4,7 @@ use super::{check, complain, configure};
 use crate::cli::ask::{Gone, Preset, choose, yes};
 use crate::cli::out;
 use crate::cli::wizard::Rooms;
-use crate::model::units::readable;
+use crate::model::units::{printable, readable};
 use crate::ui::command;
 use crate::ui::drive::{Host, Prepared, Purpose};
 use crate::ui::state::check::Check;
@@ -64,5 +64,11 @@ fn say(state: &State, check: &Check) {
             out::print(&format!("  {head}: {sentence}"));
         }
     }
-    out::print(&format!("{SAME}: {}", command::line(state)));
+    let line = command::line(state);
+    out::print(&format!("{SAME}: {line}"));
+    if printable(&line) != line {
+        out::print(
+            "  A name in it holds characters that are not shown as they are: it cannot be copied from here.",
+        );
+    }
 }

@@ -23,6 +23,9 @@ pub const DISCONTINUES: &str = "what was copied stays, nothing of ours is left b
 
 /// Without a change on its way for so long, writes seem to have stopped.
 const QUIET_MS: u64 = 30_000;
+/// Between looks further apart anything may have happened: two status updates that found nothing, five minutes apart, were
+/// taken for five minutes without writes.
+const LOOK_AWAY_MS: u64 = 5_000;
 /// When a number must not be trusted any more.
 pub const STALE_MS: u64 = 30_000;
 
@@ -92,8 +95,14 @@ fn quiet_for(live: &Live, now_ms: u64) -> Option<u64> {
     if last.lag_bytes != Some(0) || now_ms.saturating_sub(last.at_ms) > STALE_MS {
         return None;
     }
-    let since = live.samples.iter().rev().take_while(|s| s.lag_bytes == Some(0)).last()?;
-    Some(last.at_ms.saturating_sub(since.at_ms))
+    let mut since = last.at_ms;
+    for sample in live.samples.iter().rev() {
+        if sample.lag_bytes != Some(0) || since.saturating_sub(sample.at_ms) > LOOK_AWAY_MS {
+            break;
+        }
+        since = sample.at_ms;
+    }
+    Some(last.at_ms.saturating_sub(since))
 }
 
 /// How much one database misses, and for how long.
@@ -115,4 +124,39 @@ pub fn kept_of(status: Option<&DatabaseStatus>) -> String {
 
 fn bytes(value: Option<u64>) -> String {
     value.map_or_else(|| "unknown".to_owned(), human_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::message::Shown;
+    use crate::ui::state::Engine;
+    use crate::ui::state::chart::Sample;
+
+    #[test]
+    fn quiet_is_what_was_looked_at_all_the_time() {
+        let mut live = Live::new("x".into(), Engine::Gone, Shown::default());
+        let looks = |live: &mut Live, all: &[(u64, Option<u64>)]| {
+            let sample = |(at_ms, lag_bytes): &(u64, Option<u64>)| Sample {
+                at_ms: *at_ms,
+                bytes: 0,
+                rows: 0,
+                lag_bytes: *lag_bytes,
+                kept_bytes: None,
+            };
+            live.samples = all.iter().map(sample).collect();
+        };
+        for (all, quiet) in [
+            (&[(1_000, Some(0)), (301_000, Some(0))][..], Some(0)),
+            (&[(1_000, Some(0)), (5_000, Some(0)), (9_000, Some(0))], Some(8_000)),
+            (&[(1_000, Some(0)), (5_000, Some(7)), (9_000, Some(0))], Some(0)),
+            (&[(1_000, Some(0)), (5_000, None)], None),
+            (&[], None),
+        ] {
+            looks(&mut live, all);
+            assert_eq!(quiet_for(&live, 302_000.min(all.last().map_or(0, |s| s.0))), quiet, "{all:?}");
+        }
+        looks(&mut live, &[(1_000, Some(0))]);
+        assert_eq!(quiet_for(&live, 40_000), None, "old");
+    }
 }
