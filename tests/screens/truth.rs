@@ -43,7 +43,6 @@ fn asked(engine: Engine, about: About) -> State {
     state
 }
 
-/// The last step begins under a dialog: what is pressed next was meant for the dialog.
 /// What was given up is not through the phases that it did not come to, and does not count as one at work.
 #[test]
 fn a_database_that_failed_is_not_shown_as_done_in_the_strip() {
@@ -109,6 +108,7 @@ fn the_snapshot_says_for_which_databases_it_is() {
     assert!(text.contains("[ ] Start the migration using a one-time") && !text.contains("Also"), "{text}");
 }
 
+/// The last step begins under a dialog: what is pressed next was meant for the dialog.
 #[test]
 fn a_dialog_that_goes_leaves_no_key_to_what_is_behind_it() {
     let mut state = asked(Engine::Here, About::Stop);
