@@ -82,6 +82,33 @@ fn a_closing_is_not_broken_off_unasked() {
     eventually(&pair.source, "postgres", SLOTS, "1");
 }
 
+/// A guard closes without us: whoever leaves breaks nothing off, and is told so.
+#[test]
+fn a_guard_goes_on_closing() {
+    let pair = pair("logical");
+    let (mut tty, mut seen) = following(&pair);
+    std::thread::scope(|scope| {
+        scope.spawn(|| pair.target.psql("shop", "BEGIN; LOCK TABLE orders; SELECT pg_sleep(90)").ok());
+        let held = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop' AND wait_event = 'PgSleep'";
+        eventually(&pair.target, "postgres", held, "1");
+        pair.source.psql("shop", "INSERT INTO orders VALUES (5001, 'late')").unwrap();
+        while !tty.text().contains("Wait until lag is 0 B: behind by ") {
+            answer(&mut tty, (&mut seen, "u) Status update"), "u");
+        }
+        answer(&mut tty, (&mut seen, "c) Close connection"), "c");
+        answer(&mut tty, (&mut seen, "w) Wait until in sync, then close"), "w");
+        tty.wait("postgres: done: the connection is closed");
+        tty.send("\x03");
+        tty.wait("The closing goes on in the guard, without this window.");
+        tty.wait("the migration mine goes on");
+        assert_eq!(tty.exit(), 0);
+        let release = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        pair.target.psql("postgres", release).unwrap();
+    });
+    eventually(&pair.source, "postgres", SLOTS, "0");
+    eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "5001");
+}
+
 /// What somebody else closes meanwhile is over here, too.
 #[test]
 fn what_was_closed_elsewhere_is_over() {
