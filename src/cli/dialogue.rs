@@ -10,13 +10,14 @@ mod guide;
 mod interrupt;
 mod list;
 mod plan;
+mod signals;
 
 use super::ask::Gone;
 use super::exit::Exit;
 use super::out;
 use super::wizard::Rooms;
-use crate::model::units::printable;
-use crate::ui::drive::Host;
+use crate::model::units::{printable, readable};
+use crate::ui::drive::{Host, Prepared};
 use crate::ui::state::form::{FieldError, Form};
 use crate::ui::state::{Colors, Letters, Look, State};
 use check::Chosen;
@@ -37,7 +38,17 @@ enum Next {
 
 pub(super) async fn run(rooms: Rooms) -> Exit {
     let mut state = State::new(Form::default(), LOOK, rooms.home());
-    match talk(&rooms, &mut state).await {
+    let talked = tokio::select! {
+        // What was followed has its last word before anybody goes.
+        biased;
+        talked = talk(&rooms, &mut state) => talked,
+        exit = signals::gone() => {
+            out::print("");
+            goodbye(&state);
+            return exit;
+        }
+    };
+    match talked {
         Ok(exit) => exit,
         // One that was begun before, and taken back to start over, has changed something.
         Err(_) if state.start.opened.is_some() => {
@@ -51,9 +62,31 @@ pub(super) async fn run(rooms: Rooms) -> Exit {
     }
 }
 
+/// Said by whoever is sent away at a question.
+fn goodbye(state: &State) {
+    match (&state.live, &state.start.opened) {
+        (Some(live), _) => follow::left(live),
+        (None, Some(id)) => {
+            out::print(&format!("This window is closed. What is left: pgpassage status {}", readable(id)));
+        }
+        (None, None) => out::print("This window is closed; nothing was changed."),
+    }
+}
+
+/// What has not been changed: whoever starts over has had something dropped before.
+fn nothing(state: &State) -> &'static str {
+    if state.start.opened.is_some() { "nothing else" } else { "nothing" }
+}
+
 async fn talk(rooms: &Rooms, state: &mut State) -> Result<Exit, Gone> {
     let mut next = match list::which(rooms, state).await? {
-        Which::Known(id) => follow::show(rooms, state, rooms.open(id).await).await,
+        Which::Known(id) => match waited(rooms.open(id)).await {
+            Ok(opened) => follow::show(rooms, state, opened).await,
+            Err(_) => {
+                out::print("This window is closed; nothing was changed.");
+                Next::Over(Exit::Interrupted)
+            }
+        },
         Which::New => Next::Questions,
         Which::Nothing => Next::Over(Exit::Done),
     };
@@ -91,17 +124,32 @@ async fn questions(rooms: &Rooms, state: &mut State) -> Result<Next, Gone> {
                     } else {
                         "It runs in this process. Ctrl-C asks what to do."
                     });
-                    return Ok(follow::show(rooms, state, rooms.start(*prepared).await).await);
+                    return Ok(begin(rooms, state, *prepared).await);
                 }
                 Begun::Judge => break,
                 Begun::Back => {}
                 Begun::Leave => {
-                    out::print("Nothing was changed.");
+                    out::print(if state.start.opened.is_some() {
+                        "Nothing else was changed."
+                    } else {
+                        "Nothing was changed."
+                    });
                     return Ok(Next::Over(Exit::Done));
                 }
             }
         }
     }
+}
+
+async fn begin(rooms: &Rooms, state: &mut State, prepared: Prepared) -> Next {
+    let id = prepared.plan.id.clone();
+    state.start.opened = Some(id.clone());
+    if let Ok(opened) = waited(rooms.start(prepared)).await {
+        return follow::show(rooms, state, opened).await;
+    }
+    // Its process may have been on its way.
+    out::print(&format!("Not waited for. Whether {0} has begun: pgpassage status {0}", readable(&id)));
+    Next::Over(Exit::Interrupted)
 }
 
 fn complain(errors: &[FieldError]) {

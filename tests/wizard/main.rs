@@ -21,6 +21,7 @@ mod cleaning;
 mod gathering;
 mod identity;
 mod leaving;
+mod lines;
 mod passwords;
 mod plain;
 mod terminal;

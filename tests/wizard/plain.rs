@@ -9,19 +9,19 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// In a window that keeps all that was said.
-fn dialogue(pair: &Pair) -> Tty {
+pub(super) fn dialogue(pair: &Pair) -> Tty {
     Tty::spawn(pair, (120, 400), &[], &[("TERM", "dumb")])
 }
 
 /// Waits for the text to come anew after what has been said so far, and answers.
-fn answer(tty: &mut Tty, (seen, text): (&mut usize, &str), keys: &str) {
+pub(super) fn answer(tty: &mut Tty, (seen, text): (&mut usize, &str), keys: &str) {
     tty.wait_for(text, |screen| screen.get(*seen..).is_some_and(|new| new.contains(text)));
     *seen = tty.text().len();
     tty.send(&format!("{keys}\r"));
 }
 
 /// The questions of the first two steps, up to the report.
-fn to_report(tty: &mut Tty, (source, target): (&str, &str)) -> usize {
+pub(super) fn to_report(tty: &mut Tty, (source, target): (&str, &str)) -> usize {
     let mut seen = 0;
     let mut say = |text: &str, keys: &str| answer(tty, (&mut seen, text), keys);
     say("how to prepare the source? Nothing is changed before step 3", "");
@@ -36,7 +36,7 @@ fn to_report(tty: &mut Tty, (source, target): (&str, &str)) -> usize {
 }
 
 /// On from the report, with a snapshot or without.
-fn to_start(tty: &mut Tty, seen: &mut usize, snapshot: &str) {
+pub(super) fn to_start(tty: &mut Tty, seen: &mut usize, snapshot: &str) {
     answer(tty, (seen, "go on to the migration"), "s");
     answer(tty, (seen, "one-time snapshot (dump method), yes or no"), snapshot);
     answer(tty, (seen, "Parallel copies"), "");
@@ -44,11 +44,10 @@ fn to_start(tty: &mut Tty, seen: &mut usize, snapshot: &str) {
 }
 
 /// A migration of a table that is copied until the file is gone.
-fn slow(pair: &Pair) -> (Tty, usize) {
+pub(super) fn slow(pair: &Pair, mut tty: Tty) -> (Tty, usize) {
     pair.source.psql("shop", &format!("{SHUT}; {SLOW_ROWS}")).unwrap();
     std::fs::write(pair.target.data_dir().join("shut"), "").unwrap();
     let (source, target) = uris(pair);
-    let mut tty = dialogue(pair);
     let mut seen = to_report(&mut tty, (&source, &target));
     to_start(&mut tty, &mut seen, "yes");
     answer(&mut tty, (&mut seen, "Start migration, yes or no"), "yes");
@@ -59,7 +58,7 @@ fn slow(pair: &Pair) -> (Tty, usize) {
 }
 
 /// A migration that follows, at the last step's first question.
-fn following(pair: &Pair) -> (Tty, usize) {
+pub(super) fn following(pair: &Pair) -> (Tty, usize) {
     let (source, target) = uris(pair);
     let mut tty = dialogue(pair);
     let mut seen = to_report(&mut tty, (&source, &target));
@@ -69,7 +68,7 @@ fn following(pair: &Pair) -> (Tty, usize) {
     (tty, seen)
 }
 
-const SLOTS: &str = "SELECT count(*) FROM pg_replication_slots";
+pub(super) const SLOTS: &str = "SELECT count(*) FROM pg_replication_slots";
 
 #[test]
 fn the_whole_way_in_lines() {
@@ -228,7 +227,7 @@ fn what_cannot_be_moved_is_asked_about_in_lines() {
 #[test]
 fn it_is_stopped_after_a_question() {
     let pair = pair("replica");
-    let (mut tty, mut seen) = slow(&pair);
+    let (mut tty, mut seen) = slow(&pair, dialogue(&pair));
     tty.send("\x03");
     answer(&mut tty, (&mut seen, "Choice [l]"), "s");
     tty.wait("On the source: nothing of ours is there; nothing changes.");
@@ -252,7 +251,7 @@ fn it_is_stopped_after_a_question() {
 #[test]
 fn the_second_ctrl_c_leaves() {
     let pair = pair("replica");
-    let (mut tty, _) = slow(&pair);
+    let (mut tty, _) = slow(&pair, dialogue(&pair));
     tty.send("\x03");
     tty.wait("Ctrl-C again leaves at once");
     tty.wait("Choice [l]");
@@ -272,7 +271,7 @@ fn the_second_ctrl_c_leaves() {
 #[test]
 fn it_is_started_over_after_a_failure() {
     let pair = pair("replica");
-    let (mut tty, mut seen) = slow(&pair);
+    let (mut tty, mut seen) = slow(&pair, dialogue(&pair));
     pair.kill_engines();
     tty.wait("The engine ended before its work was done.");
     answer(&mut tty, (&mut seen, "Start over: cleans up and returns to step 1"), "o");
@@ -294,6 +293,8 @@ fn it_is_started_over_after_a_failure() {
     answer(&mut tty, (&mut seen, "Exclude databases"), "");
     answer(&mut tty, (&mut seen, "Leave out the rows"), "");
     to_start(&mut tty, &mut seen, "yes");
+    // The database of before has been dropped.
+    tty.wait("nothing else has been changed so far");
     answer(&mut tty, (&mut seen, "Start migration, yes or no"), "yes");
     tty.wait("everything that was asked for is on the target");
     assert_eq!(tty.exit(), 0);
@@ -304,7 +305,7 @@ fn it_is_started_over_after_a_failure() {
 #[test]
 fn what_broke_off_goes_on() {
     let pair = pair("replica");
-    let (mut tty, mut seen) = slow(&pair);
+    let (mut tty, mut seen) = slow(&pair, dialogue(&pair));
     eventually_copied(&pair, "orders");
     // What is committed is flushed by then.
     pair.target.psql("postgres", "SELECT pg_switch_wal(); CHECKPOINT").unwrap();

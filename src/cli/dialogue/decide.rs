@@ -1,7 +1,7 @@
 //! What becomes of databases that cannot be replicated, and whether all of it is to be a one-time snapshot.
 
 use super::without_keys;
-use crate::cli::ask::{Gone, Preset, yes};
+use crate::cli::ask::{Gone, Preset, choose, yes};
 use crate::cli::out;
 use crate::model::units::{printable, readable};
 use crate::ui::state::check::{Check, Decision, Replicable, Way};
@@ -43,15 +43,24 @@ async fn one_by_one(check: &mut Check) -> Result<(), Gone> {
         let why = possible.not_continuous.as_deref().unwrap_or_default();
         let name = readable(&possible.database);
         out::print(&format!("{name} cannot be replicated: {}", printable(why)));
-        let question = format!("Move {name} by a one-time snapshot (no: leave it out)");
-        let snapshot = yes(&question, Preset::Yes).await?;
-        if snapshot {
-            out::print(&format!("{name}: {SNAPSHOT_MEANS}"));
-        }
-        let decision = if snapshot { Decision::Snapshot } else { Decision::LeaveOut };
+        out::print(&format!("By a one-time snapshot: {SNAPSHOT_MEANS}"));
+        // What loses rows is not chosen by Enter.
+        let decision = match choose(&ways(&name)).await? {
+            "m" => Decision::Snapshot,
+            "l" => Decision::LeaveOut,
+            _ => continue,
+        };
         check.decisions.each.insert(possible.database, decision);
     }
     Ok(())
+}
+
+fn ways(name: &str) -> [(&'static str, String); 3] {
+    [
+        ("n", "not decided: nothing can be started, back to the report".to_owned()),
+        ("m", format!("move {name} by a one-time snapshot")),
+        ("l", format!("leave {name} out")),
+    ]
 }
 
 async fn stuck(check: &mut Check) -> Result<(), Gone> {

@@ -51,7 +51,11 @@ pub(super) async fn offer(rooms: &Rooms, live: &mut Live) -> Result<After, Gone>
                 && taken_back(rooms, (live, &mut typed), (Task::Clear, Of::Unfinished)).await? =>
             {
                 admitted(rooms, (&live.id, Errand::Again), &mut typed).await?;
-                return Ok(After::Begun(Box::new(rooms.again(live.id.clone(), typed).await)));
+                let Ok(begun) = waited(rooms.again(live.id.clone(), typed)).await else {
+                    out::print("Not waited for. Whether another migration has begun: pgpassage list");
+                    return Err(Gone::Interrupted);
+                };
+                return Ok(After::Begun(Box::new(begun)));
             }
             "o" if yes(Button::StartOver.label(), Preset::No).await?
                 && taken_back(rooms, (live, &mut typed), (CLEAN, Of::All)).await? =>
@@ -159,10 +163,10 @@ async fn work(rooms: &Rooms, (live, typed): (&mut Live, &mut Typed), task: Task)
     admitted(rooms, (&live.id, Errand::Run(task)), typed).await?;
     let ended = match waited(rooms.task(live.id.clone(), typed.clone(), task)).await? {
         Ok(Opened { link: Some(link), engine, shown, .. }) => {
-            let until = Until::Answered { after_seq: live.run.seq };
+            let until = Until::Answered { task, after_seq: live.run.seq };
             let mut fresh = Live::new(live.id.clone(), engine, shown);
             match follow(link, &mut fresh, until).await {
-                Parting::Left | Parting::StoppedAndLeft => return Err(Gone::Interrupted),
+                Parting::Left(_) | Parting::StoppedAndLeft => return Err(Gone::Interrupted),
                 Parting::Enough => {
                     // Told whole by the engine that guards the rest.
                     *live = fresh;
@@ -186,7 +190,7 @@ async fn work(rooms: &Rooms, (live, typed): (&mut Live, &mut Typed), task: Task)
 
 /// The whole story again, as its journal tells it now.
 async fn reread(rooms: &Rooms, live: &mut Live) -> Result<bool, Gone> {
-    match rooms.open(live.id.clone()).await {
+    match waited(rooms.open(live.id.clone())).await? {
         // Somebody's engine guards what follows.
         Ok(opened) if opened.link.is_some() => Ok(false),
         Ok(opened) => {

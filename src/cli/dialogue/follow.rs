@@ -1,16 +1,19 @@
 //! A migration in lines while it runs, and where its end leads to.
 
 use super::failed::{After, offer};
-use super::interrupt::{self, Meant};
+use super::interrupt::{self, Meant, Works};
+use super::signals::{FOLLOWED, end};
 use super::{Next, close, now_ms};
 use crate::cli::exit::Exit;
 use crate::cli::lines::line;
 use crate::cli::out;
+use crate::cli::signals::Signals;
 use crate::cli::wizard::Rooms;
 use crate::link::Link;
-use crate::model::command::Command;
+use crate::model::command::{Command, StopReason};
 use crate::model::event::{Entry, Event, RunOutcome};
 use crate::model::failure::Failure;
+use crate::model::task::Task;
 use crate::model::units::{human_bytes, readable};
 use crate::ui::drive::Opened;
 use crate::ui::format::percent;
@@ -33,7 +36,8 @@ pub(super) enum Parting {
     Ended,
     /// Everything follows, or what was asked of the guard has been answered and the rest follows.
     Enough,
-    Left,
+    /// Before that, with this as the exit.
+    Left(Exit),
     /// So too, and the engine in this process was told to stop and has ended.
     StoppedAndLeft,
 }
@@ -44,7 +48,7 @@ pub(super) enum Until {
     /// The end, or that the rest follows.
     Through,
     /// The answer to a later command; what was before it has been told.
-    Answered { after_seq: u64 },
+    Answered { task: Task, after_seq: u64 },
 }
 
 /// What came of showing a migration.
@@ -79,7 +83,10 @@ async fn told(rooms: &Rooms, state: &mut State, opened: Opened) -> Then {
     match opened.link {
         None => opened.entries.iter().for_each(|entry| live.apply(entry)),
         Some(link) => match follow(link, &mut live, Until::Through).await {
-            Parting::Left => return Then::Over(left(&live)),
+            Parting::Left(exit) => {
+                left(&live);
+                return Then::Over(exit);
+            }
             Parting::StoppedAndLeft => {
                 let outcome = live.run.outcome.unwrap_or_else(|| live.run.judge());
                 report(&live, outcome);
@@ -93,10 +100,11 @@ async fn told(rooms: &Rooms, state: &mut State, opened: Opened) -> Then {
     }
     let outcome = live.run.outcome.unwrap_or_else(|| live.run.judge());
     report(&live, outcome);
-    if outcome != RunOutcome::Following {
-        return Then::Over(Exit::of(outcome, &live.run));
+    // Whatever is lost beside it: what follows is to be closed.
+    if live.is_following() {
+        return last_step(rooms, state, live).await;
     }
-    last_step(rooms, state, live).await
+    Then::Over(Exit::of(outcome, &live.run))
 }
 
 async fn after_failure(rooms: &Rooms, state: &mut State, mut live: Live) -> Then {
@@ -120,9 +128,14 @@ async fn after_failure(rooms: &Rooms, state: &mut State, mut live: Live) -> Then
 async fn last_step(rooms: &Rooms, state: &mut State, live: Live) -> Then {
     state.live = Some(live);
     let closed = close::close(rooms, state).await;
-    Then::Over(match (closed, &state.live) {
+    Then::Over(match (closed, &mut state.live) {
         (Ok(exit), _) => exit,
-        (Err(_), Some(live)) => left(live),
+        (Err(_), Some(live)) => {
+            // The words are about now: a guard may have died at the question.
+            close::reread(live);
+            left(live);
+            if live.run.judge() == RunOutcome::Partly { Exit::Partly } else { Exit::Done }
+        }
         (Err(_), None) => Exit::Done,
     })
 }
@@ -136,7 +149,7 @@ pub(super) fn report(live: &Live, outcome: RunOutcome) {
 }
 
 /// What goes on without this window.
-fn left(live: &Live) -> Exit {
+pub(super) fn left(live: &Live) {
     let id = readable(&live.id);
     if matches!(live.engine, Engine::Apart { .. }) {
         out::print(&format!("This window is closed; the migration {id} goes on."));
@@ -151,7 +164,6 @@ fn left(live: &Live) -> Exit {
     } else {
         out::print(&format!("This window is closed. What is left: pgpassage status {id}"));
     }
-    Exit::Done
 }
 
 /// One handler from the first line on: between two of them a Ctrl-C would be nobody's.
@@ -198,10 +210,37 @@ impl Watch {
         waits(live) && !self.is_stopping() && until(live) != self.asked
     }
 
+    /// What Ctrl-C means now.
+    async fn meant(&self, live: &Live, wanted: Until) -> Meant {
+        match (self.stage, wanted) {
+            (Stage::Watching, Until::Through) => interrupt::asked(live).await,
+            (Stage::Watching, Until::Answered { task, .. }) if live.engine == Engine::Here => {
+                interrupt::breaks_off(task).await
+            }
+            (Stage::Deaf, _) => Meant::StopAndLeave,
+            _ => Meant::Leave,
+        }
+    }
+
+    /// The engine has ended. What was through before it heard that it was to stop is told as that.
+    fn parting(&self, live: &Live) -> Parting {
+        let stopped = live.run.stopping.is_some() || live.wanted == Some(Wanted::Stop);
+        let left = self.stage == Stage::StoppingToLeave && stopped;
+        if left { Parting::StoppedAndLeft } else { Parting::Ended }
+    }
+
     /// What the operator wants is done. Why nobody waits any more, where that is so.
     async fn act(&mut self, meant: Meant, (link, live): (&mut Link, &mut Live)) -> Option<Parting> {
         match meant {
-            Meant::Leave => return Some(Parting::Left),
+            Meant::Leave => return Some(Parting::Left(Exit::Done)),
+            Meant::End(because) if live.engine == Engine::Here && !self.is_stopping() => {
+                // An engine that is gone needs no telling.
+                link.commands().send(Command::Stop { because }).await.ok();
+                out::print("Stopping. Ctrl-C leaves without waiting for that.");
+                self.stage = Stage::StoppingToLeave;
+            }
+            Meant::End(StopReason::Terminated) => return Some(Parting::Left(Exit::Terminated)),
+            Meant::End(StopReason::Operator) => return Some(Parting::Left(Exit::Left)),
             Meant::GoOn => out::print("It is watched on. Ctrl-C asks again."),
             Meant::TryAgain => drop(link.commands().send(Command::GoOn).await),
             Meant::Deaf => self.stage = Stage::Deaf,
@@ -224,9 +263,29 @@ fn until(live: &Live) -> Vec<u64> {
 }
 
 /// Tells what happens until that has come, with `live` as the fold of it.
-pub(super) async fn follow(mut link: Link, live: &mut Live, wanted: Until) -> Parting {
+pub(super) async fn follow(link: Link, live: &mut Live, wanted: Until) -> Parting {
+    let _followed = FOLLOWED.lock().await;
+    live.engine = ours(live.engine);
+    let works = if live.engine == Engine::Here { Works::Here } else { Works::Elsewhere };
+    let parting = watched(link, live, wanted).await;
+    if let (Until::Answered { task, .. }, Parting::Left(_) | Parting::StoppedAndLeft) = (wanted, parting) {
+        interrupt::say_parted(live, task, works);
+    }
+    parting
+}
+
+/// A guard in this process is told by its socket, as if it were another one; yet it ends with us.
+pub(super) fn ours(engine: Engine) -> Engine {
+    match engine {
+        Engine::Apart { pid } if pid == std::process::id() => Engine::Here,
+        other => other,
+    }
+}
+
+async fn watched(mut link: Link, live: &mut Live, wanted: Until) -> Parting {
     let mut say = tokio::time::interval(SAY);
     let mut signals = interrupts();
+    let mut ends = Signals::new().ok();
     let mut watch = Watch::default();
     let through = wanted == Until::Through;
     live.face = link.face();
@@ -237,12 +296,11 @@ pub(super) async fn follow(mut link: Link, live: &mut Live, wanted: Until) -> Pa
             entry = link.next_entry() => {
                 let Some(entry) = entry else {
                     ended(link, live).await;
-                    let left = watch.stage == Stage::StoppingToLeave;
-                    return if left { Parting::StoppedAndLeft } else { Parting::Ended };
+                    return watch.parting(live);
                 };
                 tell(live, &entry, wanted);
                 watch.keeps |= through && entry.event == Event::Keeping;
-                if let (Until::Answered { after_seq }, true) = (wanted, link.is_answered(&entry.event))
+                if let (Until::Answered { after_seq, .. }, true) = (wanted, link.is_answered(&entry.event))
                     && entry.seq > after_seq
                     // Where nothing follows any more the engine ends, and says so.
                     && live.is_following()
@@ -256,18 +314,21 @@ pub(super) async fn follow(mut link: Link, live: &mut Live, wanted: Until) -> Pa
                     return Parting::Enough;
                 }
                 watch.asked = until(live);
-                interrupt::broke_off(live).await
+                tokio::select! {
+                    meant = interrupt::broke_off(live) => meant,
+                    because = end(&mut ends) => Meant::End(because),
+                }
             }
+            because = end(&mut ends) => Meant::End(because),
             _ = say.tick(), if through => {
                 progress(&link, live);
                 continue;
             }
             () = interrupted(&mut signals) => {
                 live.measure(link.gauges(), now_ms());
-                match watch.stage {
-                    Stage::Watching if through => interrupt::asked(live).await,
-                    Stage::Deaf => Meant::StopAndLeave,
-                    _ => Meant::Leave,
+                tokio::select! {
+                    meant = watch.meant(live, wanted) => meant,
+                    because = end(&mut ends) => Meant::End(because),
                 }
             }
         };
@@ -298,7 +359,7 @@ async fn stop(link: &mut Link, live: &mut Live) -> bool {
 
 fn tell(live: &mut Live, entry: &Entry, until: Until) {
     live.apply(entry);
-    let old = matches!(until, Until::Answered { after_seq } if entry.seq <= after_seq);
+    let old = matches!(until, Until::Answered { after_seq, .. } if entry.seq <= after_seq);
     if let (false, Some(text)) = (old, line(&live.run, entry)) {
         out::print(&text);
     }

@@ -4,6 +4,9 @@
 use super::{say_consequences, waited, without_keys};
 use crate::cli::ask::{Gone, Preset, choose, yes};
 use crate::cli::out;
+use crate::model::command::StopReason;
+use crate::model::task::Task;
+use crate::model::units::readable;
 use crate::ui::drive::utc_offset_s;
 use crate::ui::state::live::Live;
 use crate::ui::state::{About, Button, Engine};
@@ -29,6 +32,8 @@ pub(super) enum Meant {
     TryAgain,
     /// Nobody can answer, and the engine is in this process: it goes on until somebody says so again.
     Deaf,
+    /// This window goes. An engine in this process is told to end first, and what follows goes on following.
+    End(StopReason),
 }
 
 pub(super) async fn asked(live: &Live) -> Meant {
@@ -73,8 +78,60 @@ pub(super) async fn broke_off(live: &Live) -> Meant {
     match broken_off(live, &choices).await {
         Ok(meant) => meant,
         Err(Gone::Interrupted) if live.engine == Engine::Here => Meant::StopAndLeave,
-        Err(Gone::Ended) if live.engine == Engine::Here => Meant::Deaf,
+        Err(Gone::Ended) if live.engine == Engine::Here => {
+            out::print("Nobody answers, so it waits on. Ctrl-C again stops it.");
+            Meant::Deaf
+        }
         Err(_) => Meant::Leave,
+    }
+}
+
+/// A later command's work in this process: nobody goes on with it after us, and a closing that was broken off unasked left
+/// some databases closed and others not.
+pub(super) async fn breaks_off(task: Task) -> Meant {
+    out::print("");
+    let what = named(task);
+    out::print(&format!(
+        "The {what} runs in this very process and is broken off by leaving. Ctrl-C again breaks it off."
+    ));
+    match yes("Break it off", Preset::No).await {
+        Ok(false) => Meant::GoOn,
+        Ok(true) | Err(_) => Meant::End(StopReason::Operator),
+    }
+}
+
+/// What became of a later command's work that nobody waits for any more.
+pub(super) fn say_parted(live: &Live, task: Task, works: Works) {
+    let (what, id) = (named(task), readable(&live.id));
+    if works == Works::Elsewhere {
+        out::print(&format!("The {what} goes on in the guard, without this window."));
+        return;
+    }
+    let (already, command) = match task {
+        Task::Finish(_) => ("Some databases may be closed already.", format!("pgpassage finish {id}")),
+        Task::Stop => ("Some databases may be discontinued already.", format!("pgpassage stop {id}")),
+        Task::Clean(_) => ("Some of it may be removed already.", format!("pgpassage clean {id}")),
+        Task::Clear => {
+            ("Some of it may be removed already.", format!("pgpassage, {id} in its list, and Try again"))
+        }
+        Task::Watch => ("What follows goes on following.", format!("pgpassage status {id} --watch --detach")),
+    };
+    out::print(&format!("The {what} was broken off. {already} Finish it: {command}"));
+}
+
+/// Where a later command is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Works {
+    Here,
+    Elsewhere,
+}
+
+fn named(task: Task) -> &'static str {
+    match task {
+        Task::Finish(_) => "closing",
+        Task::Stop => "discontinuation",
+        Task::Clean(_) | Task::Clear => "clean-up",
+        Task::Watch => "guarding",
     }
 }
 

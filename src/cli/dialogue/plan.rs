@@ -1,6 +1,6 @@
 //! The third step before the start: how many copies at once, what will happen on each side, and the question.
 
-use super::{check, complain, configure};
+use super::{check, complain, configure, nothing};
 use crate::cli::ask::{Gone, Preset, choose, yes};
 use crate::cli::out;
 use crate::cli::wizard::Rooms;
@@ -22,7 +22,7 @@ pub(super) enum Begun {
 }
 
 pub(super) async fn asked(rooms: &Rooms, state: &mut State) -> Result<Begun, Gone> {
-    out::print("Step 3 of 4, Migration: nothing has been changed so far");
+    out::print(&format!("Step 3 of 4, Migration: {} has been changed so far", nothing(state)));
     configure::fill(&mut state.form, Field::Jobs, ("Parallel copies", "by the servers' processors")).await?;
     if check::content(&mut state.form).await? {
         out::print("Another choice for targets that are not empty: the checks judge it.");
@@ -33,7 +33,8 @@ pub(super) async fn asked(rooms: &Rooms, state: &mut State) -> Result<Begun, Gon
     state.screen = Screen::Plan;
     say(state, check);
     if !yes("Start migration", Preset::No).await? {
-        let choices = [("q", "quit: nothing was changed".to_owned()), ("b", "back to the report".to_owned())];
+        let choices =
+            [("q", format!("quit: {} was changed", nothing(state))), ("b", "back to the report".to_owned())];
         return Ok(if choose(&choices).await? == "b" { Begun::Back } else { Begun::Leave });
     }
     match rooms.prepare(&state.form, purpose) {

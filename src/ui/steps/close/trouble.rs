@@ -139,7 +139,8 @@ pub fn answered_ms(live: &Live) -> Option<u64> {
     all.try_fold(u64::MAX, |oldest, at| at.map(|at| at.min(oldest))).filter(|at| *at != u64::MAX)
 }
 
-fn answered_for(live: &Live, name: &str) -> Option<u64> {
+/// The same for one of them.
+pub fn answered_for(live: &Live, name: &str) -> Option<u64> {
     match live.status(name)? {
         (status, _) if status.at_ms > 0 => Some(status.at_ms),
         (status, _) if status.unasked => None,
