@@ -23,6 +23,17 @@ impl TablePattern {
             && self.table == table.name
     }
 
+    /// As it can be typed again.
+    fn typed(&self) -> String {
+        let bare = |c: char| c.is_ascii_lowercase() || c == '_';
+        let part = |part: &String| match part.strip_prefix(bare) {
+            Some(rest) if rest.chars().all(|c| bare(c) || c.is_ascii_digit()) => part.clone(),
+            _ => format!("\"{}\"", part.replace('"', "\"\"")),
+        };
+        let parts = [self.database.as_ref(), self.schema.as_ref(), Some(&self.table)];
+        parts.into_iter().flatten().map(part).collect::<Vec<_>>().join(".")
+    }
+
     /// Whether this pattern says anything about that database.
     pub fn applies_to(&self, database: &str) -> bool {
         self.database.as_ref().is_none_or(|d| d == database)
@@ -58,6 +69,14 @@ impl TableScope {
             TableScope::All => true,
             TableScope::Only(patterns) => any(patterns),
             TableScope::Except(patterns) => !any(patterns),
+        }
+    }
+
+    /// The tables whose rows are left out, as [`parse_list`] reads them.
+    pub fn skipped(&self) -> Vec<String> {
+        match self {
+            TableScope::Except(patterns) => patterns.iter().map(TablePattern::typed).collect(),
+            TableScope::All | TableScope::Only(_) => Vec::new(),
         }
     }
 
@@ -176,6 +195,16 @@ mod tests {
 
     fn one(text: &str) -> TablePattern {
         parse_list(text).unwrap().remove(0)
+    }
+
+    #[test]
+    fn what_is_skipped_can_be_typed_again() {
+        let typed = r#"a, s.t2, "D b"."S".t, "x""y", "1", "a.b""#;
+        let patterns = parse_list(typed).unwrap();
+        let scope = TableScope::Except(patterns.clone());
+        assert_eq!(scope.skipped().join(", "), typed);
+        assert_eq!(parse_list(&scope.skipped().join(", ")).unwrap(), patterns);
+        assert!(TableScope::Only(patterns).skipped().is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::state::form::Form;
 use super::state::{Rights, Screen, State};
 use super::widgets::form::identity;
 use crate::model::plan::{Fallback, IdentityPolicy, MethodPolicy, TargetPolicy};
+use crate::model::task::Verify;
 
 /// What `c` shows on this screen: one word a piece, to be quoted where it is shown.
 pub fn words(state: &State) -> Vec<String> {
@@ -21,6 +22,12 @@ pub fn words(state: &State) -> Vec<String> {
         say(&live.id);
         if verb == "attach" && state.rights == Rights::Look {
             say("--read-only");
+        }
+        match live.verify {
+            _ if verb != "finish" => {}
+            Verify::Nothing => say("--verify=none"),
+            Verify::Counts => {}
+            Verify::Checksums => say("--verify=checksums"),
         }
         return words;
     }

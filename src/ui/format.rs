@@ -52,6 +52,11 @@ pub fn percent(done: u64, total: u64) -> u64 {
     if done >= total { 100 } else { (done.saturating_mul(100) / total).min(99) }
 }
 
+/// Of what is not at its end: rows alone are not all of it, so that neither the bar nor its number is full before.
+pub fn under_way(done: u64, total: u64) -> (u64, u64) {
+    (done.min(total - total.div_ceil(100).min(total)), percent(done, total).min(99))
+}
+
 pub fn rate(bytes_per_second: u64) -> String {
     format!("{}/s", human_bytes(bytes_per_second))
 }

@@ -10,6 +10,7 @@ use crate::model::event::Entry;
 use crate::model::failure::Failure;
 use crate::model::gauges::Gauges;
 use crate::model::passwords::Barred;
+use crate::model::plan::{IdentityPolicy, TargetPolicy};
 use crate::model::status::DatabaseStatus;
 use crate::model::task::Task;
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,10 @@ pub struct Shown {
     pub source_conninfo: String,
     pub target_conninfo: String,
     pub excluded: Vec<String>,
+    pub skipped_tables: Vec<String>,
+    pub jobs: Option<u32>,
+    pub identity: IdentityPolicy,
+    pub not_empty: TargetPolicy,
     /// The folder with the journal and the log.
     pub home: String,
 }

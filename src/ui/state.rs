@@ -11,6 +11,8 @@ pub mod wanted;
 
 pub use crate::link::Rights;
 use crate::model::run::Run;
+use crate::model::status::DatabaseStatus;
+use crate::model::units::{printable, readable};
 use check::Check;
 use form::{Field, Form};
 use live::Live;
@@ -358,10 +360,27 @@ pub struct Known {
     pub lag: Option<Lag>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lag {
     pub bytes: Option<u64>,
     pub asked_ms: u64,
+    /// What a database that follows complains of.
+    #[serde(default)]
+    pub trouble: Option<String>,
+}
+
+impl Lag {
+    /// Of what follows; unknown where it is for one of them.
+    pub fn of<'a>(following: impl Iterator<Item = &'a DatabaseStatus> + Clone, asked_ms: u64) -> Self {
+        let complaint = |d: &DatabaseStatus| {
+            let error = d.error.as_ref()?;
+            Some(format!("{}: {}", readable(&d.database), printable(error)))
+        };
+        let trouble = following.clone().find_map(complaint);
+        let mut lags = following.map(|d| d.lag_bytes);
+        let bytes = lags.try_fold(0, |most, lag| lag.map(|lag: u64| lag.max(most)));
+        Self { bytes, asked_ms, trouble }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,13 +11,13 @@ use pgpassage::model::passwords::{Barred, Barrier};
 use pgpassage::model::phase::Phase;
 use pgpassage::model::run::RoleRun;
 use pgpassage::model::status::DatabaseStatus;
-use pgpassage::model::task::Task;
+use pgpassage::model::task::{Task, Verify};
 use pgpassage::model::units::Side;
 use pgpassage::ui::keys::{Code, Key};
 use pgpassage::ui::message::{Effect, Msg, Shown};
 use pgpassage::ui::state::live::{Ending, Wanted};
 use pgpassage::ui::state::passwords::Errand;
-use pgpassage::ui::state::{Button, Engine, Focus, Screen, State, Switch};
+use pgpassage::ui::state::{About, Button, Dialog, Engine, Focus, Lag, Overlay, Screen, State, Switch};
 use pgpassage::ui::steps::start::Tag;
 use pgpassage::ui::update::update;
 
@@ -340,5 +340,61 @@ fn a_role_that_is_not_there_is_named_and_nothing_is_offered_that_does_nothing() 
         shows(&state, size, "Every database is there, not everything beside them");
         shows(&state, size, "role dumper: could not be made a member");
         assert!(!text(&state, size).contains("Try again"));
+    }
+}
+
+/// Somebody guards it, and sees that the target does not follow.
+#[test]
+fn what_follows_badly_wants_attention() {
+    let mut state = scene("start");
+    let status = |error: Option<&str>| DatabaseStatus {
+        database: "shop".into(),
+        lag_bytes: Some(33 << 20),
+        error: error.map(str::to_owned),
+        ..DatabaseStatus::default()
+    };
+    let apart = Engine::Apart { pid: 4711 };
+    for (error, wanted) in [(None, 0), (Some("the subscription is disabled\u{1b}[2J"), 1)] {
+        let mut known = scenes::known("shop", [mixed(), vec![Event::Keeping]].concat(), (apart, None));
+        known.lag = Some(Lag::of([&status(error)].into_iter(), 1));
+        send(&mut state, Msg::Known(vec![known]));
+        let attention = pgpassage::ui::steps::start::view::attention(&state);
+        assert_eq!(attention.len(), wanted);
+        assert!(attention.iter().all(|a| a.urgent && a.what.starts_with("shop: the subscription")));
+        assert_eq!(text(&state, (100, 30)).contains("Next: Enter shows what is wrong"), wanted > 0);
+    }
+}
+
+/// Rows are not all of it: until it ends nothing says 100 %.
+#[test]
+fn nothing_is_full_before_its_end() {
+    let mut state = scene("live");
+    let live = state.live.as_mut().unwrap();
+    for gauge in live.gauges.databases.values_mut() {
+        gauge.bytes_done = gauge.bytes_total;
+    }
+    live.best.bytes = live.bytes_total();
+    for screen in [text(&state, (120, 40)), {
+        press(&mut state, Code::Char('v'));
+        text(&state, (120, 40))
+    }] {
+        assert!(screen.contains("99 %") && !screen.contains("100 %"), "{screen}");
+    }
+}
+
+/// What is said before closing is what was chosen.
+#[test]
+fn the_dialog_says_how_it_is_verified() {
+    let mut state = scene("close");
+    for (verify, words, flag) in [
+        (Verify::Counts, "both sides' rows are counted", ""),
+        (Verify::Checksums, "both sides' rows are compared", " --verify=checksums"),
+        (Verify::Nothing, "nothing is compared", " --verify=none"),
+    ] {
+        state.live.as_mut().unwrap().verify = verify;
+        state.overlay = None;
+        assert_eq!(pgpassage::ui::command::line(&state), format!("pgpassage finish shop{flag}"));
+        state.overlay = Some(Overlay::Dialog(Dialog::new(About::Close)));
+        assert!(flat(&text(&state, (100, 30))).contains(words), "{}", text(&state, (100, 30)));
     }
 }

@@ -146,7 +146,7 @@ pub(crate) fn known(id: &str, events: Vec<Event>, (engine, lag): (Engine, Option
         target: "avnadmin@pg-91aa.example.com:21699".into(),
         run,
         engine,
-        lag: lag.map(|bytes| Lag { bytes: Some(bytes), asked_ms: NOW_MS - 4_000 }),
+        lag: lag.map(|bytes| Lag { bytes: Some(bytes), asked_ms: NOW_MS - 4_000, trouble: None }),
     }
 }
 
@@ -449,6 +449,7 @@ fn shown() -> Shown {
         target_conninfo: "host=pg-7f2c.example.com port=21699 user=avnadmin sslmode=require".into(),
         excluded: Vec::new(),
         home: "/home/dba/.local/state/pgpassage/shop".into(),
+        ..Shown::default()
     }
 }
 

@@ -184,6 +184,10 @@ fn shown(plan: &Plan) -> Shown {
         source_conninfo: plan.source.operators_conninfo(),
         target_conninfo: plan.target.operators_conninfo(),
         excluded: plan.scope.excluded_databases.clone(),
+        skipped_tables: plan.scope.tables.skipped(),
+        jobs: plan.jobs,
+        identity: plan.replication.identity,
+        not_empty: plan.policies.target_not_empty,
         home: plan.home.display().to_string(),
     }
 }
@@ -380,10 +384,9 @@ fn known(found: Found, runtime: &tokio::runtime::Handle) -> Known {
 /// The guard's last answer.
 async fn lag(found: &Found) -> Option<Lag> {
     let gauges = gauges(found).await?;
-    let mut lags = gauges.following.values().map(|status| status.lag_bytes);
-    let bytes = lags.try_fold(0, |most, lag| lag.map(|lag: u64| lag.max(most)));
     let asked_ms = gauges.following.values().map(|status| status.at_ms).min()?;
-    Some(Lag { bytes, asked_ms: if asked_ms > 0 { asked_ms } else { gauges.at_ms } })
+    let asked_ms = if asked_ms > 0 { asked_ms } else { gauges.at_ms };
+    Some(Lag::of(gauges.following.values(), asked_ms))
 }
 
 async fn gauges(found: &Found) -> Option<Gauges> {

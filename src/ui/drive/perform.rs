@@ -290,9 +290,7 @@ async fn told(to: &Answer, opened: Opened) {
 
 fn answered(known: &mut Known, databases: &[DatabaseStatus]) {
     let follows = |d: &&DatabaseStatus| d.outcome == Some(crate::model::event::DatabaseOutcome::Following);
-    let mut lags = databases.iter().filter(follows).map(|d| d.lag_bytes);
-    let bytes = lags.try_fold(0, |most, lag| lag.map(|lag: u64| lag.max(most)));
-    known.lag = Some(Lag { bytes, asked_ms: super::now_ms() });
+    known.lag = Some(Lag::of(databases.iter().filter(follows), super::now_ms()));
 }
 
 fn sentence(id: &str, databases: &[DatabaseStatus]) -> Msg {

@@ -107,7 +107,13 @@ impl Check {
 
     /// Tables that have no replica identity, as they are called in their findings; empty where there are none.
     pub fn without_identity(&self) -> Vec<String> {
+        self.without_identity_in(|_| true)
+    }
+
+    /// The same of some databases.
+    pub fn without_identity_in(&self, wanted: impl Fn(Option<&str>) -> bool) -> Vec<String> {
         let found = self.run.findings.iter().filter(|f| IDENTITY_CHECKS.contains(&f.id.as_str()));
+        let found = found.filter(|f| wanted(f.database.as_deref()));
         let of = |f: &Finding| {
             let place = f.database.as_deref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
             f.objects.iter().map(|object| format!("{place}{}", printable(object))).collect::<Vec<_>>()

@@ -2,7 +2,7 @@
 
 use crate::model::event::DatabaseOutcome;
 use crate::model::run::DatabaseRun;
-use crate::model::task::Unfinished;
+use crate::model::task::{Unfinished, Verify};
 use crate::model::units::{Side, count_of, human_bytes, readable};
 use crate::ui::format::ago;
 use crate::ui::message::Hit;
@@ -174,9 +174,11 @@ pub fn text(state: &State, about: About) -> Vec<String> {
         About::LeaveUnguarded => unguarded(live),
         About::LeaveClosing => closing_breaks_off(live),
         About::Close => vec![
-            "The target has everything that the source has. Sequences are copied, both sides are compared, then \
-             subscription, slot and publication are removed."
-                .to_owned(),
+            format!(
+                "The target has everything that the source has. Sequences are copied, {}, then subscription, slot and \
+                 publication are removed.",
+                compared(live.verify)
+            ),
             String::new(),
             "Closing cannot be undone: to follow the source again everything is copied again. From now on nothing may \
              write to the source, or it is missing on the target."
@@ -347,6 +349,14 @@ pub fn go_on(live: &Live) -> Vec<String> {
          emptied and copied again."
             .to_owned(),
     ]
+}
+
+fn compared(verify: Verify) -> &'static str {
+    match verify {
+        Verify::Nothing => "nothing is compared (v changes that)",
+        Verify::Counts => "both sides' rows are counted",
+        Verify::Checksums => "both sides' rows are compared",
+    }
 }
 
 fn forget(id: &str) -> Vec<String> {

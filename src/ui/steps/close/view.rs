@@ -332,7 +332,13 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     }
     p.line(inner, rest.saturating_sub(2), &advice);
     let left = leftovers(live, Of::All);
-    let last = if left.is_empty() {
+    let last = if left.is_empty() && !is_verified(live) {
+        Line::new(
+            "Closed without counting: rows are those of the first copy. Nothing of replication is left.",
+            theme.warn,
+        )
+        .or(width, || Line::new("Closed without counting rows.", theme.warn))
+    } else if left.is_empty() {
         Line::new("Nothing that served replication is left on either server.", theme.dim)
             .or(width, || Line::new("Nothing of replication is left on either server.", theme.dim))
     } else {
@@ -381,8 +387,17 @@ fn name_column(width: usize) -> usize {
 
 /// What followed has other rows by now than were copied; how many is known only where they were counted.
 fn rows_head(live: &Live) -> &'static str {
-    let of_then = |d: &DatabaseRun| d.followed && d.counted_rows.is_none();
-    if live.run.databases.values().any(of_then) { "ROWS AT FIRST" } else { "ROWS" }
+    if is_counted(live) { "ROWS" } else { "ROWS AT FIRST" }
+}
+
+/// The rows of everything that followed were counted when it was closed.
+fn is_counted(live: &Live) -> bool {
+    live.run.databases.values().all(|d| !d.followed || d.counted_rows.is_some())
+}
+
+fn is_verified(live: &Live) -> bool {
+    let closed = |d: &DatabaseRun| d.followed && d.outcome == Some(DatabaseOutcome::Done);
+    is_counted(live) || live.run.is_discontinued() || !live.run.databases.values().any(closed)
 }
 
 fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line {

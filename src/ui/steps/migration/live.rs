@@ -8,7 +8,7 @@ use crate::model::event::DatabaseOutcome;
 use crate::model::phase::Phase;
 use crate::model::run::DatabaseRun;
 use crate::model::units::{count_of, human_bytes, human_ms, printable, readable, thousands};
-use crate::ui::format::{Eta, ago, clock, eta, minute, percent, quartiles, rate, rows_speed, speed};
+use crate::ui::format::{Eta, ago, clock, eta, minute, quartiles, rate, rows_speed, speed, under_way};
 use crate::ui::state::live::{Listed, Live, Wanted};
 use crate::ui::state::{Engine, Focus, State};
 use crate::ui::theme::Theme;
@@ -80,9 +80,10 @@ fn progress(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         p.line(inner, 2, &Line::new(running_for(state, live), theme.dim));
         return;
     }
-    let numbers = format!("  {:>3} %  {} of {}", percent(done, total), human_bytes(done), human_bytes(total));
+    let (filled, share) = under_way(done, total);
+    let numbers = format!("  {share:>3} %  {} of {}", human_bytes(done), human_bytes(total));
     let width = usize::from(inner.width).saturating_sub(numbers.chars().count());
-    let drawn = drawn(theme, (done, total, width));
+    let drawn = drawn(theme, (filled, total, width));
     p.line(inner, 1, &Line::new(drawn, theme.accent).and(numbers, theme.text));
     p.line(inner, 2, &figures(theme, (state, live, inner.width.into())));
 }
@@ -140,7 +141,8 @@ fn figures(theme: Theme, (state, live, width): (&State, &Live, usize)) -> Line {
     let done = live.gauges.rows_done();
     let estimate = live.gauges.rows_estimate();
     parts.push(if done < estimate {
-        format!("{} of about {} rows", thousands(done), thousands(estimate))
+        // Those of tables that are in; of one on its way bytes are known.
+        format!("{} of about {} rows in whole tables", thousands(done), thousands(estimate))
     } else {
         count_of(done, "row")
     });
@@ -277,9 +279,10 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
         (None, Some(gauge)) if gauge.bytes_total > 0 => {
             let bar_width = if width < 90 { 8 } else { 16 };
             let (done, total) = (gauge.bytes_done, gauge.bytes_total);
-            line.push(drawn(theme, (done, total, bar_width)), theme.accent);
+            let (filled, share) = under_way(done, total);
+            line.push(drawn(theme, (filled, total, bar_width)), theme.accent);
             let parts = [
-                format!(" {:>3} %", percent(done, total)),
+                format!(" {share:>3} %"),
                 format!("  {} of {}", human_bytes(done), human_bytes(total)),
                 format!("  tables {}/{}", thousands(gauge.tables_done), thousands(gauge.tables_total)),
                 format!("  indexes {}/{}", thousands(gauge.steps_done), thousands(gauge.steps_total)),

@@ -158,4 +158,11 @@ pub fn fill_from(form: &mut Form, live: &Live) {
         let words: Vec<_> = live.shown.excluded.iter().map(|name| as_word(name)).collect();
         form.exclude.set(words.join(" "));
     }
+    if others || form.skip_tables.trimmed().is_empty() {
+        form.skip_tables.set(live.shown.skipped_tables.join(", "));
+    }
+    if others {
+        form.jobs.set(live.shown.jobs.map(|jobs| jobs.to_string()).unwrap_or_default());
+        (form.identity, form.not_empty) = (live.shown.identity, live.shown.not_empty);
+    }
 }

@@ -200,7 +200,8 @@ fn what_happens(state: &State, check: &Check) -> Vec<(&'static str, String)> {
             .push_str(&format!("; then a subscription: {names}, and it follows the source until you close"));
     }
     all.push(("Target", target));
-    let wal: u64 = check.possible.iter().filter_map(|p| p.wal_bytes).sum();
+    let followed = check.possible.iter().filter(|p| check.way(p) == Way::Continuous);
+    let wal: u64 = followed.filter_map(|p| p.wal_bytes).sum();
     if wal > 0 && replicates(check) {
         all.push(("Log kept", format!("up to about {} on the source meanwhile", human_bytes(wal))));
     }

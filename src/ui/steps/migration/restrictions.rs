@@ -54,7 +54,7 @@ fn follows(check: &Check, database: Option<&str>) -> bool {
 }
 
 fn without_identity(check: &Check, policy: IdentityPolicy) -> Option<String> {
-    let tables = check.without_identity();
+    let tables = check.without_identity_in(|database| follows(check, database));
     if tables.is_empty() {
         return None;
     }

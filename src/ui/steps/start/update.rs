@@ -14,10 +14,11 @@ pub fn known(state: &mut State, known: Vec<Known>) {
     let chosen = state.start.shown().get(state.start.selected).map(|known| known.id.clone());
     state.start.trouble = None;
     // A lag that somebody asked for stays until it is asked again.
-    let lags: Vec<_> = state.start.known.iter().flatten().map(|k| (k.id.clone(), k.lag)).collect();
+    let lags: Vec<_> = state.start.known.iter().flatten().map(|k| (k.id.clone(), k.lag.clone())).collect();
     let kept = |mut fresh: Known| {
-        fresh.lag =
-            fresh.lag.or_else(|| lags.iter().find(|(id, _)| *id == fresh.id).and_then(|(_, lag)| *lag));
+        fresh.lag = fresh
+            .lag
+            .or_else(|| lags.iter().find(|(id, _)| *id == fresh.id).and_then(|(_, lag)| lag.clone()));
         fresh
     };
     let nothing = known.is_empty();

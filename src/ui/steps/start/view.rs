@@ -178,7 +178,7 @@ pub fn lag(known: &Known) -> String {
     if Tag::of(known) != Tag::Syncing {
         return "-".to_owned();
     }
-    known.lag.and_then(|lag| lag.bytes).map_or_else(|| "unknown".to_owned(), human_bytes)
+    known.lag.as_ref().and_then(|lag| lag.bytes).map_or_else(|| "unknown".to_owned(), human_bytes)
 }
 
 fn detail(p: &mut Paint<'_>, area: Rect, state: &State) {
@@ -207,7 +207,7 @@ fn standing(known: &Known, now_ms: u64) -> String {
     let tables: u64 = run.databases.values().map(|d| d.tables_copied).sum();
     let bytes: u64 = run.databases.values().map(|d| d.bytes).sum();
     let copied = format!("{} copied, {}", count_of(tables, "table"), human_bytes(bytes));
-    match (Tag::of(known), known.lag) {
+    match (Tag::of(known), &known.lag) {
         (Tag::Syncing, Some(lag)) => {
             let bytes = lag.bytes.map_or_else(|| "not known".to_owned(), human_bytes);
             format!("{copied}. Lag {bytes}, asked {} ago.", ago(now_ms.saturating_sub(lag.asked_ms)))
@@ -221,12 +221,18 @@ fn standing(known: &Known, now_ms: u64) -> String {
 fn next(known: &Known) -> &'static str {
     match Tag::of(known) {
         Tag::Copying => "Next: nothing to do. Enter shows how far it is.",
+        Tag::Syncing if trouble(known).is_some() => "Next: Enter shows what is wrong.",
         Tag::Syncing => "Next: switch over when you are ready. Enter shows how.",
         Tag::Ready => "Next: nothing to do.",
         Tag::Dead => "Next: Enter says what is left, and what can be done.",
         Tag::Failed | Tag::Stopped | Tag::Refused => "Next: Enter says what happened, and what can be done.",
         Tag::Checked => "Next: nothing was changed by it. n begins a migration.",
     }
+}
+
+/// What somebody who follows complained of when he was asked last.
+fn trouble(known: &Known) -> Option<&str> {
+    known.lag.as_ref()?.trouble.as_deref()
 }
 
 /// Something that should not wait.
@@ -275,6 +281,11 @@ pub fn attention(state: &State) -> Vec<Attention> {
             Tag::Syncing if !known.engine.is_there() => {
                 let what = "nobody guards what the source keeps for it".to_owned();
                 all.push(of(what, "nobody guards it".to_owned(), false));
+            }
+            // Meanwhile the source keeps its log.
+            Tag::Syncing if trouble(known).is_some() => {
+                let what = trouble(known).unwrap_or_default().to_owned();
+                all.push(of(what, "does not follow well: Enter".to_owned(), true));
             }
             _ => {}
         }
