@@ -15,7 +15,7 @@ use crate::model::run::{DatabaseRun, Run};
 use crate::model::secret::Secret;
 use crate::model::secrets::{PlaceholderKey, Secrets};
 use crate::model::units::readable;
-use crate::store::{Folder, new_id};
+use crate::store::{Folder, free_id, new_id};
 use anyhow::{Context, Result, anyhow, bail};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -99,7 +99,9 @@ pub(super) fn again(mut plan: Plan, run: &Run, env: &Env) -> Result<Plan, Failur
         }
     }
     let local = |e: anyhow::Error| Failure::local(format!("{e:#}"));
-    let folder = folder(None, &state_dir(env).map_err(local)?).map_err(local)?;
+    let dir = state_dir(env).map_err(local)?;
+    // Related by its name, so that the list tells what belongs together.
+    let folder = folder(free_id(&dir, &plan.id).as_deref(), &dir).map_err(local)?;
     plan.id = folder.path().file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
     plan.home = std::path::absolute(folder.path()).map_err(|e| Failure::local(e.to_string()))?;
     Ok(plan)

@@ -138,11 +138,6 @@ impl Check {
         }
     }
 
-    /// What nobody has answered yet, in its order.
-    pub fn open_questions(&self) -> impl Iterator<Item = &String> {
-        self.questions.iter().filter(|question| !self.answered.contains(question))
-    }
-
     pub fn count(&self, severity: Severity) -> usize {
         let found = self.run.findings.iter().filter(|f| f.severity == severity).count();
         // A refusal is a blocker that has no finding of its own.
@@ -214,6 +209,16 @@ impl Check {
         self.possible.iter().filter(|p| p.not_continuous.is_some()).collect()
     }
 
+    /// What was chosen since, and what judges that.
+    pub fn not_judged(&self) -> Option<&'static str> {
+        // A snapshot needs no identity.
+        if self.identity_wanted != self.identity && !self.decisions.snapshot {
+            return Some("Another choice for replica identities: Run check judges it.");
+        }
+        let other = self.not_empty_wanted != self.not_empty;
+        other.then_some("Another choice for targets that are not empty: Run check judges it.")
+    }
+
     /// Nothing is in the way of a start, or the sentence that says what is.
     ///
     /// # Errors
@@ -224,12 +229,8 @@ impl Check {
             Some(Ending::Ended(RunOutcome::Checked)) => {}
             Some(_) => return Err("The checks did not get to their end: see above.".to_owned()),
         }
-        // A snapshot needs no identity.
-        if self.identity_wanted != self.identity && !self.decisions.snapshot {
-            return Err("Another choice for replica identities: Run check judges it.".to_owned());
-        }
-        if self.not_empty_wanted != self.not_empty {
-            return Err("Another choice for targets that are not empty: Run check judges it.".to_owned());
+        if let Some(why) = self.not_judged() {
+            return Err(why.to_owned());
         }
         if self.possible.is_empty() {
             return match self.count(Severity::Blocker) {

@@ -379,7 +379,8 @@ pub fn try_again(live: &Live) -> Vec<String> {
     }
     let begun: Vec<_> = unfinished(live).into_iter().map(readable).collect();
     all.push(format!(
-        "Then begins a new migration with the same choices, from the checks on: {}.",
+        "Then begins a new migration, {} with the next free number, with the same choices, from the checks on: {}.",
+        live.id,
         begun.join(", ")
     ));
     let there: Vec<_> = finished(live).into_iter().map(readable).collect();

@@ -30,6 +30,8 @@ const NARROW: usize = 72;
 /// Lines around the list of databases: its title, who guards it, heads, what was found, a blank one.
 const AROUND: u16 = 5;
 const HIGHEST_CHART: u16 = 6;
+/// From so many rows on charts may be twice as high.
+const HIGH: u16 = 44;
 /// Columns of the switch-over's steps before what is true of them.
 const SWITCH: usize = 30;
 
@@ -45,11 +47,11 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
 fn following(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     // In the lowest windows the databases need the blank line, and what else could be done, more than the switch-over.
     let switch_height = if area.height < 17 { 7 } else { 9 };
-    let has_news = !notes(state).is_empty();
+    let news = u16::try_from(notes(state).len()).unwrap_or(u16::MAX);
     let chart_height = match area.height {
         // What is to be read is worth more than a picture.
         0..21 => 0,
-        21..30 if has_news => 0,
+        21..30 if news > 0 => 0,
         21..24 => 3,
         24..30 => 4,
         _ => 6,
@@ -57,8 +59,14 @@ fn following(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let left = area.height.saturating_sub(chart_height + switch_height + 1);
     // Few databases leave rows blank, of which a picture makes something.
     let listed = u16::try_from(live.run.databases.len()).unwrap_or(u16::MAX);
-    let spare = left.saturating_sub(listed.saturating_add(AROUND));
-    let grows = if chart_height > 0 { spare.min(HIGHEST_CHART.saturating_sub(chart_height)) } else { 0 };
+    let spare = left.saturating_sub(listed.saturating_add(AROUND).saturating_add(news));
+    let highest = if area.height < HIGH { HIGHEST_CHART } else { 2 * HIGHEST_CHART };
+    let grows = match spare.min(highest.saturating_sub(chart_height)) {
+        // A title, a line of the picture and a blank one.
+        0..3 if chart_height == 0 => 0,
+        _ if area.height < 21 => 0,
+        grows => grows,
+    };
     let (left, chart_height) = (left - grows, chart_height + grows);
     let [top, lag, switch, buttons] = rows(area, [left, chart_height, switch_height, 1]);
     databases(p, top, (state, live));

@@ -52,6 +52,9 @@ fn wrapped((focus, line): Decision, width: usize) -> Vec<Decision> {
 
 fn said(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decision> {
     let mut lines: Vec<Decision> = vec![(None, possible(theme, check))];
+    // Above the choices: below them it was out of sight of whoever had just made one.
+    let not_judged = check.not_judged();
+    lines.extend(not_judged.map(|why| (None, Line::new(why, theme.error))));
     if asks_for_identities(state, check) {
         lines.extend(identities(theme, state, check));
     }
@@ -83,7 +86,9 @@ fn said(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decis
         }
     }
     if let Err(why) = check.may_start() {
-        lines.push((None, Line::new(why, theme.error)));
+        if not_judged.is_none() {
+            lines.push((None, Line::new(why, theme.error)));
+        }
     } else if let Some(text) = expectation(check) {
         lines.push((None, Line::new(text, theme.dim)));
     }

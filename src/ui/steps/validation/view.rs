@@ -102,7 +102,8 @@ fn running(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
         lines.push(with_reason(line, (printable(what), theme), inner.width.into()));
     }
     if check.judgements.is_empty() {
-        lines.extend(gathering(theme, (check, inner.height.into())));
+        let room = usize::from(inner.height).saturating_sub(lines.len());
+        lines.extend(gathering(theme, (check, room)));
     }
     // The newest is at the bottom, once there are more than fit.
     let skip = lines.len().saturating_sub(inner.height.into());
@@ -110,33 +111,40 @@ fn running(p: &mut Paint<'_>, area: Rect, (state, check): (&State, &Check)) {
     button_line(p, last, (state, &[Button::Back]));
 }
 
-/// Before anything can be judged: what has been answered, and what is still being asked.
+/// Before anything can be judged: all questions in their own order, answered or still asked. No line moves while somebody
+/// reads it; where there are too many, those around the first that is open are shown.
 fn gathering(theme: Theme, (check, room): (&Check, usize)) -> Vec<Line> {
+    let waits = |text: String| Line::new("  · ", theme.dim).and(text, theme.dim);
     if check.questions.is_empty() {
-        return vec![Line::new("  · ", theme.dim).and("logging in to both servers …", theme.dim)];
+        return vec![waits("logging in to both servers …".to_owned())];
     }
+    let is_open = |question: &String| !check.answered.contains(question);
+    let Some(first_open) = check.questions.iter().position(is_open) else {
+        return vec![
+            Line::new("  ✔ ", theme.ok).and("all questions are answered", theme.dim),
+            waits("judging what was answered …".to_owned()),
+        ];
+    };
+    let room = room.max(2);
+    let all = check.questions.len();
+    let shown = if all > room { room - 1 } else { all };
+    let skip = first_open.saturating_sub(shown / 2).min(all - shown);
     let mut lines: Vec<_> = check
-        .answered
+        .questions
         .iter()
+        .skip(skip)
+        .take(shown)
         .map(|question| {
-            Line::new("  ✔ ", theme.ok).and(format!("answered   {}", printable(question)), theme.dim)
+            let text = printable(question);
+            if is_open(question) {
+                Line::new("  · ", theme.dim).and(format!("is asked   {text}"), theme.text)
+            } else {
+                Line::new("  ✔ ", theme.ok).and(format!("answered   {text}"), theme.dim)
+            }
         })
         .collect();
-    let open: Vec<_> = check.open_questions().collect();
-    if open.is_empty() {
-        lines.push(Line::new("  · ", theme.dim).and("judging what was answered …", theme.dim));
-        return lines;
-    }
-    // Those that wait are not to push away what has been answered.
-    let most = (room / 2).max(1);
-    for question in open.iter().take(most) {
-        lines.push(
-            Line::new("  · ", theme.dim).and(format!("is asked   {}", printable(question)), theme.text),
-        );
-    }
-    if open.len() > most {
-        let more = count_of((open.len() - most) as u64, "question");
-        lines.push(Line::new("  · ", theme.dim).and(format!("and {more} more"), theme.dim));
+    if all > shown {
+        lines.push(waits(format!("and {} more", count_of((all - shown) as u64, "question"))));
     }
     lines
 }
