@@ -82,6 +82,12 @@ pub struct Finding {
     /// Found by an attempt to close the connection: the next attempt looks anew.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub of_attempt: bool,
+    /// When it was found, in Unix milliseconds, where an entry tells of it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub at_ms: u64,
+    /// When it was seen to be so no more; 0 as long as it may be.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub passed_ms: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -101,7 +107,20 @@ impl Finding {
             objects: Vec::new(),
             not_carried: 0,
             of_attempt: false,
+            at_ms: 0,
+            passed_ms: 0,
         }
+    }
+
+    /// The same of the same, whenever it was found.
+    pub fn says(&self, other: &Finding) -> bool {
+        let said = |f: &Finding| (f.id.clone(), f.severity, f.database.clone(), f.title.clone());
+        said(self) == said(other) && (&self.why, &self.objects) == (&other.why, &other.objects)
+    }
+
+    /// It was so, and is not any more.
+    pub fn has_passed(&self) -> bool {
+        self.passed_ms > 0
     }
 
     pub fn info(id: &str, title: impl Into<String>) -> Self {

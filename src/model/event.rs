@@ -35,6 +35,11 @@ pub enum Event {
     Finding {
         finding: Finding,
     },
+    /// What findings of that id say of that database was seen to be so no more.
+    Passed {
+        finding: String,
+        database: String,
+    },
     /// What both servers are asked before the checks judge, each as a person would call it.
     Gathering {
         questions: Vec<String>,

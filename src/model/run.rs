@@ -18,6 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// fill memory with them.
 const MAX_FINDINGS: usize = 10_000;
 
+/// What is said of how a database follows: it is so no more once nothing follows.
+const OF_FOLLOWING: [&str; 3] = ["follow", "apply", "wal-short"];
+
 /// Losses that closing the connection makes good: it sets, refreshes and copies these again.
 const DONE_AGAIN: [&str; 3] = ["sequence", "materialized-view", "large-object"];
 
@@ -192,7 +195,8 @@ impl Run {
             }
             Event::ServerSeen { side: Side::Source, server } => self.source = Some(server.clone()),
             Event::ServerSeen { side: Side::Target, server } => self.target = Some(server.clone()),
-            Event::Finding { finding } => self.keep(finding),
+            Event::Finding { finding } => self.keep(finding, entry.at_ms),
+            Event::Passed { finding, database } => self.pass(&[finding], database, entry.at_ms),
             Event::Judged { judgement } if self.judgements.len() < MAX_FINDINGS => {
                 self.judgements.push(judgement.clone());
             }
@@ -269,7 +273,7 @@ impl Run {
             Event::PhaseEnded { phase, database: None, outcome } => {
                 if let PhaseOutcome::Failed { failure } = outcome {
                     let finding = Finding::lost("phase", format!("{phase}: {failure}"));
-                    self.keep(&finding);
+                    self.keep(&finding, at_ms);
                 }
                 if *phase == Phase::Settings && *outcome != PhaseOutcome::Interrupted {
                     self.settings_ended = true;
@@ -277,6 +281,9 @@ impl Run {
             }
             Event::DatabaseEnded { database, outcome, message } => {
                 self.closing.remove(database);
+                if *outcome != DatabaseOutcome::Following {
+                    self.pass(&OF_FOLLOWING, database, at_ms);
+                }
                 let database = self.database(database);
                 database.outcome = Some(*outcome);
                 if *outcome == DatabaseOutcome::Following {
@@ -331,10 +338,24 @@ impl Run {
         self.losses_dropped > 0 || self.findings.iter().any(|f| of_it(&f))
     }
 
-    fn keep(&mut self, finding: &Finding) {
+    /// Whether something that was found of a database is so still, as far as is known.
+    pub fn is_open(&self, id: &str, database: &str) -> bool {
+        self.findings.iter().any(|f| f.id == id && f.database.as_deref() == Some(database) && !f.has_passed())
+    }
+
+    fn pass(&mut self, ids: &[impl AsRef<str>], database: &str, at_ms: u64) {
+        let is_meant = |f: &&mut Finding| {
+            !f.has_passed()
+                && f.database.as_deref() == Some(database)
+                && ids.iter().any(|id| id.as_ref() == f.id)
+        };
+        self.findings.iter_mut().filter(is_meant).for_each(|finding| finding.passed_ms = at_ms);
+    }
+
+    fn keep(&mut self, finding: &Finding, at_ms: u64) {
         if self.findings.len() < MAX_FINDINGS {
             let of_attempt = finding.database.as_ref().is_some_and(|name| self.closing.contains(name));
-            self.findings.push(Finding { of_attempt, ..finding.clone() });
+            self.findings.push(Finding { of_attempt, at_ms, ..finding.clone() });
         } else {
             self.findings_dropped += 1;
             self.losses_dropped += u64::from(finding.severity >= Severity::Lost);

@@ -23,6 +23,13 @@ pub fn text(run: &Run, entry: &Entry) -> Option<String> {
         Event::Started { version, id, .. } => format!("pgpassage {version}, migration {id}"),
         Event::ServerSeen { side, server } => server_line(*side, server),
         Event::Finding { finding } => finding_line(finding)?,
+        Event::Passed { finding, database } => {
+            let of_it = |f: &&Finding| {
+                f.passed_ms == entry.at_ms && f.id == *finding && f.database.as_ref() == Some(database)
+            };
+            let found = run.findings.iter().rfind(of_it)?;
+            format!("{}: no longer so: {}", readable(database), printable(&found.title))
+        }
         Event::Refused { failure } => format!("refused: {failure}"),
         Event::Planned { databases } => {
             let bytes: u64 = databases.iter().filter_map(|d| d.size_bytes).sum();
@@ -108,7 +115,13 @@ pub fn finding_line(finding: &Finding) -> Option<String> {
     };
     let place = finding.database.as_ref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
     let why = if finding.why.is_empty() { String::new() } else { format!(": {}", finding.why) };
-    Some(format!("{word}: {place}{}{}", printable(&finding.title), printable(&why)))
+    let over = if finding.has_passed() { format!(" ({})", passed(finding)) } else { String::new() };
+    Some(format!("{word}: {place}{}{}{over}", printable(&finding.title), printable(&why)))
+}
+
+/// For how long it was so, of what is no more.
+fn passed(finding: &Finding) -> String {
+    format!("no longer so, after {}", human_ms(finding.passed_ms.saturating_sub(finding.at_ms)))
 }
 
 pub fn outcome_word(outcome: DatabaseOutcome) -> &'static str {

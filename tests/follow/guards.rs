@@ -233,6 +233,9 @@ fn a_target_that_cannot_apply_is_told_of() {
     assert!(lag_ms.abs_diff(truth_ms) < 6_000 && lag_ms > 1_000, "{lag_ms} of {truth_ms}");
     pair.target.psql("postgres", "DELETE FROM keyed WHERE a = 2").unwrap();
     line_with(&mut told, 60, |line| line.contains("\"status\":\"syncing\"") && line.contains("\"lag_ms\":0"));
+    // What is over is not said to be so for ever.
+    let passed = r#"{"kind":"passed","finding":"apply","database":"postgres"}"#;
+    line_with(&mut told, 60, |_| pair.state_text().contains(passed));
     signal(&watch, "-INT");
     assert_eq!(watch.wait().unwrap().code(), Some(0));
 }

@@ -13,6 +13,7 @@ use pgpassage::model::run::RoleRun;
 use pgpassage::model::status::DatabaseStatus;
 use pgpassage::model::task::{Task, Verify};
 use pgpassage::model::units::Side;
+use pgpassage::ui::format::day;
 use pgpassage::ui::keys::{Code, Key};
 use pgpassage::ui::message::{Effect, Msg, Shown};
 use pgpassage::ui::state::live::{Ending, Wanted};
@@ -397,4 +398,28 @@ fn the_dialog_says_how_it_is_verified() {
         state.overlay = Some(Overlay::Dialog(Dialog::new(About::Close)));
         assert!(flat(&text(&state, (100, 30))).contains(words), "{}", text(&state, (100, 30)));
     }
+}
+
+/// A target that follows again is not said to be one that does not; that it was is to be read, with its time.
+#[test]
+fn what_has_passed_is_told_with_its_time() {
+    let mut state = scene("close");
+    let mut tell = |after_ms: u64, event: Event| {
+        let seq = state.live.as_ref().unwrap().run.seq + 1;
+        send(&mut state, Msg::Entry(Entry { seq, at_ms: NOW_MS + after_ms, event }));
+        text(&state, (100, 30))
+    };
+    let title = "the target does not follow";
+    let finding = Finding::warning("follow", title).in_database("shop");
+    assert!(tell(0, Event::Finding { finding }).contains(title));
+    let passed = Event::Passed { finding: "follow".into(), database: "shop".into() };
+    let after = tell(300_000, passed);
+    assert!(!after.contains(title) && after.contains("f to look at"), "{after}");
+    let live = state.live.as_mut().unwrap();
+    assert!(live.log.back().unwrap().text.ends_with("shop: no longer so: the target does not follow"));
+    press(&mut state, Code::Char('f'));
+    let found = flat(&text(&state, (100, 30)));
+    let (from, to) = (day(NOW_MS, 0), day(NOW_MS + 300_000, 0));
+    let words = format!("warning, from {from} to {to}, no longer so: shop: {title}");
+    assert!(found.contains(&words), "{found}");
 }

@@ -32,10 +32,20 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// A subscription's worker that is started again and again is missing for a moment each time.
 const WORKER_MISSING: Duration = Duration::from_secs(30);
 
+const SCHEMA_CHANGED: &str = "schema-changed";
+
 /// What was found, and what of it has not been said before.
 pub(super) struct Looked {
     pub(super) status: DatabaseStatus,
     pub(super) findings: Vec<Finding>,
+    /// Findings, by their ids, of which it was seen now that they are not so.
+    pub(super) passed: BTreeSet<&'static str>,
+}
+
+impl Looked {
+    fn of(status: DatabaseStatus) -> Self {
+        Self { status, findings: Vec::new(), passed: BTreeSet::new() }
+    }
 }
 
 /// What is remembered of a database between looks.
@@ -100,19 +110,20 @@ impl Watched {
             outcome,
             ..DatabaseStatus::default()
         };
-        let mut findings = Vec::new();
-        let Some(names) = names_for(&cx.plan, name) else { return Looked { status, findings } };
-        match self.ask_source(cx, &names, source).await {
-            Ok(progress) => self.judge_source(progress, &mut status, &mut findings),
+        let Some(names) = names_for(&cx.plan, name) else { return Looked::of(status) };
+        let mut looked = match self.ask_source(cx, &names, source).await {
+            Ok(progress) => self.judge_source(progress, Looked::of(status)),
             Err(failure) => {
                 *source = None;
                 status.error = Some(format!("the source: {failure}"));
                 status.unasked = true;
                 status.at_ms = self.answered_ms;
+                Looked::of(status)
             }
-        }
+        };
         if outcome == Some(DatabaseOutcome::Following) {
-            self.look_at_target(cx, name, &names, &mut findings).await;
+            self.look_at_target(cx, name, &names, &mut looked).await;
+            let status = &mut looked.status;
             status.tables_ready = self.target.ready;
             status.tables_not_ready = self.target.not_ready;
             let worse = status.unasked && self.target.error.is_some() && !self.target.unasked;
@@ -122,15 +133,14 @@ impl Watched {
             }
             // Whoever closes a connection looks at the definitions himself, and knows what was accepted.
             if !cx.at_work.is_at_work(name) && is_due(&mut self.schema_at, SCHEMA_EVERY) {
-                let looked = timeout(ANSWER, self.look_at_schema(cx, name, &names)).await;
-                match looked {
-                    Ok(Ok(finding)) => findings.extend(finding),
+                match timeout(ANSWER, self.look_at_schema(cx, name, &names, &mut looked)).await {
+                    Ok(Ok(())) => {}
                     Ok(Err(failure)) => tracing::warn!(database = name, "definitions: {failure}"),
                     Err(_) => tracing::warn!(database = name, "definitions: the source does not answer"),
                 }
             }
         }
-        Looked { status, findings }
+        looked
     }
 
     async fn ask_source(
@@ -156,12 +166,8 @@ impl Watched {
         Ok(progress)
     }
 
-    fn judge_source(
-        &mut self,
-        progress: Option<Progress>,
-        status: &mut DatabaseStatus,
-        findings: &mut Vec<Finding>,
-    ) {
+    fn judge_source(&mut self, progress: Option<Progress>, mut looked: Looked) -> Looked {
+        let Looked { status, findings, passed } = &mut looked;
         let Some(progress) = progress else {
             // Once may be our own removal, which is journalled a moment after the deed.
             self.gone_looks += 1;
@@ -171,7 +177,7 @@ impl Watched {
                 let fix = "start over: stop this migration, then migrate into an empty database";
                 findings.extend(self.news("slot-gone", || Finding::lost("slot", title).fix(fix)));
             }
-            return;
+            return looked;
         };
         self.gone_looks = 0;
         let now = now_ms();
@@ -203,17 +209,15 @@ impl Watched {
                     .because(why)
                     .fix("raise max_slot_wal_keep_size on the source, or find out what keeps the target from applying")
             })),
-            None => drop(self.told.remove("wal-short")),
+            None => {
+                self.told.remove("wal-short");
+                passed.insert("wal-short");
+            }
         }
+        looked
     }
 
-    async fn look_at_target(
-        &mut self,
-        cx: &Cx,
-        name: &str,
-        names: &ObjectNames,
-        findings: &mut Vec<Finding>,
-    ) {
+    async fn look_at_target(&mut self, cx: &Cx, name: &str, names: &ObjectNames, looked: &mut Looked) {
         if !is_due(&mut self.target_at, TARGET_EVERY) {
             return;
         }
@@ -242,13 +246,15 @@ impl Watched {
             let title = "the target fails to apply a change, and tries it again and again";
             self.target.error = Some(title.to_owned());
             let fix = "the target's log says which and why; remove the cause there";
-            findings.extend(self.news("apply-errors", || Finding::warning("apply", title).fix(fix)));
-        } else {
-            self.told.remove("apply-errors");
+            looked.findings.extend(self.news("apply-errors", || Finding::warning("apply", title).fix(fix)));
+        } else if self.told.remove("apply-errors") || looked.status.lag_bytes == Some(0) {
+            // A guard that has come anew has seen no attempt fail, and knows nothing by that.
+            looked.passed.insert("apply");
         }
         if state.is_sound() {
             self.not_ready_since = None;
             self.told.remove("not-ready");
+            looked.passed.insert("follow");
             return;
         }
         let missing = state.what_is_missing();
@@ -256,7 +262,7 @@ impl Watched {
         if since.elapsed() > WORKER_MISSING {
             let why = missing.clone();
             let fix = "the target's log says why; the source keeps its log meanwhile";
-            findings.extend(self.news("not-ready", || {
+            looked.findings.extend(self.news("not-ready", || {
                 Finding::warning("follow", "the target does not follow").because(why).fix(fix)
             }));
         }
@@ -268,19 +274,21 @@ impl Watched {
         cx: &Cx,
         name: &str,
         names: &ObjectNames,
-    ) -> Result<Option<Finding>, Failure> {
+        looked: &mut Looked,
+    ) -> Result<(), Failure> {
         let then = cx.emit.with_run(|run| run.databases.get(name).and_then(|d| d.schema.clone()));
-        let Some(then) = then else { return Ok(None) };
+        let Some(then) = then else { return Ok(()) };
         let source = cx.source.connect(name, &settings(Side::Source, cx.source_facts.version)).await?;
         let now = schema_objects(&source).await?;
         let hash = fingerprint_of(&now).hash;
         if hash == then {
             self.baseline = Some(now);
             self.schema_told = None;
-            return Ok(None);
+            looked.passed.insert(SCHEMA_CHANGED);
+            return Ok(());
         }
         if self.schema_told.as_ref() == Some(&hash) {
-            return Ok(None);
+            return Ok(());
         }
         let found: Vec<Change> = match &self.baseline {
             Some(before) => changes(before, &now),
@@ -291,15 +299,19 @@ impl Watched {
             }
         };
         let first = before_publishing(&found, &candidates(&source).await?);
-        self.schema_told = Some(hash);
+        if self.schema_told.replace(hash).is_some() {
+            // Said of what they were since; what they are now is said anew.
+            looked.passed.insert(SCHEMA_CHANGED);
+        }
         let title =
             "definitions on the source have changed since the migration began, and they do not travel";
-        let mut finding = Finding::warning("schema-changed", title).fix(advice(&found, &first, names));
+        let mut finding = Finding::warning(SCHEMA_CHANGED, title).fix(advice(&found, &first, names));
         if found.is_empty() {
             finding = finding
                 .because("both sides have objects of the same names: one of them is defined otherwise");
         }
-        Ok(Some(finding.objects(lines(&found))))
+        looked.findings.push(finding.objects(lines(&found)));
+        Ok(())
     }
 
     /// Only once, until it has been otherwise in between.

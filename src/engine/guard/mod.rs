@@ -14,7 +14,7 @@ use crate::model::failure::{Failure, FailureKind};
 use crate::model::run::LedgerState;
 use crate::model::status::DatabaseStatus;
 use look::Watched;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -93,9 +93,7 @@ async fn watch(cx: Arc<Cx>, stop: CancellationToken, until: Until) {
                 continue;
             }
             cx.board.follows(&name, looked.status.clone());
-            for finding in looked.findings {
-                cx.finding(finding.in_database(&name));
-            }
+            tell(&cx, &name, (looked.findings, looked.passed));
             if let Some(failure) = too_much_kept(&cx, &looked.status) {
                 match given_up.get(&name) {
                     None if give_up(&cx, &name, failure).await == GivenUp::TooLate => continue,
@@ -112,6 +110,20 @@ async fn watch(cx: Arc<Cx>, stop: CancellationToken, until: Until) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
+    }
+}
+
+/// What an earlier guard has said and nobody has taken back is not said again, and is taken back by whoever sees it pass.
+fn tell(cx: &Cx, database: &str, (findings, passed): (Vec<Finding>, BTreeSet<&str>)) {
+    for id in passed.into_iter().filter(|id| cx.emit.with_run(|run| run.is_open(id, database))) {
+        cx.emit.record(Event::Passed { finding: id.to_owned(), database: database.to_owned() });
+    }
+    let findings = findings.into_iter().map(|finding| finding.in_database(database));
+    let is_said = |finding: &Finding| {
+        cx.emit.with_run(|run| run.findings.iter().any(|told| !told.has_passed() && told.says(finding)))
+    };
+    for finding in findings.filter(|finding| !is_said(finding)) {
+        cx.finding(finding);
     }
 }
 

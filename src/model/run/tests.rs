@@ -127,3 +127,32 @@ fn the_work_takes_until_its_end() {
     assert_eq!(took(vec![Event::Keeping, found(), resumed("finish"), found(), end()]), 50);
     assert_eq!(took(vec![Event::Keeping, asked("finish"), answered("finish"), found(), found()]), 30);
 }
+
+/// What is said of following is over by itself when nothing follows any more, and what a guard sees pass is over at once.
+#[test]
+fn what_passes_is_kept_with_its_time() {
+    let found = |id: &str| Event::Finding { finding: Finding::warning(id, "t").in_database("a") };
+    let passed = |id: &str, database: &str| Event::Passed { finding: id.into(), database: database.into() };
+    let fold = |events: Vec<Event>| {
+        let entries: Vec<_> = events.into_iter().zip(1..).map(|(e, i)| entry(i, e)).collect();
+        Run::fold(&entries)
+    };
+    let open = |events: Vec<Event>| {
+        fold(events).findings.into_iter().filter(|f| !f.has_passed()).map(|f| f.id).collect::<Vec<_>>()
+    };
+    let both = || vec![found("follow"), found("schema-changed")];
+    assert_eq!(open([both(), vec![passed("follow", "b")]].concat()), ["follow", "schema-changed"]);
+    assert_eq!(open([both(), vec![passed("follow", "a")]].concat()), ["schema-changed"]);
+    assert_eq!(
+        open([both(), vec![passed("follow", "a"), found("follow")]].concat()),
+        ["schema-changed", "follow"]
+    );
+    assert_eq!(
+        open([both(), vec![ended("a", DatabaseOutcome::Following)]].concat()),
+        ["follow", "schema-changed"]
+    );
+    assert_eq!(open([both(), vec![ended("a", DatabaseOutcome::Done)]].concat()), ["schema-changed"]);
+    let run = fold([both(), vec![passed("follow", "a")]].concat());
+    assert_eq!((run.findings[0].at_ms, run.findings[0].passed_ms), (10, 30));
+    assert!(!run.is_open("follow", "a") && run.is_open("schema-changed", "a"));
+}

@@ -384,7 +384,13 @@ impl Live {
         rows
     }
 
+    /// What was found and has not passed since.
     pub fn worth_a_look(&self) -> impl DoubleEndedIterator<Item = &Finding> {
+        self.found().filter(|finding| !finding.has_passed())
+    }
+
+    /// The same with what has passed: nobody is to miss that it was so.
+    pub fn found(&self) -> impl DoubleEndedIterator<Item = &Finding> {
         self.run.findings.iter().filter(|finding| finding.severity >= Severity::Warning)
     }
 

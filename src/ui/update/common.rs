@@ -2,6 +2,7 @@
 
 use crate::model::check::{Finding, Severity};
 use crate::ui::command;
+use crate::ui::format::day;
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
 use crate::ui::state::{Colors, Focus, Letters, Overlay, Rights, Screen, State};
@@ -67,15 +68,16 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
 /// What was found while it ran and is worth a look, the last one first: a panel has room for a line of it.
 fn found(state: &mut State) {
     let Some(live) = &state.live else { return };
+    let utc_offset_s = state.utc_offset_s;
     // What is found while it runs has a name of its own kind, which is no check's.
     let text = |finding: &Finding| {
         let weight = if finding.severity == Severity::Lost { "LOST" } else { "warning" };
-        format!("{weight}: {}", whole(&Row { id: String::new(), ..of_finding(finding) }))
+        let text = whole(&Row { id: String::new(), ..of_finding(finding) });
+        format!("{weight}{}: {text}", when(finding, utc_offset_s))
     };
     let notes = trouble::notes(state).into_iter().map(|note| note.text);
     // A refused closing is among the notes already.
-    let others =
-        live.worth_a_look().filter(|finding| finding.id != trouble::NOT_CLOSED || !live.is_following());
+    let others = live.found().filter(|finding| finding.id != trouble::NOT_CLOSED || !live.is_following());
     // What stands on the screen of a failure is the first of it, and names the worst already.
     let failure =
         (state.screen == Screen::Live && failed(live)).then(|| failure::whole(live, state.utc_offset_s));
@@ -93,6 +95,16 @@ fn found(state: &mut State) {
     }
     let text = texts.join("\n\n");
     state.overlay = Some(Overlay::Text { title: "To look at".to_owned(), remark: None, text, from: 0 });
+}
+
+/// What has passed was so for a time; of the rest it is known since when.
+fn when(finding: &Finding, utc_offset_s: i32) -> String {
+    let at = |ms| day(ms, utc_offset_s);
+    match (finding.at_ms, finding.passed_ms) {
+        (0, _) => String::new(),
+        (since, 0) => format!(" since {}", at(since)),
+        (since, until) => format!(", from {} to {}, no longer so", at(since), at(until)),
+    }
 }
 
 fn pace(state: &mut State, letter: char) {

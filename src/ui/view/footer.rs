@@ -162,7 +162,7 @@ fn all_running(state: &State) -> Keys {
     let mut keys = of_running(state);
     let charts = state.live.as_ref().map_or(0, |live| offered(state.screen, live).len());
     keys.retain(|key| *key != CHART || charts > 1);
-    let found = state.live.as_ref().is_some_and(|live| live.worth_a_look().next().is_some())
+    let found = state.live.as_ref().is_some_and(|live| live.found().next().is_some())
         || (state.screen == Screen::Close && !notes(state).is_empty())
         || (state.screen == Screen::Live && state.live.as_ref().is_some_and(failed));
     if found && !state.live.as_ref().is_some_and(|live| live.filter.typing) {

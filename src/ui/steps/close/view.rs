@@ -435,8 +435,7 @@ fn outcome(theme: Theme, (name, d, width): (&str, &DatabaseRun, usize)) -> Line 
 }
 
 fn findings(theme: Theme, live: &Live, width: usize) -> Vec<Line> {
-    let worth = live.run.findings.iter().filter(|f| f.severity >= Severity::Warning);
-    worth
+    live.worth_a_look()
         .map(|finding| {
             let place = finding.database.as_deref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
             let why =
