@@ -139,6 +139,7 @@ fn prepare(args: &DemoArgs, stage: &Stage) -> Result<(Plan, Secrets)> {
         selected_checks: Vec::new(),
         target_disk_bytes: None,
         keep_snapshot_s: None,
+        again: None,
     };
     let secrets = Secrets {
         source: source.passwords,

@@ -66,6 +66,7 @@ pub(super) fn prepare(args: &MigrateArgs, env: &Env) -> Result<Prepared> {
         selected_checks: Vec::new(),
         target_disk_bytes: args.target_disk,
         keep_snapshot_s: None,
+        again: None,
     };
     let placeholder_key = PlaceholderKey(random()?);
     let secrets =
@@ -102,6 +103,7 @@ pub(super) fn again(mut plan: Plan, run: &Run, env: &Env) -> Result<Plan, Failur
     let dir = state_dir(env).map_err(local)?;
     // Related by its name, so that the list tells what belongs together.
     let folder = folder(free_id(&dir, &plan.id).as_deref(), &dir).map_err(local)?;
+    plan.again = Some(plan.id);
     plan.id = folder.path().file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
     plan.home = std::path::absolute(folder.path()).map_err(|e| Failure::local(e.to_string()))?;
     Ok(plan)

@@ -52,6 +52,9 @@ pub struct Plan {
     /// all. Where it is not said, as long as [`Plan::KEEP_SNAPSHOT_S`].
     #[serde(default)]
     pub keep_snapshot_s: Option<u64>,
+    /// The migration whose unfinished databases this one begins anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
 }
 
 impl Plan {

@@ -358,6 +358,9 @@ pub struct Known {
     pub engine: Engine,
     /// The largest lag of what follows, as far as somebody has asked.
     pub lag: Option<Lag>,
+    /// The migration whose unfinished databases it has begun anew.
+    #[serde(default)]
+    pub again: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

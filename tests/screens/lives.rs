@@ -18,7 +18,9 @@ use pgpassage::ui::keys::{Code, Key};
 use pgpassage::ui::message::{Effect, Msg, Shown};
 use pgpassage::ui::state::live::{Ending, Wanted};
 use pgpassage::ui::state::passwords::Errand;
-use pgpassage::ui::state::{About, Button, Dialog, Engine, Focus, Lag, Overlay, Screen, State, Switch};
+use pgpassage::ui::state::{
+    About, Button, Dialog, Engine, Focus, Known, Lag, Overlay, Screen, State, Switch,
+};
 use pgpassage::ui::steps::start::Tag;
 use pgpassage::ui::update::update;
 
@@ -304,6 +306,30 @@ fn what_is_cleaned_up_is_done_with() {
         send(&mut state, Msg::Known(vec![scenes::known("legacy", events, (Engine::Gone, None))]));
         assert_eq!(pgpassage::ui::steps::start::view::attention(&state).len(), wanted);
     }
+}
+
+/// What another one has begun anew is that one's to tell of; that an engine died on the way is still said.
+#[test]
+fn what_is_begun_anew_is_done_with() {
+    let resumed = Event::Resumed { verb: "clear".into(), version: "0".into(), pid: 7 };
+    let message = "ended before it was worked through";
+    let end = Event::Ended { outcome: RunOutcome::Failed };
+    let events = vec![resumed, database_ended("shop", DatabaseOutcome::Cancelled, message), end];
+    let events = [begun(&["shop"]), events].concat();
+    let old = scenes::known("shop", events.clone(), (Engine::Gone, None));
+    let mut new = scenes::known("shop_2", mixed(), (Engine::Gone, None));
+    let mut state = scene("start");
+    let mut attention = |all: Vec<Known>| {
+        send(&mut state, Msg::Known(all));
+        let all = pgpassage::ui::steps::start::view::attention(&state);
+        (all.into_iter().map(|a| a.id).collect::<Vec<_>>(), text(&state, (100, 30)))
+    };
+    assert_eq!(attention(vec![old.clone(), new.clone()]).0, ["shop", "shop_2"]);
+    new.again = Some("shop".into());
+    let (ids, screen) = attention(vec![old, new]);
+    assert_eq!(ids, ["shop_2"]);
+    assert!(screen.contains("Next: shop_2 has begun anew what is not there."), "{screen}");
+    shows(&scenes::opened(Engine::Gone, events), (100, 30), &format!("shop: {message}"));
 }
 
 /// Rows that were counted at the end are what is there; those of the first copy are called that.

@@ -147,6 +147,7 @@ pub(crate) fn known(id: &str, events: Vec<Event>, (engine, lag): (Engine, Option
         run,
         engine,
         lag: lag.map(|bytes| Lag { bytes: Some(bytes), asked_ms: NOW_MS - 4_000, trouble: None }),
+        again: None,
     }
 }
 

@@ -377,6 +377,7 @@ fn known(found: Found, runtime: &tokio::runtime::Handle) -> Known {
         target: address(Side::Target),
         engine,
         lag,
+        again: found.plan.and_then(|plan| plan.again),
         run: found.run,
     }
 }

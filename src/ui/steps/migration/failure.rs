@@ -155,6 +155,9 @@ pub fn cause(live: &Live) -> (Vec<String>, Vec<String>) {
             count_of(more, "finding")
         ));
     }
+    if what.is_empty() && live.run.outcome != Some(RunOutcome::Stopped) {
+        what.extend(broken_off(live));
+    }
     if what.is_empty() {
         what.push(match live.run.outcome {
             Some(RunOutcome::Stopped) => "It was told to stop.".to_owned(),
@@ -165,6 +168,12 @@ pub fn cause(live: &Live) -> (Vec<String>, Vec<String>) {
         });
     }
     (what, advice)
+}
+
+/// What was at work when its engine ended, of which nothing else is told once it was taken back.
+fn broken_off(live: &Live) -> impl Iterator<Item = String> {
+    let all = live.run.databases.iter().filter(|(_, d)| d.outcome == Some(DatabaseOutcome::Cancelled));
+    all.map(|(name, d)| format!("{}: {}", readable(name), printable(&d.message)))
 }
 
 /// What each side looks like now, as the ledger knows it.

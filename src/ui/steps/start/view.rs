@@ -194,7 +194,10 @@ fn detail(p: &mut Paint<'_>, area: Rect, state: &State) {
     let inner = p.panel(area, &Line::new(known.id.clone(), p.theme.title), &engine);
     let mut sentences = vec![format!("{} → {}", printable(&known.source), printable(&known.target))];
     sentences.push(standing(known, state.now_ms));
-    sentences.push(next(known).to_owned());
+    sentences.push(match begun_anew(state, known) {
+        Some(other) => format!("Next: {} has begun anew what is not there.", other.id),
+        None => next(known).to_owned(),
+    });
     let wrapped: Vec<_> = sentences.iter().flat_map(|sentence| wrap(sentence, inner.width.into())).collect();
     // Where not all of it has room the beginning of each is worth more than the whole of the first.
     let lines = if wrapped.len() > usize::from(inner.height) { sentences } else { wrapped };
@@ -277,6 +280,8 @@ pub fn attention(state: &State) -> Vec<Attention> {
             }
             // Nothing is left to be done about it.
             Tag::Failed if known.run.cleaned && known.run.half_made().is_empty() => {}
+            // Another one has the word about its databases.
+            Tag::Failed if begun_anew(state, known).is_some() && known.run.half_made().is_empty() => {}
             Tag::Failed => all.push(of(worst(known), worst(known), false)),
             Tag::Syncing if !known.engine.is_there() => {
                 let what = "nobody guards what the source keeps for it".to_owned();
@@ -292,6 +297,11 @@ pub fn attention(state: &State) -> Vec<Attention> {
     }
     all.sort_by_key(|a| !a.urgent);
     all
+}
+
+/// The migration that has begun its unfinished databases anew, where one has.
+fn begun_anew<'a>(state: &'a State, known: &Known) -> Option<&'a Known> {
+    state.start.known.iter().flatten().find(|other| other.again.as_ref() == Some(&known.id))
 }
 
 fn slots_left(known: &Known) -> u64 {

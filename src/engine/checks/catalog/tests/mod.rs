@@ -141,6 +141,7 @@ fn plan() -> Plan {
         selected_checks: Vec::new(),
         target_disk_bytes: None,
         keep_snapshot_s: None,
+        again: None,
     }
 }
 
