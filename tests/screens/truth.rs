@@ -108,6 +108,32 @@ fn the_snapshot_says_for_which_databases_it_is() {
     assert!(text.contains("[ ] Start the migration using a one-time") && !text.contains("Also"), "{text}");
 }
 
+/// A database that cannot be copied takes the snapshot from none of the others, and is left out or not by itself.
+#[test]
+fn one_that_cannot_be_copied_hides_no_snapshot() {
+    let mut state = scene("report-some");
+    let check = state.check.as_mut().unwrap();
+    for possible in &mut check.possible {
+        possible.not_continuous = Some("wal_level is replica".into());
+    }
+    let name = check.possible[0].database.clone();
+    check.possible[0].not_snapshot = Some("SELECT is denied on public.secret".into());
+    assert!(text(&state, (100, 30)).contains("[ ] Start the migration using a one-time"));
+    assert!(
+        words(&state, (100, 30))
+            .contains(&format!("[neither way] {name}: SELECT is denied on public.secret"))
+    );
+    state.focus = Focus::Choice(0);
+    press(&mut state, Code::Char(' '));
+    let before = words(&state, (100, 30));
+    assert!(before.contains(&format!("Neither method is possible for {name}")), "{before}");
+    press(&mut state, Code::Tab);
+    press(&mut state, Code::Char(' '));
+    let after = words(&state, (100, 30));
+    assert!(after.contains(&format!("[left out] {name}")) && after.contains("Continue"), "{after}");
+    assert_eq!(state.check.as_ref().unwrap().may_start(), Ok(()));
+}
+
 /// The last step begins under a dialog: what is pressed next was meant for the dialog.
 #[test]
 fn a_dialog_that_goes_leaves_no_key_to_what_is_behind_it() {

@@ -4,7 +4,7 @@ use super::without_keys;
 use crate::cli::ask::{Gone, Preset, choose, yes};
 use crate::cli::out;
 use crate::model::units::{printable, readable};
-use crate::ui::state::check::{Check, Decision, Replicable, Way};
+use crate::ui::state::check::{Check, Decision, Way};
 use crate::ui::steps::validation::decisions::{SNAPSHOT_MEANS, checkbox, expectation, how_many, title};
 use crate::ui::steps::validation::update::offers_snapshot;
 
@@ -12,12 +12,8 @@ use crate::ui::steps::validation::update::offers_snapshot;
 pub(super) async fn decide(check: &mut Check) -> Result<bool, Gone> {
     check.decisions.each.clear();
     out::print(&format!("{}: {}", title(check), how_many(check)));
-    let only_way = match check.replicable() {
-        Replicable::None | Replicable::NotJudged => true,
-        Replicable::All | Replicable::Some => false,
-    };
     check.decisions.snapshot = false;
-    if only_way || offers_snapshot(check) {
+    if offers_snapshot(check) {
         let (what, means) = checkbox(check);
         out::print(&format!("With a one-time snapshot: {means}"));
         check.decisions.snapshot = yes(&what, Preset::No).await?;

@@ -201,12 +201,17 @@ impl Check {
         }
     }
 
-    /// The databases that have to be decided one by one: some can be replicated, these cannot.
+    /// The databases that have to be decided one by one, where not the same is possible for all: these cannot go the way
+    /// that others go.
     pub fn choices(&self) -> Vec<&Possible> {
-        if self.decisions.snapshot || self.replicable() != Replicable::Some {
-            return Vec::new();
-        }
-        self.possible.iter().filter(|p| p.not_continuous.is_some()).collect()
+        let open = |p: &Possible| (p.not_continuous.is_none(), p.not_snapshot.is_none());
+        let differ = self.possible.windows(2).any(|pair| open(&pair[0]) != open(&pair[1]));
+        let cannot = |p: &Possible| {
+            let why = if self.decisions.snapshot { &p.not_snapshot } else { &p.not_continuous };
+            // What was left out can always come back.
+            why.is_some() || self.way(p) == Way::LeftOut
+        };
+        self.possible.iter().filter(|p| differ && cannot(p)).collect()
     }
 
     /// What was chosen since, and what judges that.
@@ -241,15 +246,7 @@ impl Check {
         let ways: Vec<_> = self.possible.iter().map(|p| self.way(p)).collect();
         let count = |way| ways.iter().filter(|w| **w == way).count();
         if count(Way::Impossible) > 0 {
-            let impossible = self.possible.iter().filter(|p| self.way(p) == Way::Impossible);
-            let mut names: Vec<_> = impossible.map(|p| readable(&p.database)).collect();
-            let more = names.len().saturating_sub(NAMED);
-            names.truncate(NAMED);
-            let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-            return Err(format!(
-                "Neither method is possible for {}{rest}: fix it, or leave it out (x on its line above).",
-                names.join(", ")
-            ));
+            return Err(self.impossible());
         }
         if count(Way::Undecided) == ways.len() {
             return Err("Replication is not possible: fix it, or choose the snapshot.".to_owned());
@@ -261,6 +258,21 @@ impl Check {
             return Err("Every database is left out.".to_owned());
         }
         Ok(())
+    }
+
+    /// What to do about databases that cannot be moved as was decided.
+    fn impossible(&self) -> String {
+        let all: Vec<_> = self.possible.iter().filter(|p| self.way(p) == Way::Impossible).collect();
+        let mut names: Vec<_> = all.iter().map(|p| readable(&p.database)).collect();
+        let more = names.len().saturating_sub(NAMED);
+        names.truncate(NAMED);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let method = match all.iter().all(|p| p.not_continuous.is_none()) {
+            true => "The snapshot is not",
+            false => "Neither method is",
+        };
+        let names = names.join(", ");
+        format!("{method} possible for {names}{rest}: fix it, or leave it out (x on its line above).")
     }
 
     /// What the plan says of the method.
@@ -278,10 +290,15 @@ impl Check {
         all.map(|(name, _)| name.clone()).collect()
     }
 
-    /// From undecided to the snapshot, to left out, and back to the snapshot.
+    /// From undecided to the snapshot, to left out, and back to the snapshot. One that could follow is left out or not.
     pub fn turn_choice(&mut self, database: &str) {
         let Some(possible) = self.possible.iter().find(|p| p.database == database) else { return };
         let can_snapshot = possible.not_snapshot.is_none();
+        let left_out = self.decisions.each.get(database) == Some(&Decision::LeaveOut);
+        if left_out && possible.not_continuous.is_none() {
+            self.decisions.each.remove(database);
+            return;
+        }
         let next = match self.decisions.each.get(database) {
             Some(Decision::LeaveOut) | None if can_snapshot => Decision::Snapshot,
             _ => Decision::LeaveOut,
@@ -345,6 +362,31 @@ mod tests {
         check.decisions.each.clear();
         check.decisions.snapshot = true;
         assert!(check.may_start().is_err());
+        assert_eq!(check.choices().len(), 1, "b can still be left out");
+    }
+
+    /// One that cannot be copied takes the snapshot from nobody else, and each has a choice of its own.
+    #[test]
+    fn where_nothing_follows_each_is_decided_if_they_differ() {
+        let mut check = check(vec![possible(("a", false, true)), possible(("b", false, false))]);
+        let names = |check: &Check| check.choices().iter().map(|p| p.database.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&check), ["a", "b"]);
+        check.decisions.snapshot = true;
+        assert_eq!(names(&check), ["b"]);
+        assert!(check.may_start().unwrap_err().starts_with("Neither method is possible for b"));
+        check.turn_choice("b");
+        assert_eq!((check.left_out(), check.may_start()), (vec!["b".to_owned()], Ok(())));
+        check.possible = vec![possible(("a", true, true)), possible(("b", true, false))];
+        check.decisions.each.clear();
+        assert!(check.may_start().unwrap_err().starts_with("The snapshot is not possible for b"));
+        check.decisions.snapshot = false;
+        assert_eq!((names(&check), check.may_start()), (Vec::new(), Ok(())));
+        check.decisions.snapshot = true;
+        check.turn_choice("b");
+        check.decisions.snapshot = false;
+        assert_eq!((check.left_out(), names(&check)), (vec!["b".to_owned()], vec!["b".to_owned()]));
+        check.turn_choice("b");
+        assert_eq!(check.way(&check.possible[1]), Way::Continuous);
     }
 
     #[test]

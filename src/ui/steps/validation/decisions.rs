@@ -71,10 +71,16 @@ fn said(theme: Theme, state: &State, (check, area): (&Check, Rect)) -> Vec<Decis
         let way = match check.way(possible) {
             Way::Snapshot => "[one-time snapshot]",
             Way::LeftOut => "[left out]         ",
+            Way::Impossible if possible.not_continuous.is_none() => "[no snapshot]      ",
             Way::Impossible => "[neither way]      ",
+            Way::Continuous => "[follows]          ",
             _ => "[not decided]      ",
         };
-        let why = printable(possible.not_continuous.as_deref().unwrap_or_default());
+        let cannot = match check.way(possible) {
+            Way::Impossible => &possible.not_snapshot,
+            _ => &possible.not_continuous.clone().or_else(|| possible.not_snapshot.clone()),
+        };
+        let why = printable(cannot.as_deref().unwrap_or_default());
         let name = readable(&possible.database);
         let text = format!("{way} {name}: {why}");
         // What has no room beside the decision stands below it.

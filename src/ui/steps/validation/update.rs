@@ -133,12 +133,12 @@ pub fn asks_about_content(state: &State, check: &Check) -> bool {
     check.ended.is_some() && (chosen || check.run.findings.iter().any(|finding| finding.id == "target-empty"))
 }
 
-/// The checkbox stands wherever the snapshot is possible; where replication is not, it is what is left.
+/// The checkbox stands wherever the snapshot is possible for any of them; where replication is not, it is what is left.
 pub fn offers_snapshot(check: &Check) -> bool {
     check.ended.is_some()
         && match check.replicable() {
             Replicable::NotJudged => check.may_start().is_ok(),
-            _ => check.possible.iter().all(|p| p.not_snapshot.is_none()),
+            _ => check.possible.iter().any(|p| p.not_snapshot.is_none()),
         }
 }
 
@@ -204,6 +204,10 @@ fn choose(state: &mut State, at: usize) {
     let database = check.choices().get(at - 1).map(|possible| possible.database.clone());
     if let Some(database) = database {
         check.turn_choice(&database);
+    }
+    // One that follows again has no line any more.
+    if !report_order(state).contains(&state.focus) {
+        state.focus = Focus::Choice(0);
     }
 }
 
