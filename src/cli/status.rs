@@ -152,6 +152,7 @@ pub(super) fn document(told: &Told) -> Value {
                 "lag_bytes": d.lag_bytes, "lag_ms": d.lag_ms, "wal_kept_bytes": d.kept_bytes,
                 "tables_ready": d.tables_ready, "tables_not_ready": d.tables_not_ready, "asking_failed": d.unasked,
                 "asked_at_ms": (d.at_ms > 0).then_some(d.at_ms),
+                "source_sessions": d.sessions.source, "target_sessions": d.sessions.target,
             })
         })
         .collect();

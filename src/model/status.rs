@@ -29,6 +29,16 @@ pub struct DatabaseStatus {
     /// When the source last answered, in Unix milliseconds; 0 where it has not.
     #[serde(default)]
     pub at_ms: u64,
+    /// Sessions of others in it, on either side; absent where that is not known.
+    #[serde(default)]
+    pub sessions: Sessions,
+}
+
+/// Sessions of others in a database: who still works on the source, and who already does on the target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sessions {
+    pub source: Option<u64>,
+    pub target: Option<u64>,
 }
 
 impl Default for DatabaseStatus {
@@ -47,6 +57,7 @@ impl Default for DatabaseStatus {
             tables_ready: 0,
             tables_not_ready: 0,
             at_ms: 0,
+            sessions: Sessions::default(),
         }
     }
 }

@@ -240,6 +240,41 @@ fn a_target_that_cannot_apply_is_told_of() {
     assert_eq!(watch.wait().unwrap().code(), Some(0));
 }
 
+/// Who still works on the source, and who already does on the target: what serves replication is none of them.
+#[test]
+fn sessions_of_others_are_counted() {
+    let pair = pair();
+    pair.source.psql("postgres", KEYED).unwrap();
+    assert_eq!(replicate(&pair, &[]).code, 0);
+    let sleeps = |cluster: &Cluster| {
+        let sleeper = std::process::Command::new(server_binaries().join("psql"))
+            .args(["-q", "-d", &cluster.uri("postgres"), "-c", "SELECT pg_sleep(60)"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let there = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        eventually(cluster, "postgres", there, "1");
+        sleeper
+    };
+    let seen = || {
+        let status = later(&pair, "status", &[]);
+        let detail = &status.json["migration_detail"][0];
+        (detail["source_sessions"].as_u64(), detail["target_sessions"].as_u64())
+    };
+    assert_eq!(seen(), (Some(0), Some(0)));
+    let mut on_source = sleeps(&pair.source);
+    assert_eq!(seen(), (Some(1), Some(0)));
+    let mut on_target = sleeps(&pair.target);
+    assert_eq!(seen(), (Some(1), Some(1)));
+    for (cluster, psql) in [(&pair.source, &mut on_source), (&pair.target, &mut on_target)] {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        cluster.psql("postgres", end).unwrap();
+        psql.wait().unwrap();
+    }
+    later(&pair, "finish", &[]).assert_done();
+}
+
 /// Under a steady load the lag that is shown is the truth to a second, and it drains.
 #[test]
 fn the_lag_that_is_shown_is_true_and_drains() {

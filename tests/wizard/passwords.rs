@@ -372,14 +372,14 @@ fn to_guard_it_again() {
     tty.wait("✔ now");
     tty.tab_to("▐ Guard again ▌");
     tty.send("\r");
-    tty.wait("guards it, with or without this window");
+    tty.wait("guards it, also without this window");
     tty.send("q");
     assert_eq!(tty.exit(), 0);
     // It outlives the window.
     let mut tty = wizard(&pair);
     tty.wait("engine: running");
     tty.send("\r");
-    tty.wait("guards it, with or without this window");
+    tty.wait("guards it, also without this window");
     tty.send("q");
     assert_eq!(tty.exit(), 0);
     assert_nothing_leaked(&pair, &tty);

@@ -15,7 +15,7 @@ fn assert_moved(pair: &Pair) {
 fn continuously_from_an_empty_start_to_close_connection() {
     let pair = pair("logical");
     let mut tty = following(&pair);
-    tty.wait("guards it, with or without this window");
+    tty.wait("guards it, also without this window");
     pair.source.psql("shop", "INSERT INTO orders VALUES (5001, 'late')").unwrap();
     eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "5001");
     pair.source.psql("shop", "DELETE FROM orders WHERE id = 5001").unwrap();

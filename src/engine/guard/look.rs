@@ -12,14 +12,16 @@ use crate::model::event::DatabaseOutcome;
 use crate::model::failure::Failure;
 use crate::model::names::{ObjectKind, ObjectNames};
 use crate::model::plan::Method;
-use crate::model::status::DatabaseStatus;
+use crate::model::status::{DatabaseStatus, Sessions};
 use crate::model::units::{Lsn, Side, human_bytes};
 use crate::pg::connect::Session;
 use crate::pg::error::Error;
 use crate::pg::facts::replication::objects::subscription_errors;
 use crate::pg::facts::replication::progress::{Progress, of_slot};
 use crate::pg::facts::replication::tables::candidates;
-use crate::pg::facts::replication::watch::{SchemaObject, fingerprint_of, schema_objects};
+use crate::pg::facts::replication::watch::{
+    SchemaObject, fingerprint_of, schema_objects, sessions_of_others,
+};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -53,6 +55,9 @@ impl Looked {
 pub(super) struct Watched {
     positions: Positions,
     target_at: Option<Instant>,
+    sessions_at: Option<Instant>,
+    /// Who was in it, when that was asked last.
+    sessions: Sessions,
     schema_at: Option<Instant>,
     /// The last that was known of the target.
     target: OnTarget,
@@ -111,10 +116,11 @@ impl Watched {
             ..DatabaseStatus::default()
         };
         let Some(names) = names_for(&cx.plan, name) else { return Looked::of(status) };
-        let mut looked = match self.ask_source(cx, &names, source).await {
+        let mut looked = match self.ask_source(cx, (name, &names), source).await {
             Ok(progress) => self.judge_source(progress, Looked::of(status)),
             Err(failure) => {
                 *source = None;
+                self.sessions.source = None;
                 status.error = Some(format!("the source: {failure}"));
                 status.unasked = true;
                 status.at_ms = self.answered_ms;
@@ -126,6 +132,7 @@ impl Watched {
             let status = &mut looked.status;
             status.tables_ready = self.target.ready;
             status.tables_not_ready = self.target.not_ready;
+            status.sessions = self.sessions;
             let worse = status.unasked && self.target.error.is_some() && !self.target.unasked;
             if status.error.is_none() || worse {
                 status.error.clone_from(&self.target.error);
@@ -144,11 +151,12 @@ impl Watched {
     }
 
     async fn ask_source(
-        &self,
+        &mut self,
         cx: &Cx,
-        names: &ObjectNames,
+        (name, names): (&str, &ObjectNames),
         source: &mut Option<Session>,
     ) -> Result<Option<Progress>, Failure> {
+        let asks_who = is_due(&mut self.sessions_at, TARGET_EVERY);
         let asking = async {
             let session = match source.take() {
                 Some(session) => session,
@@ -159,10 +167,16 @@ impl Watched {
                 }
             };
             let progress = of_slot(&session, &names.of(ObjectKind::Slot)).await?;
-            Ok::<_, Error>((session, progress))
+            let sessions = match asks_who {
+                true => Some(sessions_of_others(&session, name).await?),
+                false => None,
+            };
+            Ok::<_, Error>((session, progress, sessions))
         };
-        let (session, progress) = timeout(ANSWER, asking).await.map_err(|_| does_not_answer())??;
+        let (session, progress, sessions) =
+            timeout(ANSWER, asking).await.map_err(|_| does_not_answer())??;
         *source = Some(session);
+        self.sessions.source = sessions.unwrap_or(self.sessions.source);
         Ok(progress)
     }
 
@@ -230,17 +244,20 @@ impl Watched {
                 true => subscription_errors(&session, &subscription).await?,
                 false => None,
             };
-            Ok::<_, Error>((state, errors))
+            let sessions = sessions_of_others(&session, name).await?;
+            Ok::<_, Error>((state, errors, sessions))
         };
         let answer = timeout(ANSWER, asking).await.map_err(|_| does_not_answer());
-        let (state, errors) = match answer.and_then(|answer| answer.map_err(Failure::from)) {
+        let (state, errors, sessions) = match answer.and_then(|answer| answer.map_err(Failure::from)) {
             Ok(answer) => answer,
             Err(failure) => {
                 self.target.error = Some(format!("the target: {failure}"));
                 self.target.unasked = true;
+                self.sessions.target = None;
                 return;
             }
         };
+        self.sessions.target = sessions;
         self.target = OnTarget { ready: state.ready, not_ready: state.not_ready, ..OnTarget::default() };
         if self.attempts.in_vain(errors.map(|e| e.apply), self.confirmed) {
             let title = "the target fails to apply a change, and tries it again and again";

@@ -8,7 +8,7 @@ use crate::ui::state::form::Form;
 use crate::ui::state::{Overlay, State};
 
 /// Numbers that can be explained.
-pub const EXPLAINED: usize = 5;
+pub const EXPLAINED: usize = 6;
 /// Lines of a page of the log.
 const PAGE: usize = 15;
 /// The help can be moved to any of its lines; the view lets no room stay empty.

@@ -17,7 +17,8 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, number): (&State, usiz
         1 => ("How fast", speed(live)),
         2 => ("When the rows will be across", end(live, state.now_ms)),
         3 => ("How far the target is behind", lag(live, state.now_ms)),
-        _ => ("The log that the source keeps", kept(live)),
+        4 => ("The log that the source keeps", kept(live)),
+        _ => ("Who is in the databases", who(live)),
     };
     let width = 72.min(area.width.saturating_sub(2));
     let lines: Vec<_> = text
@@ -140,6 +141,28 @@ fn kept(live: &Live) -> Vec<String> {
     all.push(
         "The source keeps its log from the slot's restart_lsn on until the target has it. max_slot_wal_keep_size on the \
          source bounds it."
+            .to_owned(),
+    );
+    all
+}
+
+fn who(live: &Live) -> Vec<String> {
+    let text = |n: Option<u64>| n.map_or_else(|| "not known".to_owned(), |n| count_of(n, "session"));
+    let mut all = Vec::new();
+    for name in live.following() {
+        let Some((status, _)) = live.status(name) else { continue };
+        let (source, target) = (text(status.sessions.source), text(status.sessions.target));
+        let name = crate::model::units::readable(name);
+        all.push(format!("{name}: {source} on the source, {target} on the target."));
+    }
+    if all.is_empty() {
+        all.push("No database follows yet.".to_owned());
+    }
+    all.push(String::new());
+    all.push(
+        "Sessions in pg_stat_activity, without those of this tool and of replication. Whoever has a session on the source \
+         may still write there; the application has moved when they are on the target. A pooler keeps sessions open that \
+         nobody uses."
             .to_owned(),
     );
     all

@@ -8,7 +8,7 @@ use pgpassage::model::event::{
 use pgpassage::model::gauges::{DatabaseGauge, Gauges, Holder, Hurdle, LockWait, Running, Waiting};
 use pgpassage::model::phase::Phase;
 use pgpassage::model::plan::Method;
-use pgpassage::model::status::DatabaseStatus;
+use pgpassage::model::status::{DatabaseStatus, Sessions};
 use pgpassage::model::units::{ServerVersion, Side};
 
 /// One second apart, the last of them now.
@@ -200,6 +200,7 @@ pub(crate) fn following_gauges(at_ms: u64, lags: [Option<u64>; 3]) -> Gauges {
             lag_ms: lag_bytes.filter(|lag| *lag > 0).map(|lag| lag / 200),
             kept_bytes: lag_bytes.map(|lag| lag + 16_777_216),
             tables_ready: 71,
+            sessions: Sessions { source: lag_bytes.map(|_| 1), target: lag_bytes.map(|_| 0) },
             ..DatabaseStatus::default()
         };
         gauges.following.insert(name.into(), status);

@@ -53,6 +53,15 @@ pub async fn open_transactions(session: &Session) -> Result<Vec<Other>, Error> {
     rows(session, include_str!("../../../../assets/sql/open_transactions.sql"), &[], Other::read).await
 }
 
+/// How many sessions of others are in a database: none of ours, and nothing that serves replication.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn sessions_of_others(session: &Session, database: &str) -> Result<Option<u64>, Error> {
+    let sql = include_str!("../../../../assets/sql/sessions_of_others.sql");
+    Ok(rows(session, sql, &[&database], |r| amount(r, "sessions")).await?.pop().flatten())
+}
+
 /// Who changes rows of the session's database right now, but for our own session and the given ones. At most 50.
 ///
 /// # Errors

@@ -1,8 +1,9 @@
 //! The words of the switch-over, with what is true of each step now, and of one database's numbers: for window and lines.
 
-use crate::model::status::DatabaseStatus;
+use crate::model::check::{Finding, Severity};
+use crate::model::status::{DatabaseStatus, Sessions};
 use crate::model::task::Verify;
-use crate::model::units::{human_bytes, human_ms};
+use crate::model::units::{human_bytes, human_ms, thousands};
 use crate::ui::format::ago;
 use crate::ui::state::live::Live;
 
@@ -15,12 +16,16 @@ pub const STEPS: [&str; 5] = [
     "Point the application to",
     "Close connection",
 ];
+/// The same for a narrow window.
+pub const STEPS_BRIEFLY: [&str; 5] = ["Stop writes", "Wait for lag 0", "Verify", "Point to", "Close"];
 /// What the last one does.
 pub const CLOSES: &str = "copies sequences, cleans up both sides";
 /// The same for a narrow window.
 pub const CLOSES_BRIEFLY: &str = "sequences, then clean-up";
-pub const DISCONTINUES: &str = "what was copied stays, nothing of ours is left behind";
+pub const DISCONTINUES: &str = "what was copied stays, nothing of ours is left";
 
+/// What an attempt calls rows that are not the same.
+const DIFFERS: &str = "verify";
 /// Without a change on its way for so long, writes seem to have stopped.
 const QUIET_MS: u64 = 30_000;
 /// Between looks further apart anything may have happened: two status updates that found nothing, five minutes apart, were
@@ -78,6 +83,47 @@ pub fn lag(live: &Live) -> (Now, String) {
             _ => (Now::Behind, "a table is not ready, or a database complains".to_owned()),
         },
         None => (Now::Unknown, "not known".to_owned()),
+    }
+}
+
+/// Whether both sides have been held against each other: that is done when closing, and an attempt may have been.
+pub fn verified(live: &Live) -> (Now, &'static str) {
+    let differs = |f: &Finding| f.of_attempt && f.id == DIFFERS && f.severity == Severity::Lost;
+    let now = if live.run.findings.iter().any(differs) || live.verify == Verify::Nothing {
+        Now::Doubtful
+    } else {
+        Now::NotYet
+    };
+    (now, verify(live.verify))
+}
+
+/// Whether the application works on the target: who is in the databases that follow, on either side.
+pub fn pointed(live: &Live) -> (Now, Option<Sessions>) {
+    let sum = |of: fn(&Sessions) -> Option<u64>| {
+        let mut all = live.following().map(|name| live.status(name).and_then(|(s, _)| of(&s.sessions)));
+        all.try_fold(0, |sum: u64, one| one.map(|one| sum + one))
+    };
+    let (source, target) = (sum(|s| s.source), sum(|s| s.target));
+    let now = match (source, target) {
+        (Some(0), Some(1..)) => Now::Good,
+        (Some(_), Some(_)) => Now::NotYet,
+        _ => Now::Unknown,
+    };
+    (now, (now != Now::Unknown).then_some(Sessions { source, target }))
+}
+
+/// The same in words, as far as it is known.
+pub fn sessions(sessions: Sessions) -> String {
+    let of = |n: Option<u64>| thousands(n.unwrap_or_default());
+    format!("sessions: source {}, target {}", of(sessions.source), of(sessions.target))
+}
+
+/// Whether closing would be all there is to it: nothing is behind.
+pub fn closable(live: &Live) -> Now {
+    match live.in_sync() {
+        Some(true) => Now::Good,
+        Some(false) => Now::NotYet,
+        None => Now::Unknown,
     }
 }
 

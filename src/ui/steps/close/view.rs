@@ -1,6 +1,6 @@
 //! What follows, the switch-over with what is true of it now, and the result.
 
-use super::switch::{self, CLOSES, DISCONTINUES, Now, STALE_MS, STEPS, kept_of, lag_of};
+use super::switch::{self, CLOSES, DISCONTINUES, Now, STALE_MS, STEPS, STEPS_BRIEFLY, kept_of, lag_of};
 use super::trouble::{NOT_CLOSED, Weight, answered_ms, asking_fails, is_closing, notes};
 use crate::model::check::{Finding, Severity};
 use crate::model::event::DatabaseOutcome;
@@ -34,6 +34,8 @@ const HIGHEST_CHART: u16 = 6;
 const HIGH: u16 = 44;
 /// Columns of the switch-over's steps before what is true of them.
 const SWITCH: usize = 30;
+/// The same where their names are short.
+const SWITCH_NARROW: usize = 19;
 
 pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     let Some(live) = &state.live else { return };
@@ -118,7 +120,7 @@ fn guard(theme: Theme, live: &Live) -> Option<Line> {
     let text = match live.engine {
         Engine::Gone => return None,
         Engine::Here => "The engine in this window guards it.".to_owned(),
-        Engine::Apart { pid } => format!("The engine (pid {pid}) guards it, with or without this window."),
+        Engine::Apart { pid } => format!("The engine (pid {pid}) guards it, also without this window."),
     };
     Some(Line::new(text, theme.dim))
 }
@@ -269,31 +271,49 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
         Now::Behind | Now::Doubtful | Now::Unknown => theme.warn,
     };
     let now = |(now, text): (Now, String)| Line::new(format!("{} {text}", now.sign()), style(now));
-    let verify = switch::verify(live.verify);
-    let mut target = Line::new(live.shown.target.clone(), theme.info);
-    if target.width() + 30 + 15 <= width {
-        target.push("  (y copies it)", theme.dim);
-    }
+    let sign = |now: Now| Line::new(format!("{} ", now.sign()), style(now));
     let (other, last) = match state.rights {
-        Rights::Command => ("  (v changes it)", format!("s discontinues it: {DISCONTINUES}")),
+        Rights::Command => (" (v changes it)", format!("s discontinues it: {DISCONTINUES}")),
         Rights::Look => ("", "This window is read-only: it closes and discontinues nothing.".to_owned()),
     };
-    let room = width.saturating_sub(SWITCH);
-    let verify = Line::new(verify, theme.text);
+    let (steps, first) = if width < 60 { (STEPS_BRIEFLY, SWITCH_NARROW) } else { (STEPS, SWITCH) };
+    let room = width.saturating_sub(first);
+    let (verified, verify) = switch::verified(live);
+    let verify = sign(verified).and(verify, style(verified));
+    let closable = sign(switch::closable(live));
     let all = [
         now(switch::writes(live, state.now_ms)).or(room, || now(switch::writes_briefly(live, state.now_ms))),
         now(switch::lag(live)),
         verify.clone().and(other, theme.dim).or(room, || verify),
-        target,
-        Line::new(CLOSES, theme.dim).or(room, || Line::new(switch::CLOSES_BRIEFLY, theme.dim)),
+        point_to(theme, live, room),
+        closable.clone().and(CLOSES, theme.dim).or(room, || closable.and(switch::CLOSES_BRIEFLY, theme.dim)),
     ];
-    for (row, (what, now)) in STEPS.into_iter().zip(all).enumerate() {
+    for (row, (what, now)) in steps.into_iter().zip(all).enumerate() {
         let mut line =
-            Line::new(format!("{}  ", row + 1), theme.key).and(column(what, SWITCH - 3), theme.text);
+            Line::new(format!("{}  ", row + 1), theme.key).and(column(what, first - 3), theme.text);
         line.append(now);
         p.line(inner, row, &line);
     }
     p.line(inner, 6, &Line::new(last, theme.dim));
+}
+
+/// Where the application belongs, and who is there; as much of it as there is room for.
+fn point_to(theme: Theme, live: &Live, room: usize) -> Line {
+    let (now, who) = switch::pointed(live);
+    let style = if now == Now::Good { theme.ok } else { theme.info };
+    let target = Line::new(format!("{} {}", now.sign(), live.shown.target), style);
+    let briefly = who.and_then(|who| who.source).map(|n| format!(" ({} on the source)", thousands(n)));
+    let texts = [
+        who.map(|who| format!(" ({}; y copies it)", switch::sessions(who))),
+        who.map(|who| format!(" ({})", switch::sessions(who))),
+        briefly,
+        Some(" (y copies it)".to_owned()).filter(|_| who.is_none()),
+    ];
+    let with = |text: &String| target.width() + text.chars().count() <= room;
+    match texts.into_iter().flatten().find(with) {
+        Some(text) => target.and(text, theme.dim),
+        None => target,
+    }
 }
 
 fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
@@ -336,7 +356,7 @@ fn result(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let rest = usize::from(inner.height);
     let mut advice = advice;
     if !live.run.is_discontinued() && advice.width() + 15 <= width {
-        advice.push("  (y copies it)", theme.dim);
+        advice.push(" (y copies it)", theme.dim);
     }
     p.line(inner, rest.saturating_sub(2), &advice);
     let left = leftovers(live, Of::All);
