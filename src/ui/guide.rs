@@ -120,7 +120,12 @@ fn seen_by(state: &State, id: &str) -> Seen {
         (false, false) => Seen::NotYet,
     };
     match id {
-        "source-reached" => return of_server(check.run.source.is_some()),
+        // Over loopback or a socket nothing is told of whether others could: the target comes from elsewhere.
+        "source-reached" => {
+            let source = check.run.source.as_ref();
+            let from_elsewhere = source.is_none_or(|source| !is_on_this_machine(&source.address));
+            return if from_elsewhere { of_server(source.is_some()) } else { Seen::Unknown };
+        }
         "target-reached" => return of_server(check.run.target.is_some()),
         _ => {}
     }
@@ -143,6 +148,13 @@ fn seen_by(state: &State, id: &str) -> Seen {
     })
 }
 
+/// Of an address as `user@host:port`.
+fn is_on_this_machine(address: &str) -> bool {
+    let host = address.rsplit_once('@').map_or(address, |(_, host)| host);
+    let host = host.trim_start_matches('[');
+    ["localhost", "127.", "::1", "/"].iter().any(|here| host.starts_with(here))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +173,20 @@ mod tests {
         let named = statements(&state);
         assert!(named.contains(&"ALTER ROLE \"Mover's \"\"own\"\"\" REPLICATION;".to_owned()), "{named:?}");
         assert!(!named.concat().contains(SOMEBODY), "{named:?}");
+    }
+
+    #[test]
+    fn a_server_on_this_machine_proves_no_way_to_it() {
+        for (address, here) in [
+            ("migrator@localhost:5432", true),
+            ("migrator@127.0.0.1:5432", true),
+            ("a@b@[::1]:5432", true),
+            ("migrator@/run/postgresql:5432", true),
+            ("migrator@db1.example.net:5432", false),
+            ("migrator@10.127.0.1:5432", false),
+        ] {
+            assert_eq!(is_on_this_machine(address), here, "{address}");
+        }
     }
 
     #[test]

@@ -275,6 +275,23 @@ fn sessions_of_others_are_counted() {
     later(&pair, "finish", &[]).assert_done();
 }
 
+/// Whoever checks another migration beside one that follows is not told to drop what that lives by.
+#[test]
+fn what_is_at_work_is_no_leftover() {
+    let pair = pair();
+    pair.source.psql("postgres", KEYED).unwrap();
+    assert_eq!(replicate(&pair, &[]).code, 0);
+    let (source, target) = (pair.source.uri("postgres"), pair.target.uri("postgres"));
+    let ran = pair.program(&["check", "-s", &source, "-t", &target, "--only", "leftovers", "--json"]);
+    let findings: Vec<_> = ran.json["findings"].as_array().unwrap().iter().collect();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!(
+        (&findings[0]["severity"], &findings[0]["fix"]),
+        (&"info".into(), &"pgpassage status follow".into())
+    );
+    later(&pair, "finish", &[]).assert_done();
+}
+
 /// Under a steady load the lag that is shown is the truth to a second, and it drains.
 #[test]
 fn the_lag_that_is_shown_is_true_and_drains() {

@@ -2,10 +2,13 @@
 
 use super::{Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, statements, warning};
 use crate::engine::checks::facts::{Facts, Wanted};
+use crate::model::names::parse;
 use crate::model::plan::{Plan, TargetPolicy};
 use crate::model::units::{Side, count_of};
 use crate::pg::facts::databases::LocaleProvider;
+use crate::pg::facts::replication::objects::SubscriptionFacts;
 use crate::pg::statement::fixes;
+use std::collections::BTreeSet;
 
 pub(super) const CHECKS: [Check; 7] = [
     Check {
@@ -168,28 +171,24 @@ const OURS: &str = "pgpassage_";
 fn leftovers(facts: &Facts, _: &Plan) -> Judged {
     let mut found = Vec::new();
     let slots = facts.source.slots.as_ref().map_err(Clone::clone)?;
-    let ours: Vec<_> = slots.iter().filter(|s| s.name.starts_with(OURS) && !s.temporary).collect();
+    let live = follow(facts);
+    let is_left = |name: &str| name.starts_with(OURS) && !is_of(&live, name);
+    let ours: Vec<_> = slots.iter().filter(|s| is_left(&s.name) && !s.temporary).collect();
     if !ours.is_empty() {
         let title = format!("the source has {} of earlier migrations", count_of(ours.len() as u64, "slot"));
-        let idle: Vec<_> = ours.iter().filter(|s| !s.active).copied().collect();
-        let drops = statements(Side::Source, &idle, |s| fixes::drop_slot(&s.name));
-        let fix = if idle.is_empty() {
-            "they are in use: see pgpassage status".to_owned()
-        } else {
-            format!("{drops} or pgpassage clean")
-        };
-        found.push(warning(title).objects(ours.iter().map(|s| s.name.clone())).fix(fix));
+        let drops = statements(Side::Source, &ours, |s| fixes::drop_slot(&s.name));
+        let names = ours.iter().map(|s| s.name.clone());
+        found.push(warning(title).objects(names).fix(format!("{drops} or pgpassage clean")));
     }
     let subscriptions = facts.target.subscriptions.as_ref().map_err(Clone::clone)?;
-    let ours: Vec<_> =
-        subscriptions.iter().filter(|s| s.name.starts_with(OURS)).map(|s| s.name.clone()).collect();
+    let ours: Vec<_> = subscriptions.iter().filter(|s| is_left(&s.name)).map(|s| s.name.clone()).collect();
     if !ours.is_empty() {
         let count = count_of(ours.len() as u64, "subscription");
         found.push(warning(format!("the target has {count} of earlier migrations")).objects(ours));
     }
     for wanted in facts.to_move() {
         let publications = super::super::facts::of(wanted.source()?.publications.as_ref())?;
-        let ours: Vec<_> = publications.iter().filter(|p| p.name.starts_with(OURS)).collect();
+        let ours: Vec<_> = publications.iter().filter(|p| is_left(&p.name)).collect();
         if !ours.is_empty() {
             let title = format!("database {} has publications of earlier migrations", wanted.name());
             let drops = statements(Side::Source, &ours, |p| fixes::drop_publication(&p.name));
@@ -197,7 +196,26 @@ fn leftovers(facts: &Facts, _: &Plan) -> Judged {
             found.push(warning(title).objects(names).fix(format!("{drops} or pgpassage clean")));
         }
     }
+    if !live.is_empty() {
+        let count = count_of(live.len() as u64, "other migration");
+        let title = format!("{count} of pgpassage at work on these servers: nothing of it is touched");
+        let fix = live.iter().map(|id| format!("pgpassage status {id}")).collect::<Vec<_>>().join("; ");
+        found.push(info(title).objects(live).fix(fix));
+    }
     Ok(found)
+}
+
+/// Migrations that are at work, by their ids: somebody reads from a slot of theirs, or the target has a subscription to one.
+/// Whoever checks another migration beside them must not be told to drop what they live by.
+fn follow(facts: &Facts) -> BTreeSet<String> {
+    let slots = facts.source.slots.iter().flatten().filter(|s| s.active).map(|s| &s.name);
+    let bound = |s: &&SubscriptionFacts| s.enabled && s.slot.is_some();
+    let subscriptions = facts.target.subscriptions.iter().flatten().filter(bound).map(|s| &s.name);
+    slots.chain(subscriptions).filter_map(|name| Some(parse(name)?.id)).collect()
+}
+
+fn is_of(live: &BTreeSet<String>, name: &str) -> bool {
+    parse(name).is_some_and(|name| live.contains(&name.id))
 }
 
 fn read_only(facts: &Facts, _: &Plan) -> Judged {

@@ -8,6 +8,7 @@ use crate::ui::state::live::Live;
 use crate::ui::state::passwords::{Ask, Errand};
 use crate::ui::state::{About, Button, Dialog, Engine, Focus, Home, Overlay, Rights, Screen, State, Switch};
 use crate::ui::steps::migration::charts;
+use crate::ui::steps::migration::update::live_order;
 use crate::ui::update::{fields, leave, refuse_to_change};
 
 pub fn order(state: &State) -> Vec<Focus> {
@@ -38,8 +39,13 @@ fn last_button(live: &Live) -> Button {
 
 /// Other buttons stand there once the engine is gone, while it closes, and once nothing follows any more.
 pub fn focus_on_what_is_there(state: &mut State) {
-    let order = if state.screen == Screen::Close { order(state) } else { Vec::new() };
-    if let (Focus::Button(_), Some(first)) = (state.focus, order.first())
+    let order = match state.screen {
+        Screen::Close => order(state),
+        Screen::Live => live_order(state),
+        _ => Vec::new(),
+    };
+    let is_button = |focus: &&Focus| matches!(focus, Focus::Button(_));
+    if let (Focus::Button(_), Some(first)) = (state.focus, order.iter().find(is_button).or(order.first()))
         && !order.contains(&state.focus)
     {
         state.focus = *first;

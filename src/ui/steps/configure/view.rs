@@ -15,8 +15,10 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-/// From this width on all providers are named.
+/// From this width on all providers are named whole.
 const ROOMY: u16 = 100;
+/// From here on there is room for what the guide is about beside their short names.
+const NAMED: u16 = 70;
 /// Lines that show most of the guide's items whole.
 const GUIDE: u16 = 8;
 
@@ -28,14 +30,21 @@ pub fn view(p: &mut Paint<'_>, area: Rect, state: &State) {
     let guide_height = if low { area.height.saturating_sub(5) } else { spare };
     let [top, below] = rows(area, [guide_height, area.height.saturating_sub(guide_height)]);
     draw_guide(p, top, state);
-    let inner =
-        p.panel(below, &Line::new("Migrate to", p.theme.title), &Line::new("the target", p.theme.dim));
+    let promise =
+        if area.width < NAMED { "the target" } else { "the target; nothing is changed before step 3" };
+    let inner = p.panel(below, &Line::new("Migrate to", p.theme.title), &Line::new(promise, p.theme.dim));
     let last = Rect { y: inner.bottom().saturating_sub(1), height: 1.min(inner.height), ..inner };
     form(p, Rect { height: inner.height.saturating_sub(1), ..inner }, state, &fields());
     button_line(p, last, (state, &[Button::GetStarted]));
     if state.overlay.is_none() && state.focus == Focus::Button(Button::GetStarted) {
         p.cursor = Some((last.x, last.y).into());
     }
+}
+
+/// A provider's first word says enough where its neighbours are named too.
+fn brief(title: &'static str) -> &'static str {
+    let title = title.split_once(',').map_or(title, |(first, _)| first);
+    ["Google ", "Amazon "].iter().find_map(|firm| title.strip_prefix(firm)).unwrap_or(title)
 }
 
 fn look(p: &Paint<'_>, seen: Seen) -> (&'static str, Style) {
@@ -50,27 +59,23 @@ fn look(p: &Paint<'_>, seen: Seen) -> (&'static str, Style) {
 fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
     let theme = p.theme;
     let focused = state.focus == Focus::List && state.overlay.is_none();
-    let mut title = Line::new("Prepare the source  ", theme.title);
+    let roomy = area.width >= ROOMY;
+    let all_named = area.width >= NAMED;
+    let mut title = Line::new(if all_named { "Prepare the source  " } else { "Prepare  " }, theme.title);
     let mut tabs = Vec::new();
     for (number, name) in guide::titles().enumerate() {
+        let name = if roomy { name } else { brief(name) };
         let chosen = number == state.guide.provider % guide::COUNT;
         let style = match (chosen, focused) {
             (true, true) => theme.focus,
             (true, false) => theme.accent.add_modifier(Modifier::BOLD),
             (false, _) => theme.dim,
         };
-        if chosen || area.width >= ROOMY {
-            // Where it is the only one that has room, a click brings the next.
-            let clicked = if area.width >= ROOMY { number } else { (number + 1) % guide::COUNT };
-            let (text, before) = (format!(" {name} "), title.width());
-            tabs.push((before, text.width(), clicked));
-            title.push(text, style);
-        }
+        let (text, before) = (format!(" {name} "), title.width());
+        tabs.push((before, text.width(), number));
+        title.push(text, style);
     }
-    // The providers take the room where all of them are named, and where one of them hardly fits.
-    let promise = if (80..ROOMY).contains(&area.width) { "nothing is changed before step 3" } else { "" };
-    let right = Line::new(promise, theme.dim);
-    let inner = p.panel(area, &title, &right);
+    let inner = p.panel(area, &title, &Line::default());
     for (before, width, number) in tabs {
         // Where the title begins.
         p.hit((area, 0), (1 + before, width), Hit::Provider(number));

@@ -31,7 +31,7 @@ pub fn form(p: &mut Paint<'_>, area: Rect, state: &State) {
     let inner = p.panel(
         top,
         &Line::new("Migrate from", p.theme.title),
-        &Line::new("the source; the check reads only", p.theme.dim),
+        &Line::new("the check leaves nothing behind", p.theme.dim),
     );
     let last = Rect { y: inner.bottom().saturating_sub(1), height: 1.min(inner.height), ..inner };
     draw_form(p, Rect { height: inner.height.saturating_sub(1), ..inner }, state, &fields());

@@ -59,7 +59,7 @@ fn replication(facts: &mut Facts) -> &mut crate::pg::facts::replication::server:
     facts.source.replication.as_mut().unwrap()
 }
 
-pub(super) const CASES: [Case; 76] = [
+pub(super) const CASES: [Case; 77] = [
     ("tls", Warning, |f, _| {
         host(f, "db", "10.0.0.1");
         f.source.standing.as_mut().unwrap().encrypted = false;
@@ -126,6 +126,10 @@ pub(super) const CASES: [Case; 76] = [
     ("user-expiry", Warning, |f, _| f.source.standing.as_mut().unwrap().valid_for_s = Some(60)),
     ("user-expiry", Info, |f, _| f.source.standing.as_mut().unwrap().valid_for_s = Some(200_000)),
     ("leftovers", Warning, |f, _| f.source.slots = Ok(vec![slot("pgpassage_x_shop_slot")])),
+    ("leftovers", Info, |f, _| {
+        f.source.slots = Ok(vec![SlotFacts { active: true, ..slot("pgpassage_x_shop_slot") }]);
+        f.target.subscriptions = Ok(vec![subscription("pgpassage_x_shop_sub")]);
+    }),
     ("leftovers", Warning, |f, _| f.target.subscriptions = Ok(vec![subscription("pgpassage_x_shop_sub")])),
     ("target-read-only", Warning, |f, _| {
         let on = super::Remark {
