@@ -103,29 +103,30 @@ pub(crate) async fn run_together(
     tables: &[&TableFacts],
 ) -> Result<(), Failure> {
     // Nothing stands around the rows of a lot, and nothing makes room for them.
-    if db.copies_again() || tables.iter().any(|table| db.around(&table.name) != Around::default()) {
-        for table in tables {
-            run(db, snapshot, table).await?;
-        }
-        return Ok(());
-    }
-    match together(db, snapshot, tables).await {
-        Ok(done) => {
-            for (table, (began, stats)) in tables.iter().zip(done) {
-                db.cx.board.change(&db.name, |g| g.bytes_done += table.size_bytes);
-                settle(db, table, began, Ok(stats))?;
+    let alone = db.copies_again() || tables.iter().any(|table| db.around(&table.name) != Around::default());
+    if !alone {
+        match together(db, snapshot, tables).await {
+            Ok(done) => {
+                for (table, (began, stats)) in tables.iter().zip(done) {
+                    db.cx.board.change(&db.name, |g| g.bytes_done += table.size_bytes);
+                    settle(db, table, began, Ok(stats))?;
+                }
+                return Ok(());
             }
-            Ok(())
-        }
-        Err(failure) if crate::engine::retry::ends_the_database(&failure) => Err(failure),
-        Err(failure) => {
-            tracing::info!(database = db.name, "{} small tables, now one by one: {failure}", tables.len());
-            for table in tables {
-                run(db, snapshot, table).await?;
+            Err(failure) if crate::engine::retry::ends_the_database(&failure) => return Err(failure),
+            Err(failure) => {
+                tracing::info!(
+                    database = db.name,
+                    "{} small tables, now one by one: {failure}",
+                    tables.len()
+                );
             }
-            Ok(())
         }
     }
+    for table in tables {
+        run(db, snapshot, table).await?;
+    }
+    Ok(())
 }
 
 async fn together(
