@@ -273,7 +273,7 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let now = |(now, text): (Now, String)| Line::new(format!("{} {text}", now.sign()), style(now));
     let sign = |now: Now| Line::new(format!("{} ", now.sign()), style(now));
     let (other, last) = match state.rights {
-        Rights::Command => (" (v changes it)", format!("s discontinues it: {DISCONTINUES}")),
+        Rights::Command => (" (v changes it)", format!("s discontinues: {DISCONTINUES}")),
         Rights::Look => ("", "This window is read-only: it closes and discontinues nothing.".to_owned()),
     };
     let (steps, first) = if width < 60 { (STEPS_BRIEFLY, SWITCH_NARROW) } else { (STEPS, SWITCH) };
@@ -302,7 +302,7 @@ fn point_to(theme: Theme, live: &Live, room: usize) -> Line {
     let (now, who) = switch::pointed(live);
     let style = if now == Now::Good { theme.ok } else { theme.info };
     let target = Line::new(format!("{} {}", now.sign(), live.shown.target), style);
-    let briefly = who.and_then(|who| who.source).map(|n| format!(" ({} on the source)", thousands(n)));
+    let briefly = who.and_then(|who| who.source).map(|n| format!(" (source: {})", count_of(n, "session")));
     let texts = [
         who.map(|who| format!(" ({}; y copies it)", switch::sessions(who))),
         who.map(|who| format!(" ({})", switch::sessions(who))),
