@@ -10,9 +10,11 @@ fn open(window: (u16, u16), env: &[(&str, &str)]) -> (Tty, tempfile::TempDir) {
 }
 
 /// Sent by the program at its end, whatever the end was.
-fn assert_restored(tty: &Tty) {
+pub(super) fn assert_restored(tty: &Tty) {
+    assert!(tty.is_cooked());
     tty.with_screen(|screen, seen| {
         assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
         assert!(seen.frames > 0, "no frame was marked as one");
         // A question whose answer nobody reads ends up in the shell's prompt.
         assert!(!seen.other.iter().any(|sequence| sequence.ends_with(" n")), "{:?}", seen.other);
@@ -24,6 +26,10 @@ fn the_terminal_is_as_it_was() {
     for (how, code) in [("key", 0), ("-TERM", 143), ("-HUP", 143)] {
         let (mut tty, _home) = open((80, 24), &[]);
         tty.wait("1/4 Configure");
+        tty.send("m");
+        tty.wait("mouse on");
+        assert!(!tty.is_cooked());
+        tty.with_screen(|screen, _| assert_ne!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None));
         if how == "key" {
             tty.send("\x03");
         } else {

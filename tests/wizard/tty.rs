@@ -55,6 +55,8 @@ pub(crate) struct Tty {
     /// So many bytes a second get through; 0 for as many as come.
     bytes_per_second: Arc<AtomicU64>,
     reading: Option<JoinHandle<()>>,
+    /// How the line was set.
+    before: String,
     closed: bool,
 }
 
@@ -62,21 +64,33 @@ fn size(n: u16) -> NonZeroU16 {
     NonZeroU16::new(n).unwrap()
 }
 
+/// Everything that can be set of a line: what it echoes, what its keys do.
+fn line(master: &(dyn MasterPty + Send)) -> String {
+    format!("{:?}", master.get_termios().unwrap())
+}
+
 impl Tty {
     pub(crate) fn spawn(pair: &Pair, window: (u16, u16), args: &[&str], env: &[(&str, &str)]) -> Tty {
         Self::spawn_in(pair.state.path(), window, args, env)
     }
 
-    pub(crate) fn spawn_in(
-        home: &Path,
-        (cols, rows): (u16, u16),
-        args: &[&str],
-        env: &[(&str, &str)],
-    ) -> Tty {
-        let pair =
-            native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+    pub(crate) fn spawn_in(home: &Path, window: (u16, u16), args: &[&str], env: &[(&str, &str)]) -> Tty {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pgpassage"));
         command.args(args);
+        Self::run(command, home, window, env)
+    }
+
+    /// This test's own program, of which that test is to be the window.
+    pub(crate) fn spawn_test(home: &Path, window: (u16, u16), test: &str, env: &[(&str, &str)]) -> Tty {
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--ignored", "--nocapture"]);
+        Self::run(command, home, window, env)
+    }
+
+    fn run(mut command: CommandBuilder, home: &Path, (cols, rows): (u16, u16), env: &[(&str, &str)]) -> Tty {
+        let pair =
+            native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let before = line(&*pair.master);
         command.env_clear();
         command.cwd(home);
         command.env("PATH", std::env::var_os("PATH").unwrap());
@@ -122,7 +136,12 @@ impl Tty {
         let reading = Some(reading);
         let writer = Some(pair.master.take_writer().unwrap());
         let master = Some(pair.master);
-        Tty { parser, raw, writer, child, master, hung_up, bytes_per_second, reading, closed: false }
+        Tty { parser, raw, writer, child, master, hung_up, bytes_per_second, reading, before, closed: false }
+    }
+
+    /// The line is set as it was before the program.
+    pub(crate) fn is_cooked(&self) -> bool {
+        line(&**self.master.as_ref().unwrap()) == self.before
     }
 
     pub(crate) fn slow_down(&self, bytes_per_second: u64) {

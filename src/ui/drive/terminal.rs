@@ -1,5 +1,6 @@
 //! The terminal itself: entered and left in good order, written to once a frame, watched for its end.
 
+use super::fault::Faults;
 use super::frame::{Picture, frame};
 use crate::ui::state::Switch;
 use crossterm::cursor::Show;
@@ -35,18 +36,15 @@ pub(super) struct Screen {
     /// What stands there; absent where that is not known.
     shown: Option<Picture>,
     inside: Switch,
+    faults: Faults,
 }
 
 impl Screen {
     /// # Errors
     /// When this is no terminal.
     pub(super) fn enter() -> io::Result<Self> {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            put_back();
-            before(info);
-        }));
-        let mut screen = Self { area: window()?, shown: None, inside: Switch::Off };
+        let area = window()?;
+        let mut screen = Self { area, shown: None, inside: Switch::Off, faults: Faults::watch(put_back) };
         screen.go_in()?;
         Ok(screen)
     }
@@ -57,8 +55,13 @@ impl Screen {
         execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)
     }
 
-    /// As it was before. More than once does no harm.
-    pub(super) fn leave(&mut self) {
+    /// As it was before, for good; returns where a panic was. More than once does no harm.
+    pub(super) fn leave(&mut self) -> Option<String> {
+        self.step_out();
+        self.faults.end()
+    }
+
+    fn step_out(&mut self) {
         if self.inside.is_on() {
             self.inside = Switch::Off;
             put_back();
@@ -107,7 +110,7 @@ impl Screen {
 
     /// Gives the terminal back to the shell until it says go on.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
-        self.leave();
+        self.step_out();
         rustix::process::kill_process(rustix::process::getpid(), Signal::STOP)?;
         self.resume()
     }
@@ -117,6 +120,13 @@ impl Screen {
             self.go_in()?;
         }
         self.repaint()
+    }
+}
+
+/// Also where entering it failed half way.
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
