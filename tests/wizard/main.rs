@@ -18,6 +18,7 @@ mod again;
 mod broken_off;
 mod bundle;
 mod cleaning;
+mod demo;
 mod gathering;
 mod identity;
 mod leaving;
