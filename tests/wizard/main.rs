@@ -23,6 +23,7 @@ mod gathering;
 mod identity;
 mod leaving;
 mod lines;
+mod over;
 mod panics;
 mod passwords;
 mod plain;
