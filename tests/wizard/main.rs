@@ -17,6 +17,7 @@ mod proxy;
 mod again;
 mod broken_off;
 mod bundle;
+mod busy;
 mod cleaning;
 mod demo;
 mod gathering;

@@ -197,19 +197,22 @@ fn frames_are_small() {
     assert_eq!(idle, 0, "bytes while idle");
 }
 
+/// Before anybody notices a wait, and in a debug build; a machine that is busy may need several attempts.
 #[test]
 fn the_first_frame_is_there_at_once() {
-    let mut best = Duration::from_secs(9);
-    for _ in 0..5 {
+    let mut best = Duration::MAX;
+    for _ in 0..20 {
         let began = Instant::now();
         let (mut tty, _home) = open((100, 30), &[]);
         tty.wait("pgpassage");
         best = best.min(began.elapsed());
         tty.send("\x03");
         tty.exit();
+        if best < Duration::from_millis(50) {
+            return;
+        }
     }
-    // A debug build on a busy machine, with the start of the process in it.
-    assert!(best < Duration::from_millis(250), "{best:?}");
+    panic!("{best:?} at best");
 }
 
 /// Over a slow line frames are left out, not put in a queue that keys would have to wait behind.
