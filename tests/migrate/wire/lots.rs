@@ -318,7 +318,8 @@ async fn encrypted_rows_wait_for_a_target_that_is_busy() {
         holder.command("COMMIT").await.unwrap();
     };
     let copies = [("(SELECT 'first')", "a"), (LARGE, "b"), ("(SELECT 'last')", "c")];
-    let (done, ()) = tokio::join!(copy(&mut source, &mut target, ("BEGIN", &copies)), busy);
+    let both = async { tokio::join!(copy(&mut source, &mut target, ("BEGIN", &copies)), busy) };
+    let (done, ()) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
     let rows: Vec<_> = done.unwrap().into_iter().map(|stats| (stats.rows_out, stats.rows_in)).collect();
     assert_eq!(rows, [(1, 1), (20_000, 20_000), (1, 1)]);
     target.command("COMMIT").await.unwrap();
@@ -379,7 +380,8 @@ async fn cancelling_ends_a_lot_that_stands_still() {
             Instant::now()
         };
         let copying = async { (copy(&mut source, &mut target, ("BEGIN", &copies)).await, Instant::now()) };
-        let ((done, ended), cancelled) = tokio::join!(copying, cancelling);
+        let both = async { tokio::join!(copying, cancelling) };
+        let ((done, ended), cancelled) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
         let error = done.unwrap_err();
         assert_eq!(error.error().kind, ErrorKind::Cancelled, "{error:?}");
         assert_eq!(matches!(error, RelayError::Source(_)), silent_source, "{error:?}");
