@@ -1,9 +1,12 @@
 //! A pseudo-terminal with the program in it: keys go in, a screen comes out. Nothing waits for a fixed time.
 
 use super::common::Pair;
+use nix::fcntl::OFlag;
+use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{ErrorKind, Read, Write};
 use std::num::NonZeroU16;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -56,17 +59,12 @@ pub(crate) struct Tty {
     bytes_per_second: Arc<AtomicU64>,
     reading: Option<JoinHandle<()>>,
     /// How the line was set.
-    before: String,
+    before: Termios,
     closed: bool,
 }
 
 fn size(n: u16) -> NonZeroU16 {
     NonZeroU16::new(n).unwrap()
-}
-
-/// Everything that can be set of a line: what it echoes, what its keys do.
-fn line(master: &(dyn MasterPty + Send)) -> String {
-    format!("{:?}", master.get_termios().unwrap())
 }
 
 impl Tty {
@@ -87,10 +85,18 @@ impl Tty {
         Self::run(command, home, window, env)
     }
 
+    /// A shell at its prompt, which knows the program by that name in its environment.
+    pub(crate) fn spawn_shell(home: &Path, window: (u16, u16)) -> Tty {
+        let mut command = CommandBuilder::new("/bin/sh");
+        command.arg("-i");
+        let program = env!("CARGO_BIN_EXE_pgpassage");
+        Self::run(command, home, window, &[("PGPASSAGE", program), ("PS1", "prompt> ")])
+    }
+
     fn run(mut command: CommandBuilder, home: &Path, (cols, rows): (u16, u16), env: &[(&str, &str)]) -> Tty {
         let pair =
             native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
-        let before = line(&*pair.master);
+        let before = pair.master.get_termios().unwrap();
         command.env_clear();
         command.cwd(home);
         command.env("PATH", std::env::var_os("PATH").unwrap());
@@ -107,7 +113,7 @@ impl Tty {
         let mut reader = pair.master.try_clone_reader().unwrap();
         // A read that waits would hold the terminal open when it is to go away.
         let master = pair.master.as_raw_fd().unwrap();
-        nix::fcntl::fcntl(master, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).unwrap();
+        nix::fcntl::fcntl(master, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
         let hung_up = Arc::new(AtomicBool::new(false));
         let bytes_per_second = Arc::new(AtomicU64::new(0));
         let (to, all, ends) = (Arc::clone(&parser), Arc::clone(&raw), Arc::clone(&hung_up));
@@ -141,7 +147,14 @@ impl Tty {
 
     /// The line is set as it was before the program.
     pub(crate) fn is_cooked(&self) -> bool {
-        line(&**self.master.as_ref().unwrap()) == self.before
+        self.master.as_ref().unwrap().get_termios().unwrap() == self.before
+    }
+
+    /// Sets the line so, as a shell does that has it.
+    pub(crate) fn cook(&self) {
+        let path = self.master.as_ref().unwrap().tty_name().unwrap();
+        let line = std::fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NOCTTY.bits()).open(path);
+        tcsetattr(line.unwrap(), SetArg::TCSANOW, &self.before).unwrap();
     }
 
     pub(crate) fn slow_down(&self, bytes_per_second: u64) {
@@ -259,6 +272,11 @@ impl Tty {
 
     pub(crate) fn resize(&mut self, cols: u16, rows: u16) {
         self.parser.lock().unwrap().screen_mut().set_size(size(rows), size(cols));
+        self.claim(cols, rows);
+    }
+
+    /// What the line says of its size, whatever it is.
+    pub(crate) fn claim(&mut self, cols: u16, rows: u16) {
         let window = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         self.master.as_ref().unwrap().resize(window).unwrap();
     }
