@@ -1,7 +1,7 @@
 //! What is pressed with the mouse.
 
 use super::scene;
-use crate::scenes::{self};
+use crate::scenes;
 use crate::styled::{drawn, rows};
 use pgpassage::model::command::Command;
 use pgpassage::ui::message::{Effect, Hit, Msg};
