@@ -35,6 +35,8 @@ mod status;
 mod watch;
 mod wizard;
 
+pub use wizard::show;
+
 use crate::model::telling as lines;
 use crate::ui::state::Home;
 use args::{Cli, Verb};

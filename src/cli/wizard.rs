@@ -104,7 +104,11 @@ pub(super) async fn window(args: &WindowArgs, mut rooms: Rooms, (form, at): (For
     rooms.stay = Stay::AndWaits;
     let look = Setting::of(&Env::from_process()).look(args);
     let (home, rights) = (rooms.home(), rooms.rights());
-    let opening = Opening { host: Arc::new(rooms), form, look, home, rights, at };
+    show(Opening { host: Arc::new(rooms), form, look, home, rights, at }).await
+}
+
+/// Until the window is left; what is to be known then is said where the window was.
+pub async fn show(opening: Opening) -> Exit {
     match open(opening).await {
         Ok(left) => farewell(&left),
         Err(error) => {
@@ -115,31 +119,41 @@ pub(super) async fn window(args: &WindowArgs, mut rooms: Rooms, (form, at): (For
 }
 
 fn farewell(left: &Left) -> Exit {
-    if left.why != Why::HungUp && left.untried {
-        out::print("The servers were still being logged in to: nothing was begun, and nothing is changed.");
+    let exit = match &left.why {
+        Why::Asked => Exit::Done,
+        Why::Terminated => Exit::Terminated,
+        Why::Broke(fault) => {
+            out::complain(&format!("this window broke down, by a fault of pgpassage itself, in {fault}"));
+            Exit::Failed
+        }
+        // Nobody is there to be told.
+        Why::HungUp => return Exit::Terminated,
+    };
+    words(left).iter().for_each(|line| out::print(line));
+    exit
+}
+
+fn words(left: &Left) -> Vec<String> {
+    let mut lines = Vec::new();
+    if left.untried {
+        let nothing = "The servers were still being logged in to: nothing was begun, and nothing is changed.";
+        lines.push(nothing.to_owned());
     }
-    if left.why != Why::HungUp
-        && let (Some(id), true) = (&left.id, left.goes_on)
-    {
-        let id = readable(id);
-        out::print(&format!("This window is closed; the migration {id} goes on."));
-        out::print(&format!("Come back: pgpassage attach {id}    Stop it: pgpassage stop {id}"));
-    }
-    if left.why != Why::HungUp
-        && let (Some(id), true) = (&left.id, left.follows)
-    {
-        let id = readable(id);
-        out::print(&format!(
+    let Some(id) = left.id.as_deref().map(readable) else { return lines };
+    if left.goes_on {
+        lines.push(format!("This window is closed; the migration {id} goes on."));
+        lines.push(format!("Come back: pgpassage attach {id}    Stop it: pgpassage stop {id}"));
+    } else if left.follows {
+        lines.push(format!(
             "This window is closed; the databases of {id} go on following, and nobody guards them."
         ));
-        out::print(&format!(
+        lines.push(format!(
             "Guard them: pgpassage status {id} --watch --detach    Come back: pgpassage attach {id}"
         ));
+    } else if matches!(left.why, Why::Broke(_)) {
+        lines.push(format!("See how {id} stands: pgpassage attach {id}"));
     }
-    match left.why {
-        Why::Asked => Exit::Done,
-        Why::Terminated | Why::HungUp => Exit::Terminated,
-    }
+    lines
 }
 
 #[cfg(test)]

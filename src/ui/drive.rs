@@ -1,6 +1,7 @@
 //! Performs what [`super::update`] asks for, and brings in what happens: the only part of the wizard that waits.
 
 mod clipboard;
+mod fault;
 pub mod frame;
 mod host;
 mod news;
@@ -20,10 +21,11 @@ use super::view::{Drawn, view};
 use crossterm::event::{
     Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
 };
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use news::{From, News};
 use pace::Pace;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use terminal::{Hangup, Screen as Terminal, Signals};
@@ -59,7 +61,7 @@ pub enum At {
 /// How the window was left.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Left {
-    /// The migration that was on the screen.
+    /// The migration that was on the screen, where it can be come back to.
     pub id: Option<String>,
     /// It goes on without the window.
     pub goes_on: bool,
@@ -70,13 +72,15 @@ pub struct Left {
     pub why: Why,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
     Asked,
     /// SIGTERM.
     Terminated,
     /// The terminal is gone.
     HungUp,
+    /// By a fault of its own: there.
+    Broke(String),
 }
 
 struct Drive {
@@ -98,49 +102,12 @@ pub async fn run(opening: Opening) -> io::Result<Left> {
     let (news, mut incoming) = mpsc::channel(NEWS);
     let (mut drive, effects) = Drive::new(opening, news);
     let mut terminal = Terminal::enter()?;
-    let mut hangup = Hangup::watch()?;
-    let mut signals = Signals::new()?;
-    let mut pace = Pace::new(Instant::now());
-    pace.drew(drive.draw(&mut terminal)?, Instant::now());
-    drive.zone();
-    let mut keys = Some(EventStream::new());
-    let mut leaves = drive.perform_all(effects, &mut terminal)?;
-    let mut tick = Instant::now() + Duration::from_secs(1);
-    let mut dirty = false;
-    let mut why = Why::Asked;
-    while !leaves {
-        let next_frame = pace.next();
-        let mut shows = true;
-        tokio::select! {
-            event = next_key(&mut keys) => match event {
-                Some(Ok(event)) => leaves = gone(drive.on_event(event, &mut terminal), &mut why),
-                // The input is at its end; the watcher says the rest.
-                Some(Err(_)) | None => keys = None,
-            },
-            Some(piece) = incoming.recv() => {
-                shows = !drive.waits_for_tick(&piece);
-                leaves = gone(drive.on_news(piece, &mut terminal), &mut why);
-            }
-            () = tokio::time::sleep_until(tick) => {
-                tick = Instant::now() + Duration::from_millis(drive.state.pace.every_ms);
-                leaves = gone(drive.take(Msg::Tick { now_ms: now_ms() }, &mut terminal), &mut why);
-            }
-            () = tokio::time::sleep_until(next_frame), if dirty => {}
-            signal = signals.next() => match signal {
-                terminal::Heard::Terminate => (leaves, why) = (true, Why::Terminated),
-                terminal::Heard::Continue => leaves = gone(terminal.resume().map(|()| false), &mut why),
-            },
-            () = hangup.gone() => (leaves, why) = (true, Why::HungUp),
-        }
-        dirty |= shows;
-        if dirty && Instant::now() >= next_frame && why == Why::Asked {
-            let drawn = drive.draw(&mut terminal).map(|bytes| pace.drew(bytes, Instant::now()));
-            leaves |= gone(drawn.map(|()| false), &mut why);
-            dirty = false;
-        }
-    }
-    drop(keys);
-    terminal.leave();
+    let stayed = AssertUnwindSafe(drive.stay(&mut terminal, &mut incoming, effects)).catch_unwind().await;
+    let fault = terminal.leave();
+    let why = match stayed {
+        Ok(why) => why?,
+        Err(_) => Why::Broke(fault.unwrap_or_else(|| "an unknown place".to_owned())),
+    };
     let left = drive.left(why);
     if drive.works_here() {
         drive.stop_here(&mut incoming).await;
@@ -193,6 +160,57 @@ impl Drive {
             drawn: Drawn::default(),
         };
         (drive, effects)
+    }
+
+    /// Until it is left, and why.
+    async fn stay(
+        &mut self,
+        terminal: &mut Terminal,
+        incoming: &mut mpsc::Receiver<News>,
+        effects: Vec<Effect>,
+    ) -> io::Result<Why> {
+        let mut hangup = Hangup::watch()?;
+        let mut signals = Signals::new()?;
+        let mut pace = Pace::new(Instant::now());
+        pace.drew(self.draw(terminal)?, Instant::now());
+        self.zone();
+        let mut keys = Some(EventStream::new());
+        let mut leaves = self.perform_all(effects, terminal)?;
+        let mut tick = Instant::now() + Duration::from_secs(1);
+        let mut dirty = false;
+        let mut why = Why::Asked;
+        while !leaves {
+            let next_frame = pace.next();
+            let mut shows = true;
+            tokio::select! {
+                event = next_key(&mut keys) => match event {
+                    Some(Ok(event)) => leaves = gone(self.on_event(event, terminal), &mut why),
+                    // The input is at its end; the watcher says the rest.
+                    Some(Err(_)) | None => keys = None,
+                },
+                Some(piece) = incoming.recv() => {
+                    shows = !self.waits_for_tick(&piece);
+                    leaves = gone(self.on_news(piece, terminal), &mut why);
+                }
+                () = tokio::time::sleep_until(tick) => {
+                    tick = Instant::now() + Duration::from_millis(self.state.pace.every_ms);
+                    leaves = gone(self.take(Msg::Tick { now_ms: now_ms() }, terminal), &mut why);
+                }
+                () = tokio::time::sleep_until(next_frame), if dirty => {}
+                signal = signals.next() => match signal {
+                    terminal::Heard::Terminate => (leaves, why) = (true, Why::Terminated),
+                    terminal::Heard::Continue => leaves = gone(terminal.resume().map(|()| false), &mut why),
+                },
+                () = hangup.gone() => (leaves, why) = (true, Why::HungUp),
+            }
+            dirty |= shows;
+            if dirty && Instant::now() >= next_frame && why == Why::Asked {
+                let drawn = self.draw(terminal).map(|bytes| pace.drew(bytes, Instant::now()));
+                leaves |= gone(drawn.map(|()| false), &mut why);
+                dirty = false;
+            }
+        }
+        Ok(why)
     }
 
     /// Returns how many bytes it took.
@@ -276,8 +294,10 @@ impl Drive {
         let asks_only = |errand: Errand| matches!(errand, Errand::Status | Errand::Recheck);
         let untried = live.and_then(|l| l.trying).is_some_and(|errand| !asks_only(errand));
         let follows = self.works_here() && live.is_some_and(|l| l.run.stands_alone());
-        let follows = follows && self.state.home != Home::Demo;
-        Left { id: live.map(|l| l.id.clone()), goes_on: apart, follows, untried, why }
+        // Nothing of a demo is there any more.
+        let lasts = self.state.home != Home::Demo;
+        let id = live.filter(|_| lasts).map(|l| l.id.clone());
+        Left { id, goes_on: apart, follows: follows && lasts, untried, why }
     }
 
     fn works_here(&self) -> bool {

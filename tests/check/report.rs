@@ -70,6 +70,7 @@ Database plain
                fix: migrate into an empty database, or choose --if-target-not-empty append or truncate
   = not possible, because the target's database is not empty: it holds 1 object (table public.theirs)
 
+skipped, because something else is in its way already: replication
 skipped, because the source is not set up for it yet: slot
 skipped, because the source is older than PostgreSQL 16: membership-grantors
 skipped, because the source is older than PostgreSQL 18: idle-slots

@@ -2,9 +2,10 @@
 
 use super::scenes::{self, NOW_MS, press, send};
 use super::styled::{drawn, rows};
-use pgpassage::model::check::{Finding, Severity};
+use pgpassage::model::check::{Finding, Judgement, Severity, Verdict};
 use pgpassage::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
 use pgpassage::model::gauges::Gauges;
+use pgpassage::model::phase::Phase;
 use pgpassage::model::units::TableName;
 use pgpassage::ui::keys::Code;
 use pgpassage::ui::message::{Effect, Msg};
@@ -227,6 +228,38 @@ fn the_guide_does_not_say_what_it_cannot_know() {
     shows(&state, (100, 30), "The server listens where you come from  could not be told");
 }
 
+/// The target has to reach the source as well, and only the check that has tried it knows whether it does.
+#[test]
+fn firewalls_are_open_once_replication_came_through() {
+    let firewalls = |verdict: Option<Verdict>| {
+        let mut state = scene("report-good");
+        let check = state.check.as_mut().unwrap();
+        assert!(check.run.source.is_some() && check.run.target.is_some() && check.ended.is_some());
+        check.judgements.retain(|judgement| judgement.check != "replication");
+        check.judgements.extend(verdict.map(|verdict| Judgement {
+            check: "replication".to_owned(),
+            title: "Replication as a whole".to_owned(),
+            database: None,
+            verdict,
+        }));
+        state.screen = Screen::Configure;
+        state.focus = Focus::List;
+        let text = text(&state, (100, 30));
+        let line = text.lines().find(|line| line.contains("Firewalls on both sides are open")).unwrap();
+        line.split("are open").nth(1).unwrap().trim().to_owned()
+    };
+    let not_tried = Verdict::Skipped("only a superuser of the target can try".to_owned());
+    for (verdict, wanted) in [
+        (None, ""),
+        (Some(Verdict::Ok), "seen"),
+        (Some(Verdict::Blocker), "not so"),
+        (Some(not_tried), "could not be told"),
+        (Some(Verdict::Unknown("not asked".to_owned())), "could not be told"),
+    ] {
+        assert_eq!(firewalls(verdict.clone()), wanted, "{verdict:?}");
+    }
+}
+
 #[test]
 fn only_encryption_is_recommended() {
     let mut state = scene("form");
@@ -308,6 +341,46 @@ fn a_discontinued_migration_is_not_called_ready() {
     databases.values_mut().next().unwrap().outcome = Some(DatabaseOutcome::Incomplete);
     shows(&state, (80, 24), "▲ Not whole: 2 of 3 databases came across");
     shows(&state, (80, 24), "Only what is Ready is for applications");
+}
+
+/// How many rows there are nobody knows then, and the result does not say it of those of the first copy.
+#[test]
+fn closed_without_counting_is_said() {
+    let closed = |counted: &[&str]| {
+        let mut state = scene("close");
+        for name in ["analytics", "sessions", "shop"] {
+            let mut events = vec![Event::PhaseBegan { phase: Phase::Close, database: Some(name.to_owned()) }];
+            if counted.contains(&name) {
+                events.push(Event::Counted { database: name.to_owned(), rows: 4_711 });
+            }
+            let (outcome, message) = (DatabaseOutcome::Done, "the connection is closed".to_owned());
+            events.push(Event::DatabaseEnded { database: name.to_owned(), outcome, message });
+            for event in events {
+                let seq = state.live.as_ref().unwrap().run.seq + 1;
+                send(&mut state, Msg::Entry(Entry { seq, at_ms: NOW_MS, event }));
+            }
+        }
+        // As the run does it that takes everything back in the end.
+        let ledger = &state.live.as_ref().unwrap().run.ledger;
+        let objects: Vec<_> = ledger.values().map(|line| line.object.clone()).collect();
+        for object in objects {
+            let seq = state.live.as_ref().unwrap().run.seq + 1;
+            send(&mut state, Msg::Entry(Entry { seq, at_ms: NOW_MS, event: Event::Removed { object } }));
+        }
+        state
+    };
+    // One that was not is enough.
+    for counted in [&[][..], &["analytics", "sessions"]] {
+        let state = closed(counted);
+        shows(&state, (100, 30), "✔ Ready: everything that was asked for is on the target");
+        shows(&state, (100, 30), "Closed without counting: rows are those of the first copy.");
+        shows(&state, (60, 16), "Closed without counting rows.");
+        shows(&state, (100, 30), "ROWS AT FIRST");
+    }
+    let text = text(&closed(&["analytics", "sessions", "shop"]), (100, 30));
+    assert!(text.contains("Nothing that served replication is left on either server."), "{text}");
+    assert!(!text.contains("without counting") && !text.contains("AT FIRST"), "{text}");
+    assert_eq!(text.matches("4,711").count(), 3, "{text}");
 }
 
 #[test]

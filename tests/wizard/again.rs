@@ -276,6 +276,13 @@ pub(super) fn journals(pair: &Pair) -> Vec<Vec<Event>> {
     all.into_iter().map(|entries| entries.into_iter().map(|entry| entry.event).collect()).collect()
 }
 
+fn names(pair: &Pair) -> Vec<String> {
+    let folders = std::fs::read_dir(pair.state.path().join("pgpassage")).unwrap();
+    let mut all: Vec<_> = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect();
+    all.sort();
+    all
+}
+
 fn planned(events: &[Event]) -> Vec<String> {
     let databases = events.iter().find_map(|event| match event {
         Event::Planned { databases } => Some(databases.iter().map(|d| d.name.clone()).collect::<Vec<_>>()),
@@ -289,6 +296,8 @@ fn planned(events: &[Event]) -> Vec<String> {
 fn assert_only_held_again(pair: &Pair) {
     let all = journals(pair);
     assert_eq!(all.len(), 2);
+    // Under the next name that nothing on this machine has.
+    assert_eq!(names(pair), ["mine", "mine_2"]);
     assert_eq!((planned(&all[0]).len(), planned(&all[1])), (3, vec!["held".to_owned()]));
     let dropped = all[0].iter().filter_map(|event| match event {
         Event::Removed { object } if object.kind == ObjectKind::Database => Some(object.name.as_str()),
@@ -334,7 +343,7 @@ fn beside_what_follows() {
         tty.wait("✖ Not everything came across, the rest follows");
     });
     try_again(&mut tty);
-    tty.wait("Replication mode active");
+    tty.wait("mine_2: Replication mode active");
     assert_only_held_again(&pair);
     // Both follow, each guarded by its own engine.
     pair.source.psql("shop", "INSERT INTO orders VALUES (5001, 'late')").unwrap();

@@ -10,9 +10,11 @@ fn open(window: (u16, u16), env: &[(&str, &str)]) -> (Tty, tempfile::TempDir) {
 }
 
 /// Sent by the program at its end, whatever the end was.
-fn assert_restored(tty: &Tty) {
+pub(super) fn assert_restored(tty: &Tty) {
+    assert!(tty.is_cooked());
     tty.with_screen(|screen, seen| {
         assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
         assert!(seen.frames > 0, "no frame was marked as one");
         // A question whose answer nobody reads ends up in the shell's prompt.
         assert!(!seen.other.iter().any(|sequence| sequence.ends_with(" n")), "{:?}", seen.other);
@@ -21,9 +23,13 @@ fn assert_restored(tty: &Tty) {
 
 #[test]
 fn the_terminal_is_as_it_was() {
-    for (how, code) in [("key", 0), ("-TERM", 143), ("-HUP", 143)] {
+    for (how, code) in [("key", 0), ("-TERM", 143), ("-HUP", 143), ("-INT", 143)] {
         let (mut tty, _home) = open((80, 24), &[]);
         tty.wait("1/4 Configure");
+        tty.send("m");
+        tty.wait("mouse on");
+        assert!(!tty.is_cooked());
+        tty.with_screen(|screen, _| assert_ne!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None));
         if how == "key" {
             tty.send("\x03");
         } else {
@@ -34,25 +40,69 @@ fn the_terminal_is_as_it_was() {
     }
 }
 
+/// Also from a script, which is stopped with it; and the mouse is still on.
 #[test]
 fn suspended_and_back() {
+    for words in ["\"$PGPASSAGE\"", "sh -c '\"$PGPASSAGE\"; echo it ended with $?'"] {
+        let home = tempfile::tempdir().unwrap();
+        let mut tty = Tty::spawn_shell(home.path(), (80, 24));
+        tty.wait("prompt> ");
+        tty.send(&format!("{words}\r"));
+        tty.wait("1/4 Configure");
+        tty.send("m");
+        tty.wait("mouse on");
+        tty.send("\x1a");
+        tty.wait_for("the shell", |screen| screen.trim_end().ends_with("prompt>"));
+        tty.with_screen(|screen, _| {
+            assert!(!screen.alternate_screen() && !screen.hide_cursor());
+            assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        });
+        tty.send("echo $((6 * 7))\r");
+        tty.wait("\n42");
+        tty.send("fg\r");
+        tty.wait("1/4 Configure");
+        assert!(!tty.is_cooked());
+        tty.with_screen(|screen, _| {
+            assert!(screen.alternate_screen() && screen.bracketed_paste());
+            assert_ne!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        });
+        tty.send("\x0c");
+        tty.send("\x03");
+        tty.wait_for("the shell", |screen| screen.trim_end().ends_with("prompt>"));
+        assert!(!words.contains("echo") || tty.text().contains("\nit ended with 0"), "{}", tty.text());
+        tty.send("exit\r");
+        assert_eq!(tty.exit(), 0);
+        assert_restored(&tty);
+    }
+}
+
+/// In a terminal of its own nobody could bid it to go on: it stays.
+#[test]
+fn without_a_shell_nothing_is_suspended() {
     let (mut tty, _home) = open((80, 24), &[]);
     tty.wait("1/4 Configure");
+    let frames = tty.with_screen(|_, seen| seen.frames);
     tty.send("\x1a");
-    let state = || {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", tty.pid())).unwrap();
-        stat.rsplit(')').next().unwrap().trim().chars().next().unwrap()
-    };
-    let began = Instant::now();
-    while state() != 'T' && began.elapsed() < Duration::from_secs(10) {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    assert_eq!(state(), 'T');
-    tty.with_screen(|screen, _| assert!(!screen.alternate_screen()));
-    tty.signal("-CONT");
-    tty.wait("1/4 Configure");
+    tty.wait_for("another frame", |_| tty.with_screen(|_, seen| seen.frames) > frames);
+    tty.send("m");
+    tty.wait("mouse on");
     tty.with_screen(|screen, _| assert!(screen.alternate_screen()));
-    tty.send("\x0c");
+    assert!(!tty.is_cooked());
+    tty.send("\x03");
+    assert_eq!(tty.exit(), 0);
+    assert_restored(&tty);
+}
+
+/// Somebody else has stopped it, and whoever had the terminal meanwhile has set it as shells do.
+#[test]
+fn stopped_by_others_and_back() {
+    let (mut tty, _home) = open((80, 24), &[]);
+    tty.wait("1/4 Configure");
+    tty.signal("-STOP");
+    tty.cook();
+    assert!(tty.is_cooked());
+    tty.signal("-CONT");
+    tty.wait_for("the keys", |_| !tty.is_cooked());
     tty.send("\x03");
     assert_eq!(tty.exit(), 0);
     assert_restored(&tty);
@@ -64,11 +114,22 @@ fn windows_of_all_sizes() {
     tty.wait("Get started");
     tty.resize(40, 10);
     tty.wait("60 x 16 are");
+    tty.resize(1, 1);
+    tty.wait_for("one letter", |screen| !screen.is_empty());
     tty.resize(80, 24);
     tty.wait("1/4 Configure");
     tty.wait("Get started");
     tty.resize(200, 50);
     tty.wait("● 1 Configure");
+    // A line that does not know how large it is, and one that says too much.
+    tty.resize(80, 24);
+    for (cols, rows) in [(0, 0), (u16::MAX, u16::MAX)] {
+        tty.claim(cols, rows);
+        let frames = tty.with_screen(|_, seen| seen.frames);
+        tty.wait_for("another frame", |_| tty.with_screen(|_, seen| seen.frames) > frames);
+    }
+    tty.resize(80, 24);
+    tty.wait("1/4 Configure");
     tty.send("\x03");
     assert_eq!(tty.exit(), 0);
 }
@@ -191,19 +252,22 @@ fn frames_are_small() {
     assert_eq!(idle, 0, "bytes while idle");
 }
 
+/// Before anybody notices a wait, and in a debug build; a machine that is busy may need several attempts.
 #[test]
 fn the_first_frame_is_there_at_once() {
-    let mut best = Duration::from_secs(9);
-    for _ in 0..5 {
+    let mut best = Duration::MAX;
+    for _ in 0..20 {
         let began = Instant::now();
         let (mut tty, _home) = open((100, 30), &[]);
         tty.wait("pgpassage");
         best = best.min(began.elapsed());
         tty.send("\x03");
         tty.exit();
+        if best < Duration::from_millis(50) {
+            return;
+        }
     }
-    // A debug build on a busy machine, with the start of the process in it.
-    assert!(best < Duration::from_millis(250), "{best:?}");
+    panic!("{best:?} at best");
 }
 
 /// Over a slow line frames are left out, not put in a queue that keys would have to wait behind.

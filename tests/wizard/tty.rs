@@ -1,9 +1,12 @@
 //! A pseudo-terminal with the program in it: keys go in, a screen comes out. Nothing waits for a fixed time.
 
 use super::common::Pair;
+use nix::fcntl::OFlag;
+use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{ErrorKind, Read, Write};
 use std::num::NonZeroU16;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -55,6 +58,8 @@ pub(crate) struct Tty {
     /// So many bytes a second get through; 0 for as many as come.
     bytes_per_second: Arc<AtomicU64>,
     reading: Option<JoinHandle<()>>,
+    /// How the line was set.
+    before: Termios,
     closed: bool,
 }
 
@@ -67,16 +72,31 @@ impl Tty {
         Self::spawn_in(pair.state.path(), window, args, env)
     }
 
-    pub(crate) fn spawn_in(
-        home: &Path,
-        (cols, rows): (u16, u16),
-        args: &[&str],
-        env: &[(&str, &str)],
-    ) -> Tty {
-        let pair =
-            native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+    pub(crate) fn spawn_in(home: &Path, window: (u16, u16), args: &[&str], env: &[(&str, &str)]) -> Tty {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pgpassage"));
         command.args(args);
+        Self::run(command, home, window, env)
+    }
+
+    /// This test's own program, of which that test is to be the window.
+    pub(crate) fn spawn_test(home: &Path, window: (u16, u16), test: &str, env: &[(&str, &str)]) -> Tty {
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--ignored", "--nocapture"]);
+        Self::run(command, home, window, env)
+    }
+
+    /// A shell at its prompt, which knows the program by that name in its environment.
+    pub(crate) fn spawn_shell(home: &Path, window: (u16, u16)) -> Tty {
+        let mut command = CommandBuilder::new("/bin/sh");
+        command.arg("-i");
+        let program = env!("CARGO_BIN_EXE_pgpassage");
+        Self::run(command, home, window, &[("PGPASSAGE", program), ("PS1", "prompt> ")])
+    }
+
+    fn run(mut command: CommandBuilder, home: &Path, (cols, rows): (u16, u16), env: &[(&str, &str)]) -> Tty {
+        let pair =
+            native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let before = pair.master.get_termios().unwrap();
         command.env_clear();
         command.cwd(home);
         command.env("PATH", std::env::var_os("PATH").unwrap());
@@ -93,7 +113,7 @@ impl Tty {
         let mut reader = pair.master.try_clone_reader().unwrap();
         // A read that waits would hold the terminal open when it is to go away.
         let master = pair.master.as_raw_fd().unwrap();
-        nix::fcntl::fcntl(master, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).unwrap();
+        nix::fcntl::fcntl(master, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
         let hung_up = Arc::new(AtomicBool::new(false));
         let bytes_per_second = Arc::new(AtomicU64::new(0));
         let (to, all, ends) = (Arc::clone(&parser), Arc::clone(&raw), Arc::clone(&hung_up));
@@ -122,7 +142,19 @@ impl Tty {
         let reading = Some(reading);
         let writer = Some(pair.master.take_writer().unwrap());
         let master = Some(pair.master);
-        Tty { parser, raw, writer, child, master, hung_up, bytes_per_second, reading, closed: false }
+        Tty { parser, raw, writer, child, master, hung_up, bytes_per_second, reading, before, closed: false }
+    }
+
+    /// The line is set as it was before the program.
+    pub(crate) fn is_cooked(&self) -> bool {
+        self.master.as_ref().unwrap().get_termios().unwrap() == self.before
+    }
+
+    /// Sets the line so, as a shell does that has it.
+    pub(crate) fn cook(&self) {
+        let path = self.master.as_ref().unwrap().tty_name().unwrap();
+        let line = std::fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NOCTTY.bits()).open(path);
+        tcsetattr(line.unwrap(), SetArg::TCSANOW, &self.before).unwrap();
     }
 
     pub(crate) fn slow_down(&self, bytes_per_second: u64) {
@@ -240,6 +272,11 @@ impl Tty {
 
     pub(crate) fn resize(&mut self, cols: u16, rows: u16) {
         self.parser.lock().unwrap().screen_mut().set_size(size(rows), size(cols));
+        self.claim(cols, rows);
+    }
+
+    /// What the line says of its size, whatever it is.
+    pub(crate) fn claim(&mut self, cols: u16, rows: u16) {
         let window = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         self.master.as_ref().unwrap().resize(window).unwrap();
     }

@@ -78,7 +78,7 @@ impl Drive {
             let msg = match known {
                 Ok(Ok(known)) => Msg::Known(known),
                 Ok(Err(failure)) => Msg::Unlisted(failure.to_string()),
-                Err(_) => Msg::Unlisted("reading it failed; the log says where".to_owned()),
+                Err(_) => Msg::Unlisted("reading it failed, by a fault of pgpassage itself".to_owned()),
             };
             say(&to, From::Anywhere, msg).await;
         });

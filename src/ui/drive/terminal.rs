@@ -1,5 +1,6 @@
 //! The terminal itself: entered and left in good order, written to once a frame, watched for its end.
 
+use super::fault::Faults;
 use super::frame::{Picture, frame};
 use crate::ui::state::Switch;
 use crossterm::cursor::Show;
@@ -35,18 +36,17 @@ pub(super) struct Screen {
     /// What stands there; absent where that is not known.
     shown: Option<Picture>,
     inside: Switch,
+    mouse: Switch,
+    faults: Faults,
 }
 
 impl Screen {
     /// # Errors
     /// When this is no terminal.
     pub(super) fn enter() -> io::Result<Self> {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            put_back();
-            before(info);
-        }));
-        let mut screen = Self { area: window()?, shown: None, inside: Switch::Off };
+        let area = window()?;
+        let (inside, mouse, faults) = (Switch::Off, Switch::Off, Faults::watch(put_back));
+        let mut screen = Self { area, shown: None, inside, mouse, faults };
         screen.go_in()?;
         Ok(screen)
     }
@@ -54,11 +54,17 @@ impl Screen {
     fn go_in(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
         self.inside = Switch::On;
-        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)
+        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+        self.mouse(self.mouse)
     }
 
-    /// As it was before. More than once does no harm.
-    pub(super) fn leave(&mut self) {
+    /// As it was before, for good; returns where a panic was. More than once does no harm.
+    pub(super) fn leave(&mut self) -> Option<String> {
+        self.step_out();
+        self.faults.end()
+    }
+
+    fn step_out(&mut self) {
         if self.inside.is_on() {
             self.inside = Switch::Off;
             put_back();
@@ -99,30 +105,49 @@ impl Screen {
     }
 
     pub(super) fn mouse(&mut self, mouse: Switch) -> io::Result<()> {
+        self.mouse = mouse;
         match mouse {
             Switch::On => execute!(io::stdout(), EnableMouseCapture),
             Switch::Off => execute!(io::stdout(), DisableMouseCapture),
         }
     }
 
-    /// Gives the terminal back to the shell until it says go on.
+    /// Gives the terminal back to the shell until it says go on. With everything that was started with it, or a script around
+    /// it would wait for what is stopped. Where there is no shell to go on from, the system stops nothing.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
-        self.leave();
-        rustix::process::kill_process(rustix::process::getpid(), Signal::STOP)?;
+        self.step_out();
+        rustix::process::kill_current_process_group(Signal::TSTP)?;
         self.resume()
     }
 
     pub(super) fn resume(&mut self) -> io::Result<()> {
-        if !self.inside.is_on() {
+        if self.inside.is_on() {
+            // Whoever had the terminal meanwhile has set it as shells do.
+            disable_raw_mode()?;
+            enable_raw_mode()?;
+        } else {
             self.go_in()?;
         }
         self.repaint()
     }
 }
 
+/// Also where entering it failed half way.
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// No screen is larger; a line that says so of its own is not to fill the memory.
+const LARGEST: (u16, u16) = (600, 250);
+/// What a line is taken for that does not know, such as a serial one.
+const USUAL: (u16, u16) = (80, 24);
+
 fn window() -> io::Result<Rect> {
     let (width, height) = crossterm::terminal::size()?;
-    Ok(Rect::new(0, 0, width, height))
+    let (width, height) = if width == 0 || height == 0 { USUAL } else { (width, height) };
+    Ok(Rect::new(0, 0, width.min(LARGEST.0), height.min(LARGEST.1)))
 }
 
 /// GNU screen swallows what it does not know, unless that comes wrapped (DCS) and in pieces that its buffer
@@ -196,6 +221,8 @@ pub(super) enum Heard {
 
 pub(super) struct Signals {
     terminate: Stream,
+    /// Not by a key, which comes as one; it would end the process and leave the terminal as it is.
+    interrupt: Stream,
     hang_up: Stream,
     go_on: Stream,
 }
@@ -204,6 +231,7 @@ impl Signals {
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
             go_on: signal(SignalKind::from_raw(Signal::CONT.as_raw()))?,
         })
@@ -212,6 +240,7 @@ impl Signals {
     pub(super) async fn next(&mut self) -> Heard {
         tokio::select! {
             _ = self.terminate.recv() => Heard::Terminate,
+            _ = self.interrupt.recv() => Heard::Terminate,
             _ = self.hang_up.recv() => Heard::Terminate,
             _ = self.go_on.recv() => Heard::Continue,
         }

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-fn with_password(endpoint: Endpoint, password: &str) -> Server {
+pub(super) fn with_password(endpoint: Endpoint, password: &str) -> Server {
     let passwords = Passwords { explicit: Some(Secret::new(password)), ..Passwords::default() };
     Server::new(endpoint, passwords, "pgpassage/test".to_owned())
 }
@@ -106,7 +106,7 @@ fn certificate(names: &[&str], authority: Option<&(X509, PKey<Private>)>) -> (X5
 
 /// A server with TLS for `localhost`; its authority in `ca.pem`, another one in `other.pem`, and `client.pem` with
 /// the encrypted `client.key` for role `card`.
-fn encrypted_cluster(folder: &Path) -> Cluster {
+pub(super) fn encrypted_cluster(folder: &Path) -> Cluster {
     let write = |name: &str, pem: Vec<u8>| std::fs::write(folder.join(name), pem).unwrap();
     let authority = certificate(&[], None);
     let (cert, key) = certificate(&["localhost"], Some(&authority));

@@ -1,6 +1,9 @@
 //! Many COPYs with one question to each server: that each row comes into its table, and what becomes of a failure.
 
-use super::{endpoint, server, two};
+use super::login::{encrypted_cluster, with_password};
+use super::{endpoint, server, tcp, two};
+use pgpassage::demo::cluster::Cluster;
+use pgpassage::model::endpoint::Endpoint;
 use pgpassage::model::endpoint::SslMode;
 use pgpassage::pg::error::ErrorKind;
 use pgpassage::pg::wire::{Connection, CopyStats, Lot, RelayError, relay_lot};
@@ -95,8 +98,9 @@ async fn what_is_padded_is_known_of_each() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_names_its_side_and_ends_both() {
     let good = ("(SELECT 'x' FROM generate_series(1, 30000))", "a");
+    let refused = ("(SELECT 'no')", "b");
     let cases: [(&str, &Copies<'_>, &str, bool); 6] = [
-        ("BEGIN", &[good, ("(SELECT 'no')", "b"), good], "23514", false),
+        ("BEGIN", &[good, refused, good], "23514", false),
         ("BEGIN", &[good, ("(SELECT 'x')", "nowhere"), good], "42P01", false),
         (
             "BEGIN",
@@ -115,6 +119,10 @@ async fn a_failure_names_its_side_and_ends_both() {
         assert_eq!(matches!(error, RelayError::Source(_)), of_source, "{error:?}");
         assert_eq!(error.error().sqlstate.as_deref(), Some(code), "{error:?}");
         assert!(!source.is_usable() && !target.is_usable());
+        if copies.get(1) == Some(&refused) {
+            // Of all of them, which one, and where in it.
+            assert_eq!(error.error().context.as_deref(), Some("COPY b, line 1: \"no\""));
+        }
     }
 }
 
@@ -221,8 +229,10 @@ async fn nobody_is_believed() {
         let (mut source, _) = two().await;
         let mut target = impostor(said.concat()).await;
         // It says so before anything can have come.
-        let slow = "COPY (SELECT pg_sleep(0.3)) TO STDOUT; COPY (SELECT 1) TO STDOUT";
-        let error = relay(&mut source, &mut target, Lot { copies_out: slow, ..lot(into) }).await.unwrap_err();
+        let (mut holder, _) = two().await;
+        holder.command("SELECT pg_advisory_lock(4711)").await.unwrap();
+        let late = "COPY (SELECT pg_advisory_lock(4711)) TO STDOUT; COPY (SELECT 1) TO STDOUT";
+        let error = relay(&mut source, &mut target, Lot { copies_out: late, ..lot(into) }).await.unwrap_err();
         assert!(matches!(&error, RelayError::Target(e) if e.kind == ErrorKind::Protocol), "{error:?}");
     }
     // The last word of one that goes, behind others.
@@ -254,4 +264,132 @@ async fn a_failed_source_does_not_leave_the_target_waiting() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     holder.command("ROLLBACK; DROP TABLE lot_locked").await.unwrap();
+}
+
+/// Until a session of that server waits for that.
+async fn waits(looker: &mut Connection, pid: i32, event: &str) {
+    let asked = format!("SELECT wait_event FROM pg_stat_activity WHERE pid = {pid}");
+    let began = Instant::now();
+    while looker.value(&asked).await.unwrap().as_deref() != Some(event) {
+        assert!(began.elapsed() < Duration::from_secs(20), "it does not wait for {event}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Much more than all buffers on the way hold.
+const LARGE: &str = "(SELECT repeat('x', 3000) FROM generate_series(1, 20000))";
+
+/// A table that takes nothing as long as this connection lives.
+async fn locked(table: &str) -> Connection {
+    let (mut holder, _) = two().await;
+    holder.command(&format!("CREATE TABLE {table} (v text)")).await.unwrap();
+    holder.command(&format!("BEGIN; LOCK {table}")).await.unwrap();
+    holder
+}
+
+async fn encrypted(cluster: &Cluster) -> Connection {
+    let mut endpoint = Endpoint::new(tcp("127.0.0.1"), cluster.port(), "postgres");
+    endpoint.ssl.mode = SslMode::Require;
+    let mut connection = with_password(endpoint, "s3cret")
+        .connect_wire("postgres", &[("search_path", "public")])
+        .await
+        .unwrap();
+    let asked = "SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    assert_eq!(connection.value(asked).await.unwrap().as_deref(), Some("true"));
+    connection
+}
+
+/// The source has to wait in the middle of it, as the target takes nothing for a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn encrypted_rows_wait_for_a_target_that_is_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = encrypted_cluster(folder.path());
+    let connect = async || encrypted(&cluster).await;
+    let (mut source, mut target) = (connect().await, connect().await);
+    let (mut holder, mut looker) = (connect().await, connect().await);
+    holder
+        .command("CREATE TABLE a (v text); CREATE TABLE b (v text); CREATE TABLE c (v text)")
+        .await
+        .unwrap();
+    holder.command("BEGIN; LOCK b").await.unwrap();
+    let pid = source.server_pid().unwrap();
+    let busy = async {
+        waits(&mut looker, pid, "ClientWrite").await;
+        holder.command("COMMIT").await.unwrap();
+    };
+    let copies = [("(SELECT 'first')", "a"), (LARGE, "b"), ("(SELECT 'last')", "c")];
+    let both = async { tokio::join!(copy(&mut source, &mut target, ("BEGIN", &copies)), busy) };
+    let (done, ()) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
+    let rows: Vec<_> = done.unwrap().into_iter().map(|stats| (stats.rows_out, stats.rows_in)).collect();
+    assert_eq!(rows, [(1, 1), (20_000, 20_000), (1, 1)]);
+    target.command("COMMIT").await.unwrap();
+    let there =
+        "SELECT (SELECT v FROM a) || ' ' || (SELECT sum(length(v)) FROM b) || ' ' || (SELECT v FROM c)";
+    assert_eq!(looker.value(there).await.unwrap().as_deref(), Some("first 60000000 last"));
+    // Both can be used again.
+    source.command("ROLLBACK").await.unwrap();
+    copy(&mut source, &mut target, ("BEGIN", &[("(SELECT 'x')", "a")])).await.unwrap();
+}
+
+/// Also what had been copied whole before goes with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lot_that_is_dropped_half_way_leaves_nothing() {
+    let (mut source, mut target) = two().await;
+    let (mut looker, _) = two().await;
+    looker.command("CREATE TABLE lot_whole (v text)").await.unwrap();
+    let mut holder = locked("lot_half").await;
+    let (from, into) = (source.server_pid().unwrap(), target.server_pid().unwrap());
+    let copies = [("(SELECT 'x' FROM generate_series(1, 1000))", "lot_whole"), (LARGE, "lot_half")];
+    tokio::select! {
+        done = copy(&mut source, &mut target, ("BEGIN", &copies)) => panic!("{done:?}"),
+        () = waits(&mut looker, from, "ClientWrite") => {}
+    }
+    assert!(!source.is_usable() && !target.is_usable());
+    drop((source, target));
+    // The target finds out when it wants to read on.
+    holder.command("ROLLBACK").await.unwrap();
+    let gone = format!("SELECT count(*) FROM pg_stat_activity WHERE pid IN ({from}, {into})");
+    let began = Instant::now();
+    while looker.value(&gone).await.unwrap().as_deref() != Some("0") {
+        assert!(began.elapsed() < Duration::from_secs(20), "their sessions are still there");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let rows = "SELECT (SELECT count(*) FROM lot_whole) + (SELECT count(*) FROM lot_half)";
+    assert_eq!(looker.value(rows).await.unwrap().as_deref(), Some("0"));
+    looker.command("DROP TABLE lot_whole, lot_half").await.unwrap();
+}
+
+/// Whoever stops a migration waits for neither.
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_ends_a_lot_that_stands_still() {
+    let mut holder = locked("lot_shut").await;
+    for silent_source in [true, false] {
+        let (mut source, mut target) = two().await;
+        let (mut looker, _) = two().await;
+        tables(&mut target, &["a", "b"]).await;
+        let pid = source.server_pid().unwrap();
+        let (copies, event, canceller) = if silent_source {
+            let silent = ("(SELECT pg_sleep(600))", "b");
+            ([("(SELECT 'x')", "a"), silent], "PgSleep", source.canceller())
+        } else {
+            ([("(SELECT 'x')", "a"), (LARGE, "lot_shut")], "ClientWrite", target.canceller())
+        };
+        let cancelling = async {
+            waits(&mut looker, pid, event).await;
+            canceller.cancel().await.unwrap();
+            Instant::now()
+        };
+        let copying = async { (copy(&mut source, &mut target, ("BEGIN", &copies)).await, Instant::now()) };
+        let both = async { tokio::join!(copying, cancelling) };
+        let ((done, ended), cancelled) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
+        let error = done.unwrap_err();
+        assert_eq!(error.error().kind, ErrorKind::Cancelled, "{error:?}");
+        assert_eq!(matches!(error, RelayError::Source(_)), silent_source, "{error:?}");
+        assert!(
+            ended.saturating_duration_since(cancelled) < Duration::from_secs(2),
+            "silent source: {silent_source}"
+        );
+        assert!(!source.is_usable() && !target.is_usable());
+    }
+    holder.command("ROLLBACK; DROP TABLE lot_shut").await.unwrap();
 }

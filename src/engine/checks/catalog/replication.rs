@@ -448,13 +448,18 @@ fn workers(facts: &Facts, _: &Plan) -> Judged {
 
 /// What the other checks of this file say one by one is not said again.
 fn means(facts: &Facts, plan: &Plan) -> Judged {
-    let Err(failure) = &facts.probes.means else { return super::well() };
+    let moot = |why: &str| Err(Unjudged::Moot(why.to_owned()));
+    let failure = match &facts.probes.means {
+        Err(failure) => failure,
+        Ok(_) if facts.target.server.superuser => return super::well(),
+        Ok(_) => return moot("only a superuser of the target can try the way from there to the source"),
+    };
     let blocks = |judged: Judged| {
         judged.is_ok_and(|found| found.iter().any(|f| f.severity == crate::model::check::Severity::Blocker))
     };
     let said = [wal_level, standby, replication_right, slots, senders, workers];
     if said.into_iter().any(|judge| blocks(judge(facts, plan))) {
-        return super::well();
+        return moot("something else is in its way already");
     }
     let finding = blocker(failure.what.clone());
     Ok(vec![match &failure.advice {

@@ -267,3 +267,21 @@ fn roles_that_are_there_are_not_made() {
     let check = super::all().find(|c| c.id == "reserved-roles").unwrap();
     assert_eq!(super::judge(check, &facts, &super::plan()), Ok(Vec::new()));
 }
+
+/// What was not tried has not come through.
+#[test]
+fn the_way_back_is_not_called_open_where_nobody_went_it() {
+    let check = super::all().find(|c| c.id == "replication").unwrap();
+    let judged = |disturb: fn(&mut Facts)| {
+        let mut facts = super::calm();
+        disturb(&mut facts);
+        super::judge(check, &facts, &super::plan())
+    };
+    assert_eq!(judged(|_| ()), Ok(Vec::new()));
+    let moot = |judged| matches!(judged, Err(super::super::Unjudged::Moot(_)));
+    assert!(moot(judged(|f| f.target.server.superuser = false)));
+    assert!(moot(judged(|f| {
+        replication(f).wal_level = "replica".into();
+        f.probes.means = Err(Failure::refused("wal_level is replica on the source, not logical"));
+    })));
+}
