@@ -1,5 +1,6 @@
 //! The wizard's questions and results in plain lines: for terminals without a full screen, for readers of screens, for pipes.
 
+mod asking;
 mod check;
 mod close;
 mod configure;

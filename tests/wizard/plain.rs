@@ -7,6 +7,7 @@ use super::tty::Tty;
 use super::{pair, uris};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// In a window that keeps all that was said.
 pub(super) fn dialogue(pair: &Pair) -> Tty {
@@ -129,6 +130,33 @@ fn the_end_of_the_input_is_no_answer() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("This window is closed; the migration mine goes on."), "{said}");
     eventually(&pair.source, "postgres", SLOTS, "2");
+}
+
+/// The checks take their time over a slow line: what has been answered is told meanwhile, in the order of the questions.
+#[test]
+fn checks_are_told_while_they_run() {
+    let pair = pair("logical");
+    let proxy = Proxy::start(pair.source.port());
+    proxy.delay(Duration::from_millis(60));
+    let (_, target) = uris(&pair);
+    let mut tty = dialogue(&pair);
+    to_report(&mut tty, (&format!("{}?sslmode=prefer", proxy.uri("postgres")), &target));
+    tty.wait("  target: postgres@127.0.0.1:");
+    let last = "  8 of 8 answered: source: a slot, made and dropped";
+    tty.wait_for("an answer before the last", |screen| {
+        screen.contains("  1 of 8 answered: source: settings, roles, slots") && !screen.contains(last)
+    });
+    proxy.delay(Duration::ZERO);
+    tty.wait(last);
+    tty.wait("0 blocking, ");
+    let (screen, mut from) = (tty.text(), 0);
+    for number in 1..=8 {
+        let line = format!("  {number} of 8 answered: ");
+        assert_eq!(screen.matches(&line).count(), 1, "{screen}");
+        let at = screen.find(&line).unwrap();
+        assert!(at > from, "{screen}");
+        from = at;
+    }
 }
 
 /// What is wrong is said where it was asked for, and only that is asked again.
