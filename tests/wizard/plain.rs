@@ -26,10 +26,10 @@ pub(super) fn to_report(tty: &mut Tty, (source, target): (&str, &str)) -> usize 
     let mut seen = 0;
     let mut say = |text: &str, keys: &str| answer(tty, (&mut seen, text), keys);
     say("how to prepare the source? Nothing is changed before step 3", "");
-    say("Hostname, or a postgres:// URI:", target);
+    say("Hostname, or a postgres:// URI without its password", target);
     say("Password, not shown", "");
     say("Name of this migration", "mine");
-    say("Hostname, or a postgres:// URI:", source);
+    say("Hostname, or a postgres:// URI without its password", source);
     say("Password, not shown", "");
     say("Exclude databases", "");
     say("Leave out the rows", "");
@@ -139,6 +139,28 @@ fn checks_are_told_while_they_run() {
     let proxy = Proxy::start(pair.source.port());
     proxy.delay(Duration::from_millis(60));
     let (_, target) = uris(&pair);
+/// A terminal shows what is pasted, and that is said of a password; it is taken all the same, and not asked for again.
+#[test]
+fn a_password_that_was_pasted_was_visible() {
+    let pair = pair("replica");
+    let mut tty = dialogue(&pair);
+    let mut seen = 0;
+    let mut say = |text: &str, keys: &str| answer(&mut tty, (&mut seen, text), keys);
+    let shown = "The password in it was visible here: clear this terminal";
+    say("Choice [n]", "");
+    let host = "Hostname, or a postgres:// URI without its password (asked for later, not shown)";
+    // One with an error in it is as visible.
+    say(host, "postgres://mover:s3cret@127.0.0.1:many/postgres");
+    say("error: ", &pair.target.uri("postgres").replace("postgres@", "postgres:s3cret@"));
+    say("Name of this migration", "");
+    assert_eq!(tty.text().matches(shown).count(), 2, "{}", tty.text());
+    assert!(!tty.text().contains("Password, not shown"), "{}", tty.text());
+    let mut say = |text: &str, keys: &str| answer(&mut tty, (&mut seen, text), keys);
+    say(host, &pair.source.uri("postgres"));
+    say("Password, not shown", "\x04");
+    assert_eq!(tty.text().matches(shown).count(), 2, "{}", tty.text());
+}
+
     let mut tty = dialogue(&pair);
     to_report(&mut tty, (&format!("{}?sslmode=prefer", proxy.uri("postgres")), &target));
     tty.wait("  target: postgres@127.0.0.1:");
@@ -167,7 +189,7 @@ fn an_answer_is_judged_at_once() {
     let mut seen = 0;
     let mut say = |text: &str, keys: &str| answer(&mut tty, (&mut seen, text), keys);
     say("Choice [n]", "");
-    say("Hostname, or a postgres:// URI:", "");
+    say("Hostname, or a postgres:// URI without its password", "");
     say("error: Hostname: Hostname is needed", "db.example.net");
     say("Port [5432]", "many");
     say("error: Port: Port must be a number", "6432");
@@ -308,7 +330,7 @@ fn it_is_started_over_after_a_failure() {
     std::fs::remove_file(pair.target.data_dir().join("shut")).unwrap();
     answer(&mut tty, (&mut seen, "Choice [n]"), "");
     for side in [&pair.target, &pair.source] {
-        answer(&mut tty, (&mut seen, "URI [127.0.0.1]"), "");
+        answer(&mut tty, (&mut seen, "not shown) [127.0.0.1]"), "");
         answer(&mut tty, (&mut seen, &format!("Port [{}]", side.port())), "");
         answer(&mut tty, (&mut seen, "Database name to connect to [postgres; - for"), "");
         answer(&mut tty, (&mut seen, "Username ["), "");
