@@ -57,13 +57,18 @@ pub(super) enum Preset {
 /// The key of the choice that was made; the first is the default.
 pub(super) async fn choose<'a>(choices: &[(&'a str, String)]) -> Result<&'a str, Gone> {
     for (key, what) in choices {
-        out::print(&format!("  {key}) {what}"));
+        out::print(&format!("  {}) {what}", key.as_ref()));
     }
-    let first = choices.first().map(|(key, _)| *key).unwrap_or_default();
+    let first = choices.first().map(|(key, _)| key.as_ref()).unwrap_or_default();
     loop {
+    Ok(choices[pick(choices).await?].0)
+}
+
+/// The place of the choice that was made, among one or more; the first is the default.
+pub(super) async fn pick<K: AsRef<str>>(choices: &[(K, String)]) -> Result<usize, Gone> {
         let answer = ask("Choice", first).await?;
-        if let Some((key, _)) = choices.iter().find(|(key, _)| *key == answer) {
-            return Ok(key);
+        if let Some(at) = choices.iter().position(|(key, _)| key.as_ref() == answer) {
+            return Ok(at);
         }
         out::print("That is none of the choices.");
     }

@@ -10,6 +10,7 @@ pub mod text;
 pub mod wanted;
 
 pub use crate::link::Rights;
+use crate::model::event::DatabaseOutcome;
 use crate::model::run::Run;
 use crate::model::status::DatabaseStatus;
 use crate::model::units::{printable, readable};
@@ -358,6 +359,14 @@ pub struct Known {
     pub engine: Engine,
     /// The largest lag of what follows, as far as somebody has asked.
     pub lag: Option<Lag>,
+}
+
+impl Known {
+    /// What both servers say of it now.
+    pub fn answered(&mut self, databases: &[DatabaseStatus], now_ms: u64) {
+        let follows = |d: &&DatabaseStatus| d.outcome == Some(DatabaseOutcome::Following);
+        self.lag = Some(Lag::of(databases.iter().filter(follows), now_ms));
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

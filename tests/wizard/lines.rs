@@ -10,7 +10,7 @@ use pgpassage::link::{Engine, Known, migrations};
 use pgpassage::model::event::RunOutcome;
 use std::time::{Duration, Instant};
 
-fn known(pair: &Pair) -> Known {
+pub(super) fn known(pair: &Pair) -> Known {
     migrations(&pair.state.path().join("pgpassage")).unwrap().remove(0)
 }
 

@@ -22,6 +22,7 @@ mod gathering;
 mod identity;
 mod leaving;
 mod lines;
+mod listed;
 mod passwords;
 mod plain;
 mod terminal;

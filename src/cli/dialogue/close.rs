@@ -134,7 +134,7 @@ async fn look(rooms: &Rooms, state: &mut State, asking: &mut Asking) -> Result<(
 
 /// The guard looks once in a second, and what it saw before the question is no answer to it: a target that had fallen behind
 /// since was said to have everything.
-async fn asked_now(
+pub(super) async fn asked_now(
     rooms: &Rooms,
     (id, typed): (&str, &Typed),
     began_ms: u64,
