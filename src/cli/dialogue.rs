@@ -51,13 +51,17 @@ pub(super) async fn run(rooms: Rooms) -> Exit {
     };
     match talked {
         Ok(exit) => exit,
+        Err(Gone::Interrupted) => {
+            goodbye(&state);
+            Exit::Interrupted
+        }
         // One that was begun before, and taken back to start over, has changed something.
-        Err(_) if state.start.opened.is_some() => {
+        Err(Gone::Ended) if state.start.opened.is_some() => {
             out::print("Nothing was answered; no other migration was begun.");
             Exit::Usage
         }
-        Err(_) => {
-            out::print("Nothing was answered; nothing was changed.");
+        Err(Gone::Ended) => {
+            out::print("Nothing was answered; nothing was changed on any server.");
             Exit::Usage
         }
     }
@@ -70,7 +74,7 @@ fn goodbye(state: &State) {
         (None, Some(id)) => {
             out::print(&format!("This window is closed. What is left: pgpassage status {}", readable(id)));
         }
-        (None, None) => out::print("This window is closed; nothing was changed."),
+        (None, None) => out::print("This window is closed; nothing was changed on any server."),
     }
 }
 
@@ -84,7 +88,7 @@ async fn talk(rooms: &Rooms, state: &mut State) -> Result<Exit, Gone> {
         Which::Known(id) => match waited(rooms.open(id)).await {
             Ok(opened) => follow::show(rooms, state, opened).await,
             Err(_) => {
-                out::print("This window is closed; nothing was changed.");
+                out::print("This window is closed; nothing was changed on any server.");
                 Next::Over(Exit::Interrupted)
             }
         },

@@ -156,7 +156,7 @@ fn sigterm_stops_in_order() {
     let mut tty = dialogue(&pair);
     tty.wait("Choice [n]");
     tty.signal("-TERM");
-    tty.wait("This window is closed; nothing was changed.");
+    tty.wait("This window is closed; nothing was changed on any server.");
     assert_eq!(tty.exit(), 143);
     let tty = Tty::spawn(&pair, (120, 400), &["--foreground"], &[("TERM", "dumb")]);
     let (mut tty, _) = slow(&pair, tty);

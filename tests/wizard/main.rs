@@ -23,6 +23,7 @@ mod identity;
 mod leaving;
 mod lines;
 mod listed;
+mod parting;
 mod passwords;
 mod plain;
 mod terminal;

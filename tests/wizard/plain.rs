@@ -45,11 +45,16 @@ pub(super) fn to_start(tty: &mut Tty, seen: &mut usize, snapshot: &str) {
 }
 
 /// A migration of a table that is copied until the file is gone.
-pub(super) fn slow(pair: &Pair, mut tty: Tty) -> (Tty, usize) {
+pub(super) fn slow(pair: &Pair, tty: Tty) -> (Tty, usize) {
+    let (source, target) = uris(pair);
+    slow_at(pair, tty, (&source, &target))
+}
+
+/// The same by these addresses.
+pub(super) fn slow_at(pair: &Pair, mut tty: Tty, addresses: (&str, &str)) -> (Tty, usize) {
     pair.source.psql("shop", &format!("{SHUT}; {SLOW_ROWS}")).unwrap();
     std::fs::write(pair.target.data_dir().join("shut"), "").unwrap();
-    let (source, target) = uris(pair);
-    let mut seen = to_report(&mut tty, (&source, &target));
+    let mut seen = to_report(&mut tty, addresses);
     to_start(&mut tty, &mut seen, "yes");
     answer(&mut tty, (&mut seen, "Start migration, yes or no"), "yes");
     let copying =
@@ -121,7 +126,9 @@ fn the_end_of_the_input_is_no_answer() {
     let (code, said) = piped(&pair, &lines);
     assert_eq!(code, Some(2), "{said}");
     assert!(
-        said.contains("Start migration, yes or no [no]: Nothing was answered; nothing was changed."),
+        said.contains(
+            "Start migration, yes or no [no]: Nothing was answered; nothing was changed on any server."
+        ),
         "{said}"
     );
     eventually(&pair.source, "postgres", SLOTS, "0");
@@ -132,13 +139,6 @@ fn the_end_of_the_input_is_no_answer() {
     eventually(&pair.source, "postgres", SLOTS, "2");
 }
 
-/// The checks take their time over a slow line: what has been answered is told meanwhile, in the order of the questions.
-#[test]
-fn checks_are_told_while_they_run() {
-    let pair = pair("logical");
-    let proxy = Proxy::start(pair.source.port());
-    proxy.delay(Duration::from_millis(60));
-    let (_, target) = uris(&pair);
 /// A terminal shows what is pasted, and that is said of a password; it is taken all the same, and not asked for again.
 #[test]
 fn a_password_that_was_pasted_was_visible() {
@@ -161,6 +161,13 @@ fn a_password_that_was_pasted_was_visible() {
     assert_eq!(tty.text().matches(shown).count(), 2, "{}", tty.text());
 }
 
+/// The checks take their time over a slow line: what has been answered is told meanwhile, in the order of the questions.
+#[test]
+fn checks_are_told_while_they_run() {
+    let pair = pair("logical");
+    let proxy = Proxy::start(pair.source.port());
+    proxy.delay(Duration::from_millis(60));
+    let (_, target) = uris(&pair);
     let mut tty = dialogue(&pair);
     to_report(&mut tty, (&format!("{}?sslmode=prefer", proxy.uri("postgres")), &target));
     tty.wait("  target: postgres@127.0.0.1:");

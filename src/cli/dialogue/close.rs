@@ -248,7 +248,8 @@ fn consequences_of_old(state: &State, live: &Live) {
 }
 
 async fn discontinue(state: &State) -> Result<Option<Task>, Gone> {
-    consequences(state, About::Stop);
+    out::print("Discontinue?");
+    say_consequences(&text(state, About::Stop));
     Ok(yes("Discontinue", Preset::No).await?.then_some(Task::Stop))
 }
 
