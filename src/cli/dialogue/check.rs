@@ -184,7 +184,7 @@ fn choices(state: &State) -> Vec<(&'static str, String)> {
     if check.run.findings.iter().any(|finding| !finding.fix.is_empty()) {
         choices.push(("f", "all fixes as scripts for psql".to_owned()));
     }
-    choices.push(("p", "what passed, one by one".to_owned()));
+    choices.push(("p", "what passed or was skipped, one by one".to_owned()));
     choices.push(("q", "quit".to_owned()));
     choices
 }
