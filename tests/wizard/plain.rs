@@ -344,7 +344,11 @@ fn it_is_started_over_after_a_failure() {
         answer(&mut tty, (&mut seen, "[prefer]"), "");
         answer(&mut tty, (&mut seen, "Password, not shown"), "");
         if side.port() == pair.target.port() {
-            answer(&mut tty, (&mut seen, "Name of this migration, a-z, 0-9 and _ [random]"), "second");
+            answer(
+                &mut tty,
+                (&mut seen, "Name of this migration, a-z, 0-9 and _ [mine_2; - for random]"),
+                "",
+            );
         }
     }
     answer(&mut tty, (&mut seen, "Exclude databases"), "");

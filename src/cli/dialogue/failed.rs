@@ -116,7 +116,7 @@ fn choices(live: &Live) -> Vec<(&'static str, String)> {
 }
 
 /// With the form as that migration had it, for the questions from the first on.
-pub(super) fn fill(state: &mut State, (live, typed): (&Live, Typed)) {
+pub(super) fn fill(rooms: &Rooms, state: &mut State, (live, typed): (&Live, Typed)) {
     let form = &mut state.form;
     fill_from(form, live);
     for (server, secret) in [(&mut form.source, typed.source), (&mut form.target, typed.target)] {
@@ -124,7 +124,7 @@ pub(super) fn fill(state: &mut State, (live, typed): (&Live, Typed)) {
             server.password.set(secret.expose());
         }
     }
-    form.name.set("");
+    form.name.set(rooms.free_name(&live.id).unwrap_or_default());
     state.check = None;
     out::print(
         "Nothing unfinished of the last attempt is left; servers and left-out databases are filled in.",

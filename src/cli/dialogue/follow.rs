@@ -112,7 +112,7 @@ async fn after_failure(rooms: &Rooms, state: &mut State, mut live: Live) -> Then
     match offer(rooms, &mut live).await {
         Ok(After::Begun(begun)) => Then::Another(begun),
         Ok(After::StartOver(typed)) => {
-            super::failed::fill(state, (&live, typed));
+            super::failed::fill(rooms, state, (&live, typed));
             Then::Questions
         }
         Ok(After::LastStep) => last_step(rooms, state, live).await,
