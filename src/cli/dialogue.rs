@@ -16,6 +16,7 @@ mod signals;
 use super::ask::Gone;
 use super::exit::Exit;
 use super::out;
+use super::signals::Signals;
 use super::wizard::Rooms;
 use crate::model::units::{printable, readable};
 use crate::ui::drive::{Host, Prepared};
@@ -39,11 +40,13 @@ enum Next {
 
 pub(super) async fn run(rooms: Rooms) -> Exit {
     let mut state = State::new(Form::default(), LOOK, rooms.home());
+    // Before the first line: the terminal may go as soon as that is there.
+    let signals = Signals::new().ok();
     let talked = tokio::select! {
         // What was followed has its last word before anybody goes.
         biased;
         talked = talk(&rooms, &mut state) => talked,
-        exit = signals::gone() => {
+        exit = signals::gone(signals) => {
             out::print("");
             goodbye(&state);
             return exit;

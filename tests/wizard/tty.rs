@@ -2,8 +2,10 @@
 
 use super::common::Pair;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::termios::{OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 use std::io::{ErrorKind, Read, Write};
 use std::num::NonZeroU16;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -248,8 +250,20 @@ impl Tty {
     pub(crate) fn hang_up(&mut self) {
         self.hung_up.store(true, Ordering::Relaxed);
         self.reading.take().unwrap().join().unwrap();
+        self.nothing_is_typed_at_last();
         self.writer = None;
         self.master = None;
+    }
+
+    /// Whoever drops the writer presses Enter and the key that ends the input, where there is one.
+    fn nothing_is_typed_at_last(&self) {
+        let name = self.master.as_ref().unwrap().tty_name().unwrap();
+        let mut open = std::fs::OpenOptions::new();
+        let no_ctty = nix::fcntl::OFlag::O_NOCTTY.bits();
+        let terminal = open.read(true).write(true).custom_flags(no_ctty).open(name).unwrap();
+        let mut modes = tcgetattr(&terminal).unwrap();
+        modes.special_codes[SpecialCodeIndex::VEOF] = 0;
+        tcsetattr(&terminal, OptionalActions::Now, &modes).unwrap();
     }
 }
 

@@ -229,6 +229,10 @@ impl Watch {
                 out::print("Stopping. Ctrl-C leaves without waiting for that.");
                 self.stage = Stage::StoppingToLeave;
             }
+            // Nobody goes on with what this process was at.
+            Meant::End(StopReason::Operator) if self.is_stopping() && live.engine == Engine::Here => {
+                return Some(Parting::Left(Exit::Interrupted));
+            }
             Meant::End(StopReason::Terminated) => return Some(Parting::Left(Exit::Terminated)),
             Meant::End(StopReason::Operator) => return Some(Parting::Left(Exit::Left)),
             Meant::GoOn => out::print("It is watched on. Ctrl-C asks again."),

@@ -37,8 +37,7 @@ pub(super) async fn end(signals: &mut Option<Signals>) -> StopReason {
 }
 
 /// The exit of whoever goes at a question.
-pub(super) async fn gone() -> Exit {
-    let mut signals = Signals::new().ok();
+pub(super) async fn gone(mut signals: Option<Signals>) -> Exit {
     let because = end(&mut signals).await;
     drop(FOLLOWED.lock().await);
     match because {
