@@ -13,7 +13,7 @@ use crate::model::failure::Failure;
 use crate::model::status::DatabaseStatus;
 use crate::model::task::{Loss, Task, Verify};
 use crate::model::telling::outcome_word;
-use crate::model::units::{printable, readable};
+use crate::model::units::{count_of, printable, readable};
 use crate::ui::drive::{Host, Opened, Typed};
 use crate::ui::format::ago;
 use crate::ui::state::live::{Ending, Live};
@@ -180,7 +180,7 @@ fn say(state: &mut State, since_ms: u64) {
                 let old = if is_new { String::new() } else { format!(", {}", when(seen)) };
                 out::print(&format!(
                     "  {shown}: lag {lag}, log kept on the source {kept}{}{old}",
-                    ready(live, name)
+                    ready(status)
                 ));
             }
             Some(outcome) => out::print(&format!("  {shown}: {}", outcome_word(outcome))),
@@ -215,11 +215,11 @@ fn lag_before(live: &Live) -> String {
     }
 }
 
-fn ready(live: &Live, name: &str) -> String {
-    let status = live.status(name).map(|(status, _)| status);
-    let known = status.filter(|s| s.tables_ready + s.tables_not_ready > 0);
-    let all = known.map(|s| (s.tables_ready, s.tables_ready + s.tables_not_ready));
-    all.map(|(ready, all)| format!(", {ready} of {all} tables ready")).unwrap_or_default()
+/// How many tables follow already, where any are known.
+pub(super) fn ready(status: Option<&DatabaseStatus>) -> String {
+    let known = status.map(|s| (s.tables_ready, s.tables_ready + s.tables_not_ready));
+    let known = known.filter(|(_, all)| *all > 0);
+    known.map(|(ready, all)| format!(", {ready} of {} ready", count_of(all, "table"))).unwrap_or_default()
 }
 
 /// How both sides are held against each other; what is set now is the first choice.

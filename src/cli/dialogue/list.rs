@@ -1,7 +1,7 @@
 //! This machine's migrations in lines: how each stands and what needs attention; which one is to be looked at, asked about or
 //! forgotten.
 
-use super::close::asked_now;
+use super::close::{asked_now, ready};
 use super::{now_ms, say_consequences, waited};
 use crate::cli::ask::{Gone, Preset, ask, pick, yes};
 use crate::cli::out;
@@ -9,7 +9,7 @@ use crate::cli::wizard::Rooms;
 use crate::model::event::DatabaseOutcome;
 use crate::model::status::DatabaseStatus;
 use crate::model::telling::outcome_word;
-use crate::model::units::{count_of, printable, readable};
+use crate::model::units::{printable, readable};
 use crate::ui::drive::{Host, Typed};
 use crate::ui::format::ago;
 use crate::ui::state::{About, Button, Known, State};
@@ -175,12 +175,7 @@ fn told(database: &DatabaseStatus) -> String {
         }
         (Some(DatabaseOutcome::Following), error) => {
             let (lag, kept) = (lag_of(Some(database)), kept_of(Some(database)));
-            let (ready, all) = (database.tables_ready, database.tables_ready + database.tables_not_ready);
-            let tables = if all > 0 {
-                format!(", {ready} of {} ready", count_of(all, "table"))
-            } else {
-                String::new()
-            };
+            let tables = ready(Some(database));
             let error = error.as_ref().map(|error| format!("; {}", printable(error))).unwrap_or_default();
             format!("{name}: lag {lag}, log kept on the source {kept}{tables}{error}")
         }
