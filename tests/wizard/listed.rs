@@ -4,7 +4,6 @@ use super::common::Pair;
 use super::lines::known;
 use super::pair;
 use super::plain::{answer, dialogue, following};
-use super::tty::Tty;
 use pgpassage::link::migrations;
 
 /// Nobody guards it, so that nothing is known of it before somebody asks; then it is ended, and only then forgotten.
@@ -105,7 +104,7 @@ fn the_twelfth_can_be_chosen_too() {
     with_refused(&pair, 12);
     let all = migrations(&pair.state.path().join("pgpassage")).unwrap();
     assert_eq!(all.len(), 12);
-    let mut tty: Tty = dialogue(&pair);
+    let mut tty = dialogue(&pair);
     let mut seen = 0;
     answer(&mut tty, (&mut seen, &format!("13) {}: ", all[11].id)), "14");
     answer(&mut tty, (&mut seen, "That is none of the choices."), "13");

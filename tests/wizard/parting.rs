@@ -51,6 +51,8 @@ fn a_clean_up_is_broken_off_by_asking_twice() {
         for key in ["\x1c", "\x03"] {
             answer(&mut tty, (&mut seen, "c) Clean up: "), "c");
             answer(&mut tty, (&mut seen, "Clean up, yes or no [no]"), "yes");
+            // What the one before was at goes on waiting on the server.
+            tty.wait(&format!("pgpassage {}, clean", env!("CARGO_PKG_VERSION")));
             eventually(&pair.target, "postgres", WAITS, "t");
             break_off(&mut tty, &mut seen, "clean-up");
             tty.send(key);
