@@ -4,7 +4,12 @@ use super::out;
 use crate::model::secret::Secret;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use std::io::{BufRead, IsTerminal};
+use std::time::Duration;
+use tokio::time::sleep;
 use zeroize::Zeroizing;
+
+/// Whoever died says so by a signal within that: his end of the line comes first.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// Nobody answers any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,32 +61,46 @@ pub(super) enum Preset {
 
 /// The key of the choice that was made; the first is the default.
 pub(super) async fn choose<'a>(choices: &[(&'a str, String)]) -> Result<&'a str, Gone> {
+    Ok(choices[pick(choices).await?].0)
+}
+
+/// The place of the choice that was made, among one or more; the first is the default.
+pub(super) async fn pick<K: AsRef<str>>(choices: &[(K, String)]) -> Result<usize, Gone> {
     for (key, what) in choices {
-        out::print(&format!("  {key}) {what}"));
+        out::print(&format!("  {}) {what}", key.as_ref()));
     }
-    let first = choices.first().map(|(key, _)| *key).unwrap_or_default();
+    let first = choices.first().map(|(key, _)| key.as_ref()).unwrap_or_default();
     loop {
         let answer = ask("Choice", first).await?;
-        if let Some((key, _)) = choices.iter().find(|(key, _)| *key == answer) {
-            return Ok(key);
+        if let Some(at) = choices.iter().position(|(key, _)| key.as_ref() == answer) {
+            return Ok(at);
         }
         out::print("That is none of the choices.");
     }
 }
 
 async fn line() -> Result<Zeroizing<String>, Gone> {
+    let on_terminal = std::io::stdin().is_terminal();
     let reading = tokio::task::spawn_blocking(|| {
         let mut text = Zeroizing::new(String::new());
         let read = std::io::stdin().lock().read_line(&mut text);
-        read.is_ok_and(|bytes| bytes > 0).then_some(text)
+        read.map(|bytes| (bytes > 0).then_some(text))
     });
-    tokio::select! {
-        answer = reading => answer.ok().flatten().ok_or(Gone::Ended),
+    let read = tokio::select! {
+        read = reading => read.unwrap_or(Ok(None)),
         _ = tokio::signal::ctrl_c() => {
             out::print("");
-            Err(Gone::Interrupted)
+            return Err(Gone::Interrupted);
         }
+    };
+    if let Ok(Some(text)) = read {
+        return Ok(text);
     }
+    if on_terminal && (read.is_err() || !std::io::stdin().is_terminal()) {
+        // Who is asked has not gone by himself, and whoever heeds signals has another word for that.
+        sleep(LAST_WORD).await;
+    }
+    Err(Gone::Ended)
 }
 
 /// As long as this lives, what is typed is not shown.

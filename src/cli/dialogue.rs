@@ -1,5 +1,6 @@
 //! The wizard's questions and results in plain lines: for terminals without a full screen, for readers of screens, for pipes.
 
+mod asking;
 mod check;
 mod close;
 mod configure;
@@ -15,6 +16,7 @@ mod signals;
 use super::ask::Gone;
 use super::exit::Exit;
 use super::out;
+use super::signals::Signals;
 use super::wizard::Rooms;
 use crate::model::units::{printable, readable};
 use crate::ui::drive::{Host, Prepared};
@@ -38,11 +40,13 @@ enum Next {
 
 pub(super) async fn run(rooms: Rooms) -> Exit {
     let mut state = State::new(Form::default(), LOOK, rooms.home());
+    // Before the first line: the terminal may go as soon as that is there.
+    let signals = Signals::new().ok();
     let talked = tokio::select! {
         // What was followed has its last word before anybody goes.
         biased;
         talked = talk(&rooms, &mut state) => talked,
-        exit = signals::gone() => {
+        exit = signals::gone(signals) => {
             out::print("");
             goodbye(&state);
             return exit;
@@ -50,13 +54,17 @@ pub(super) async fn run(rooms: Rooms) -> Exit {
     };
     match talked {
         Ok(exit) => exit,
+        Err(Gone::Interrupted) => {
+            goodbye(&state);
+            Exit::Interrupted
+        }
         // One that was begun before, and taken back to start over, has changed something.
-        Err(_) if state.start.opened.is_some() => {
+        Err(Gone::Ended) if state.start.opened.is_some() => {
             out::print("Nothing was answered; no other migration was begun.");
             Exit::Usage
         }
-        Err(_) => {
-            out::print("Nothing was answered; nothing was changed.");
+        Err(Gone::Ended) => {
+            out::print("Nothing was answered; nothing was changed on any server.");
             Exit::Usage
         }
     }
@@ -69,7 +77,7 @@ fn goodbye(state: &State) {
         (None, Some(id)) => {
             out::print(&format!("This window is closed. What is left: pgpassage status {}", readable(id)));
         }
-        (None, None) => out::print("This window is closed; nothing was changed."),
+        (None, None) => out::print("This window is closed; nothing was changed on any server."),
     }
 }
 
@@ -83,7 +91,7 @@ async fn talk(rooms: &Rooms, state: &mut State) -> Result<Exit, Gone> {
         Which::Known(id) => match waited(rooms.open(id)).await {
             Ok(opened) => follow::show(rooms, state, opened).await,
             Err(_) => {
-                out::print("This window is closed; nothing was changed.");
+                out::print("This window is closed; nothing was changed on any server.");
                 Next::Over(Exit::Interrupted)
             }
         },

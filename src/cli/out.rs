@@ -1,6 +1,6 @@
 //! Writing to the two streams. A closed pipe is not an error: whoever closed it does not want to read on.
 
-use crate::model::units::turns_text;
+use crate::model::units::printable_but;
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
@@ -19,19 +19,12 @@ pub(super) fn note(text: &str) {
 /// Nothing that a server says commands a terminal, wherever a text came from: the name of a database once put something into
 /// the clipboard by way of a command line that was shown. What is read by programs stays as it is.
 fn harmless<'a>(text: &'a str, to: &impl IsTerminal) -> Cow<'a, str> {
-    if to.is_terminal() { without_commands(text) } else { Cow::Borrowed(text) }
+    if to.is_terminal() { Cow::Owned(without_commands(text)) } else { Cow::Borrowed(text) }
 }
 
-fn without_commands(text: &str) -> Cow<'_, str> {
-    let commands = |c: char| c.is_control() && c != '\n' || turns_text(c);
-    if !text.contains(commands) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if commands(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
-    }
-    Cow::Owned(out)
+/// Lines and the tabs between their columns are ours.
+fn without_commands(text: &str) -> String {
+    printable_but(text, &['\n', '\t'])
 }
 
 pub(super) fn complain(text: &str) {
@@ -58,7 +51,7 @@ mod tests {
 
     #[test]
     fn nothing_commands_a_terminal() {
-        assert_eq!(without_commands("a\nb ä ✔"), "a\nb ä ✔");
+        assert_eq!(without_commands("a\tc\nb ä ✔"), "a\tc\nb ä ✔");
         assert_eq!(
             without_commands("x\x1b]52;c;eA==\x07\r\u{9b}2J\u{202e}"),
             "x\\u{1b}]52;c;eA==\\u{7}\\u{d}\\u{9b}2J\\u{202e}"

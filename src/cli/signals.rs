@@ -49,6 +49,13 @@ impl Signals {
         })
     }
 
+    /// A Ctrl-C that was somebody else's is not heard here.
+    pub(super) fn forget_interrupt(&mut self) {
+        if let Ok(interrupt) = signal(SignalKind::interrupt()) {
+            self.interrupt = interrupt;
+        }
+    }
+
     pub(super) async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.interrupt.recv() => Asked::Stop(StopReason::Operator),

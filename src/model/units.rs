@@ -33,9 +33,20 @@ pub fn readable(identifier: &str) -> String {
 /// Text from a server made safe for a terminal and a log line: control characters become escapes.
 /// A hostile source may put terminal sequences into any name or message.
 pub fn printable(text: &str) -> String {
+    printable_but(text, &[])
+}
+
+/// The same of several lines, which stay lines.
+pub fn printable_lines(text: &str) -> String {
+    printable_but(text, &['\n'])
+}
+
+/// With these characters as they are.
+pub fn printable_but(text: &str, stay: &[char]) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
+            c if stay.contains(&c) => out.push(c),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             c if c.is_control() || turns_text(c) => out.extend(c.escape_unicode()),

@@ -10,6 +10,7 @@ pub mod text;
 pub mod wanted;
 
 pub use crate::link::Rights;
+use crate::model::event::DatabaseOutcome;
 use crate::model::run::Run;
 use crate::model::status::DatabaseStatus;
 use crate::model::units::{printable, readable};
@@ -361,6 +362,14 @@ pub struct Known {
     /// The migration whose unfinished databases it has begun anew.
     #[serde(default)]
     pub again: Option<String>,
+}
+
+impl Known {
+    /// What both servers say of it now.
+    pub fn answered(&mut self, databases: &[DatabaseStatus], now_ms: u64) {
+        let follows = |d: &&DatabaseStatus| d.outcome == Some(DatabaseOutcome::Following);
+        self.lag = Some(Lag::of(databases.iter().filter(follows), now_ms));
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

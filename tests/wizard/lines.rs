@@ -10,7 +10,7 @@ use pgpassage::link::{Engine, Known, migrations};
 use pgpassage::model::event::RunOutcome;
 use std::time::{Duration, Instant};
 
-fn known(pair: &Pair) -> Known {
+pub(super) fn known(pair: &Pair) -> Known {
     migrations(&pair.state.path().join("pgpassage")).unwrap().remove(0)
 }
 
@@ -30,16 +30,18 @@ fn what_is_lost_beside_does_not_hide_the_last_step() {
     // Not to be closed in good order any more.
     pair.source.psql("shop", "ALTER TABLE orders ADD COLUMN late int").unwrap();
     answer(&mut tty, (&mut seen, "c) Close connection"), "c");
-    while !tty.text().contains("is not closed: ") {
-        let (before, screen) = (seen, tty.text());
-        let new = screen.get(before..).unwrap_or_default();
-        if new.contains("w) Wait until in sync") {
-            answer(&mut tty, (&mut seen, "Choice [k]"), "w");
-        } else if new.contains("Close connection, yes or no [no]: ") {
-            answer(&mut tty, (&mut seen, "Close connection, yes or no [no]"), "yes");
-        }
-        std::thread::sleep(Duration::from_millis(50));
+    // Which of them depends upon what has been applied by then.
+    let (waits, asks) = ("w) Wait until in sync, then close", "Close connection, yes or no [no]: ");
+    tty.wait_for("the question", |screen| {
+        let new = screen.get(seen..).unwrap_or_default();
+        new.contains(waits) || new.contains(asks)
+    });
+    if tty.text()[seen..].contains(waits) {
+        answer(&mut tty, (&mut seen, "Choice [k]"), "w");
+    } else {
+        answer(&mut tty, (&mut seen, asks), "yes");
     }
+    tty.wait("is not closed: ");
     answer(&mut tty, (&mut seen, "k) Keep replicating"), "k");
     tty.wait("This window is closed; the migration mine goes on.");
     assert_eq!(tty.exit(), 3);
@@ -154,7 +156,7 @@ fn sigterm_stops_in_order() {
     let mut tty = dialogue(&pair);
     tty.wait("Choice [n]");
     tty.signal("-TERM");
-    tty.wait("This window is closed; nothing was changed.");
+    tty.wait("This window is closed; nothing was changed on any server.");
     assert_eq!(tty.exit(), 143);
     let tty = Tty::spawn(&pair, (120, 400), &["--foreground"], &[("TERM", "dumb")]);
     let (mut tty, _) = slow(&pair, tty);
@@ -196,11 +198,9 @@ fn ctrl_c_does_not_wait_for_an_engine() {
     assert!(signal("-STOP").unwrap().success());
     let mut tty = dialogue(&pair);
     answer(&mut tty, (&mut 0, "2) mine: "), "2");
-    // Its answer would be waited for longer.
+    // Its answer would be waited for longer. One that is pressed before anything waits is nobody's.
     let began = Instant::now();
-    std::thread::sleep(Duration::from_millis(500));
-    tty.send("\x03");
-    tty.wait("This window is closed; nothing was changed.");
+    tty.press_to("\x03", "This window is closed; nothing was changed on any server.");
     assert_eq!(tty.exit(), 130);
     assert!(began.elapsed() < Duration::from_secs(6));
     assert!(signal("-CONT").unwrap().success());

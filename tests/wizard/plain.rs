@@ -7,6 +7,7 @@ use super::tty::Tty;
 use super::{pair, uris};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// In a window that keeps all that was said.
 pub(super) fn dialogue(pair: &Pair) -> Tty {
@@ -25,10 +26,10 @@ pub(super) fn to_report(tty: &mut Tty, (source, target): (&str, &str)) -> usize 
     let mut seen = 0;
     let mut say = |text: &str, keys: &str| answer(tty, (&mut seen, text), keys);
     say("how to prepare the source? Nothing is changed before step 3", "");
-    say("Hostname, or a postgres:// URI:", target);
+    say("Hostname, or a postgres:// URI without its password", target);
     say("Password, not shown", "");
     say("Name of this migration", "mine");
-    say("Hostname, or a postgres:// URI:", source);
+    say("Hostname, or a postgres:// URI without its password", source);
     say("Password, not shown", "");
     say("Exclude databases", "");
     say("Leave out the rows", "");
@@ -44,11 +45,16 @@ pub(super) fn to_start(tty: &mut Tty, seen: &mut usize, snapshot: &str) {
 }
 
 /// A migration of a table that is copied until the file is gone.
-pub(super) fn slow(pair: &Pair, mut tty: Tty) -> (Tty, usize) {
+pub(super) fn slow(pair: &Pair, tty: Tty) -> (Tty, usize) {
+    let (source, target) = uris(pair);
+    slow_at(pair, tty, (&source, &target))
+}
+
+/// The same by these addresses.
+pub(super) fn slow_at(pair: &Pair, mut tty: Tty, addresses: (&str, &str)) -> (Tty, usize) {
     pair.source.psql("shop", &format!("{SHUT}; {SLOW_ROWS}")).unwrap();
     std::fs::write(pair.target.data_dir().join("shut"), "").unwrap();
-    let (source, target) = uris(pair);
-    let mut seen = to_report(&mut tty, (&source, &target));
+    let mut seen = to_report(&mut tty, addresses);
     to_start(&mut tty, &mut seen, "yes");
     answer(&mut tty, (&mut seen, "Start migration, yes or no"), "yes");
     let copying =
@@ -120,7 +126,9 @@ fn the_end_of_the_input_is_no_answer() {
     let (code, said) = piped(&pair, &lines);
     assert_eq!(code, Some(2), "{said}");
     assert!(
-        said.contains("Start migration, yes or no [no]: Nothing was answered; nothing was changed."),
+        said.contains(
+            "Start migration, yes or no [no]: Nothing was answered; nothing was changed on any server."
+        ),
         "{said}"
     );
     eventually(&pair.source, "postgres", SLOTS, "0");
@@ -131,6 +139,55 @@ fn the_end_of_the_input_is_no_answer() {
     eventually(&pair.source, "postgres", SLOTS, "2");
 }
 
+/// A terminal shows what is pasted, and that is said of a password; it is taken all the same, and not asked for again.
+#[test]
+fn a_password_that_was_pasted_was_visible() {
+    let pair = pair("replica");
+    let mut tty = dialogue(&pair);
+    let mut seen = 0;
+    let mut say = |text: &str, keys: &str| answer(&mut tty, (&mut seen, text), keys);
+    let shown = "The password in it was visible here: clear this terminal";
+    say("Choice [n]", "");
+    let host = "Hostname, or a postgres:// URI without its password (asked for later, not shown)";
+    // One with an error in it is as visible.
+    say(host, "postgres://mover:s3cret@127.0.0.1:many/postgres");
+    say("error: ", &pair.target.uri("postgres").replace("postgres@", "postgres:s3cret@"));
+    say("Name of this migration", "");
+    assert_eq!(tty.text().matches(shown).count(), 2, "{}", tty.text());
+    assert!(!tty.text().contains("Password, not shown"), "{}", tty.text());
+    let mut say = |text: &str, keys: &str| answer(&mut tty, (&mut seen, text), keys);
+    say(host, &pair.source.uri("postgres"));
+    say("Password, not shown", "\x04");
+    assert_eq!(tty.text().matches(shown).count(), 2, "{}", tty.text());
+}
+
+/// The checks take their time over a slow line: what has been answered is told meanwhile, in the order of the questions.
+#[test]
+fn checks_are_told_while_they_run() {
+    let pair = pair("logical");
+    let proxy = Proxy::start(pair.source.port());
+    proxy.delay(Duration::from_millis(60));
+    let (_, target) = uris(&pair);
+    let mut tty = dialogue(&pair);
+    to_report(&mut tty, (&format!("{}?sslmode=prefer", proxy.uri("postgres")), &target));
+    tty.wait("  target: postgres@127.0.0.1:");
+    let last = "  8 of 8 answered: source: a slot, made and dropped";
+    tty.wait_for("an answer before the last", |screen| {
+        screen.contains("  1 of 8 answered: source: settings, roles, slots") && !screen.contains(last)
+    });
+    proxy.delay(Duration::ZERO);
+    tty.wait(last);
+    tty.wait("0 blocking, ");
+    let (screen, mut from) = (tty.text(), 0);
+    for number in 1..=8 {
+        let line = format!("  {number} of 8 answered: ");
+        assert_eq!(screen.matches(&line).count(), 1, "{screen}");
+        let at = screen.find(&line).unwrap();
+        assert!(at > from, "{screen}");
+        from = at;
+    }
+}
+
 /// What is wrong is said where it was asked for, and only that is asked again.
 #[test]
 fn an_answer_is_judged_at_once() {
@@ -139,7 +196,7 @@ fn an_answer_is_judged_at_once() {
     let mut seen = 0;
     let mut say = |text: &str, keys: &str| answer(&mut tty, (&mut seen, text), keys);
     say("Choice [n]", "");
-    say("Hostname, or a postgres:// URI:", "");
+    say("Hostname, or a postgres:// URI without its password", "");
     say("error: Hostname: Hostname is needed", "db.example.net");
     say("Port [5432]", "many");
     say("error: Port: Port must be a number", "6432");
@@ -280,14 +337,18 @@ fn it_is_started_over_after_a_failure() {
     std::fs::remove_file(pair.target.data_dir().join("shut")).unwrap();
     answer(&mut tty, (&mut seen, "Choice [n]"), "");
     for side in [&pair.target, &pair.source] {
-        answer(&mut tty, (&mut seen, "URI [127.0.0.1]"), "");
+        answer(&mut tty, (&mut seen, "not shown) [127.0.0.1]"), "");
         answer(&mut tty, (&mut seen, &format!("Port [{}]", side.port())), "");
         answer(&mut tty, (&mut seen, "Database name to connect to [postgres; - for"), "");
         answer(&mut tty, (&mut seen, "Username ["), "");
         answer(&mut tty, (&mut seen, "[prefer]"), "");
         answer(&mut tty, (&mut seen, "Password, not shown"), "");
         if side.port() == pair.target.port() {
-            answer(&mut tty, (&mut seen, "Name of this migration, a-z, 0-9 and _ [random]"), "second");
+            answer(
+                &mut tty,
+                (&mut seen, "Name of this migration, a-z, 0-9 and _ [mine_2; - for random]"),
+                "",
+            );
         }
     }
     answer(&mut tty, (&mut seen, "Exclude databases"), "");

@@ -2,7 +2,7 @@
 
 use super::common::Pair;
 use nix::fcntl::OFlag;
-use nix::sys::termios::{SetArg, Termios, tcsetattr};
+use nix::sys::termios::{SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{ErrorKind, Read, Write};
 use std::num::NonZeroU16;
@@ -285,8 +285,20 @@ impl Tty {
     pub(crate) fn hang_up(&mut self) {
         self.hung_up.store(true, Ordering::Relaxed);
         self.reading.take().unwrap().join().unwrap();
+        self.nothing_is_typed_at_last();
         self.writer = None;
         self.master = None;
+    }
+
+    /// Whoever drops the writer presses Enter and the key that ends the input, where there is one.
+    fn nothing_is_typed_at_last(&self) {
+        let name = self.master.as_ref().unwrap().tty_name().unwrap();
+        let mut open = std::fs::OpenOptions::new();
+        let no_ctty = nix::fcntl::OFlag::O_NOCTTY.bits();
+        let terminal = open.read(true).write(true).custom_flags(no_ctty).open(name).unwrap();
+        let mut modes = tcgetattr(&terminal).unwrap();
+        modes.control_chars[SpecialCharacterIndices::VEOF as usize] = 0;
+        tcsetattr(&terminal, SetArg::TCSANOW, &modes).unwrap();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The second step's report in lines, and what can be chosen upon it.
 
-use super::{complain, configure, guide, waited};
+use super::{asking, complain, configure, guide};
 use crate::cli::ask::{Gone, ask, choose};
 use crate::cli::out;
 use crate::cli::wizard::Rooms;
@@ -63,9 +63,7 @@ async fn run(rooms: &Rooms, state: &mut State) -> Result<bool, Gone> {
     let Some(check) = &mut state.check else { return Ok(false) };
     let ending = match rooms.check(prepared) {
         Ok(mut link) => {
-            while let Some(entry) = waited(link.next_entry()).await? {
-                check.apply(&entry);
-            }
+            asking::answers(&mut link, check).await?;
             match link.outcome().await {
                 Ok(outcome) => Ending::Ended(outcome),
                 Err(failure) => Ending::Broke(failure),
@@ -186,7 +184,7 @@ fn choices(state: &State) -> Vec<(&'static str, String)> {
     if check.run.findings.iter().any(|finding| !finding.fix.is_empty()) {
         choices.push(("f", "all fixes as scripts for psql".to_owned()));
     }
-    choices.push(("p", "what passed, one by one".to_owned()));
+    choices.push(("p", "what passed or was skipped, one by one".to_owned()));
     choices.push(("q", "quit".to_owned()));
     choices
 }

@@ -13,7 +13,7 @@ use crate::model::failure::Failure;
 use crate::model::status::DatabaseStatus;
 use crate::model::task::{Loss, Task, Verify};
 use crate::model::telling::outcome_word;
-use crate::model::units::{printable, readable};
+use crate::model::units::{count_of, printable, readable};
 use crate::ui::drive::{Host, Opened, Typed};
 use crate::ui::format::ago;
 use crate::ui::state::live::{Ending, Live};
@@ -134,7 +134,7 @@ async fn look(rooms: &Rooms, state: &mut State, asking: &mut Asking) -> Result<(
 
 /// The guard looks once in a second, and what it saw before the question is no answer to it: a target that had fallen behind
 /// since was said to have everything.
-async fn asked_now(
+pub(super) async fn asked_now(
     rooms: &Rooms,
     (id, typed): (&str, &Typed),
     began_ms: u64,
@@ -180,7 +180,7 @@ fn say(state: &mut State, since_ms: u64) {
                 let old = if is_new { String::new() } else { format!(", {}", when(seen)) };
                 out::print(&format!(
                     "  {shown}: lag {lag}, log kept on the source {kept}{}{old}",
-                    ready(live, name)
+                    ready(status)
                 ));
             }
             Some(outcome) => out::print(&format!("  {shown}: {}", outcome_word(outcome))),
@@ -215,11 +215,11 @@ fn lag_before(live: &Live) -> String {
     }
 }
 
-fn ready(live: &Live, name: &str) -> String {
-    let status = live.status(name).map(|(status, _)| status);
-    let known = status.filter(|s| s.tables_ready + s.tables_not_ready > 0);
-    let all = known.map(|s| (s.tables_ready, s.tables_ready + s.tables_not_ready));
-    all.map(|(ready, all)| format!(", {ready} of {all} tables ready")).unwrap_or_default()
+/// How many tables follow already, where any are known.
+pub(super) fn ready(status: Option<&DatabaseStatus>) -> String {
+    let known = status.map(|s| (s.tables_ready, s.tables_ready + s.tables_not_ready));
+    let known = known.filter(|(_, all)| *all > 0);
+    known.map(|(ready, all)| format!(", {ready} of {} ready", count_of(all, "table"))).unwrap_or_default()
 }
 
 /// How both sides are held against each other; what is set now is the first choice.
@@ -248,7 +248,8 @@ fn consequences_of_old(state: &State, live: &Live) {
 }
 
 async fn discontinue(state: &State) -> Result<Option<Task>, Gone> {
-    consequences(state, About::Stop);
+    out::print("Discontinue?");
+    say_consequences(&text(state, About::Stop));
     Ok(yes("Discontinue", Preset::No).await?.then_some(Task::Stop))
 }
 

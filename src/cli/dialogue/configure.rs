@@ -8,6 +8,7 @@ use crate::model::filter::parse_list;
 use crate::model::units::{Side, printable};
 use crate::ui::state::State;
 use crate::ui::state::form::{Encryption, Field, Form, PARTS, Part, Server};
+use std::io::IsTerminal;
 use zeroize::Zeroizing;
 
 pub(super) async fn target(state: &mut State) -> Result<(), Gone> {
@@ -107,13 +108,28 @@ pub(super) async fn server(form: &mut Form, side: Side) -> Result<(), Gone> {
     }
 }
 
+/// A terminal shows what is pasted into it.
+const HOST: &str = "Hostname, or a postgres:// URI without its password (asked for later, not shown)";
+const SHOWN: &str =
+    "The password in it was visible here: clear this terminal and what can be scrolled back to.";
+
+/// Whether a connection string has a password in it, or looks as if it had: one with an error has only its looks.
+fn shows_password(text: &str) -> bool {
+    let with_user = text.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
+    with_user.is_some_and(|(user, _)| user.contains(':')) || text.contains("password")
+}
+
 /// The host; true where that was a whole connection string, after which nothing but the password may be missing.
 async fn pasted(form: &mut Form, side: Side) -> Result<bool, Gone> {
     loop {
         let server = form.server_mut(side);
-        // It may hold a password.
-        let host = Zeroizing::new(ask("Hostname, or a postgres:// URI", server.host.value()).await?);
-        match server.fill(&host) {
+        // It may hold a password all the same.
+        let host = Zeroizing::new(ask(HOST, server.host.value()).await?);
+        let filled = server.fill(&host);
+        if filled != Ok(false) && std::io::stdin().is_terminal() && shows_password(&host) {
+            out::print(SHOWN);
+        }
+        match filled {
             Ok(true) => return Ok(true),
             Ok(false) => server.host.set(host.as_str()),
             Err(what) => {

@@ -3,9 +3,11 @@
 use super::follow::{Parting, Until, follow, report};
 use super::{say_consequences, waited, without_keys};
 use crate::cli::ask::{Gone, Preset, choose, yes};
+use crate::cli::exit::Exit;
 use crate::cli::out;
 use crate::cli::passwords::{TRIES, ask};
 use crate::cli::wizard::Rooms;
+use crate::model::event::RunOutcome;
 use crate::model::failure::Failure;
 use crate::model::task::{Task, Unfinished};
 use crate::model::units::{Side, printable};
@@ -33,8 +35,23 @@ pub(super) enum After {
     LastStep,
 }
 
+/// Nobody is there any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Away {
+    /// Gone at a question, or while an answer was waited for.
+    Asked,
+    /// What ran was left, with this as the exit.
+    Left(Exit),
+}
+
+impl From<Gone> for Away {
+    fn from(_: Gone) -> Self {
+        Away::Asked
+    }
+}
+
 /// Says what happened and offers what the wizard does.
-pub(super) async fn offer(rooms: &Rooms, live: &mut Live) -> Result<After, Gone> {
+pub(super) async fn offer(rooms: &Rooms, live: &mut Live) -> Result<After, Away> {
     let mut typed = Typed::default();
     tell(live);
     loop {
@@ -53,7 +70,7 @@ pub(super) async fn offer(rooms: &Rooms, live: &mut Live) -> Result<After, Gone>
                 admitted(rooms, (&live.id, Errand::Again), &mut typed).await?;
                 let Ok(begun) = waited(rooms.again(live.id.clone(), typed)).await else {
                     out::print("Not waited for. Whether another migration has begun: pgpassage list");
-                    return Err(Gone::Interrupted);
+                    return Err(Away::Asked);
                 };
                 return Ok(After::Begun(Box::new(begun)));
             }
@@ -99,7 +116,7 @@ fn choices(live: &Live) -> Vec<(&'static str, String)> {
 }
 
 /// With the form as that migration had it, for the questions from the first on.
-pub(super) fn fill(state: &mut State, (live, typed): (&Live, Typed)) {
+pub(super) fn fill(rooms: &Rooms, state: &mut State, (live, typed): (&Live, Typed)) {
     let form = &mut state.form;
     fill_from(form, live);
     for (server, secret) in [(&mut form.source, typed.source), (&mut form.target, typed.target)] {
@@ -107,7 +124,7 @@ pub(super) fn fill(state: &mut State, (live, typed): (&Live, Typed)) {
             server.password.set(secret.expose());
         }
     }
-    form.name.set("");
+    form.name.set(rooms.free_name(&live.id).unwrap_or_default());
     state.check = None;
     out::print(
         "Nothing unfinished of the last attempt is left; servers and left-out databases are filled in.",
@@ -140,7 +157,7 @@ async fn taken_back(
     rooms: &Rooms,
     (live, typed): (&mut Live, &mut Typed),
     (task, of): (Task, Of),
-) -> Result<bool, Gone> {
+) -> Result<bool, Away> {
     let in_the_way = |live: &Live| {
         !leftovers(live, of).is_empty() || !dropped(live, Unfinished::DropIncomplete).is_empty()
     };
@@ -159,14 +176,17 @@ async fn taken_back(
 }
 
 /// By an engine of its own or the one that guards, to its end. False where it came to none.
-async fn work(rooms: &Rooms, (live, typed): (&mut Live, &mut Typed), task: Task) -> Result<bool, Gone> {
+async fn work(rooms: &Rooms, (live, typed): (&mut Live, &mut Typed), task: Task) -> Result<bool, Away> {
     admitted(rooms, (&live.id, Errand::Run(task)), typed).await?;
     let ended = match waited(rooms.task(live.id.clone(), typed.clone(), task)).await? {
         Ok(Opened { link: Some(link), engine, shown, .. }) => {
             let until = Until::Answered { task, after_seq: live.run.seq };
             let mut fresh = Live::new(live.id.clone(), engine, shown);
             match follow(link, &mut fresh, until).await {
-                Parting::Left(_) | Parting::StoppedAndLeft => return Err(Gone::Interrupted),
+                Parting::Left(exit) => return Err(Away::Left(exit)),
+                Parting::StoppedAndLeft => {
+                    return Err(Away::Left(Exit::of(RunOutcome::Stopped, &fresh.run)));
+                }
                 Parting::Enough => {
                     // Told whole by the engine that guards the rest.
                     *live = fresh;
@@ -185,7 +205,7 @@ async fn work(rooms: &Rooms, (live, typed): (&mut Live, &mut Typed), task: Task)
         out::print(&format!("error: {failure}"));
         return Ok(false);
     }
-    reread(rooms, live).await
+    Ok(reread(rooms, live).await?)
 }
 
 /// The whole story again, as its journal tells it now.

@@ -1,8 +1,8 @@
 //! A migration in lines while it runs, and where its end leads to.
 
-use super::failed::{After, offer};
+use super::failed::{After, Away, offer};
 use super::interrupt::{self, Meant, Works};
-use super::signals::{FOLLOWED, end};
+use super::signals::{Asked, FOLLOWED, end, next};
 use super::{Next, close, now_ms};
 use crate::cli::exit::Exit;
 use crate::cli::lines::line;
@@ -20,8 +20,8 @@ use crate::ui::format::percent;
 use crate::ui::state::live::{Ending, Live, Wanted};
 use crate::ui::state::{Engine, State};
 use crate::ui::steps::migration::{failed, waits};
+use std::future::Future;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 /// How often a line says how far it is.
@@ -112,15 +112,13 @@ async fn after_failure(rooms: &Rooms, state: &mut State, mut live: Live) -> Then
     match offer(rooms, &mut live).await {
         Ok(After::Begun(begun)) => Then::Another(begun),
         Ok(After::StartOver(typed)) => {
-            super::failed::fill(state, (&live, typed));
+            super::failed::fill(rooms, state, (&live, typed));
             Then::Questions
         }
         Ok(After::LastStep) => last_step(rooms, state, live).await,
-        Ok(After::Leave) | Err(_) => {
-            if live.engine.is_there() {
-                left(&live);
-            }
-            Then::Over(exit)
+        gone => {
+            left(&live);
+            Then::Over(if let Err(Away::Left(with)) = gone { with } else { exit })
         }
     }
 }
@@ -151,7 +149,11 @@ pub(super) fn report(live: &Live, outcome: RunOutcome) {
 /// What goes on without this window.
 pub(super) fn left(live: &Live) {
     let id = readable(&live.id);
-    if matches!(live.engine, Engine::Apart { .. }) {
+    let apart = matches!(live.engine, Engine::Apart { .. });
+    if apart && live.wanted == Some(Wanted::Stop) {
+        out::print(&format!("This window is closed; the migration {id} is still being stopped."));
+        out::print(&format!("See how that ends, and what is left: pgpassage attach {id}"));
+    } else if apart {
         out::print(&format!("This window is closed; the migration {id} goes on."));
         out::print(&format!("Come back: pgpassage attach {id}    Stop it: pgpassage stop {id}"));
     } else if live.is_following() {
@@ -163,20 +165,6 @@ pub(super) fn left(live: &Live) {
         ));
     } else {
         out::print(&format!("This window is closed. What is left: pgpassage status {id}"));
-    }
-}
-
-/// One handler from the first line on: between two of them a Ctrl-C would be nobody's.
-fn interrupts() -> Option<Signal> {
-    signal(SignalKind::interrupt()).ok()
-}
-
-async fn interrupted(interrupts: &mut Option<Signal>) {
-    match interrupts {
-        Some(interrupts) => {
-            interrupts.recv().await;
-        }
-        None => std::future::pending().await,
     }
 }
 
@@ -232,12 +220,18 @@ impl Watch {
     /// What the operator wants is done. Why nobody waits any more, where that is so.
     async fn act(&mut self, meant: Meant, (link, live): (&mut Link, &mut Live)) -> Option<Parting> {
         match meant {
+            // What was told to stop goes on stopping, and that is how it ended for whoever does not wait.
+            Meant::Leave if self.is_stopping() => return Some(Parting::Left(Exit::Interrupted)),
             Meant::Leave => return Some(Parting::Left(Exit::Done)),
             Meant::End(because) if live.engine == Engine::Here && !self.is_stopping() => {
                 // An engine that is gone needs no telling.
                 link.commands().send(Command::Stop { because }).await.ok();
                 out::print("Stopping. Ctrl-C leaves without waiting for that.");
                 self.stage = Stage::StoppingToLeave;
+            }
+            // Nobody goes on with what this process was at.
+            Meant::End(StopReason::Operator) if self.is_stopping() && live.engine == Engine::Here => {
+                return Some(Parting::Left(Exit::Interrupted));
             }
             Meant::End(StopReason::Terminated) => return Some(Parting::Left(Exit::Terminated)),
             Meant::End(StopReason::Operator) => return Some(Parting::Left(Exit::Left)),
@@ -284,8 +278,8 @@ pub(super) fn ours(engine: Engine) -> Engine {
 
 async fn watched(mut link: Link, live: &mut Live, wanted: Until) -> Parting {
     let mut say = tokio::time::interval(SAY);
-    let mut signals = interrupts();
-    let mut ends = Signals::new().ok();
+    // From the first line on: between two handlers a Ctrl-C would be nobody's.
+    let mut signals = Signals::new().ok();
     let mut watch = Watch::default();
     let through = wanted == Until::Through;
     live.face = link.face();
@@ -314,30 +308,37 @@ async fn watched(mut link: Link, live: &mut Live, wanted: Until) -> Parting {
                     return Parting::Enough;
                 }
                 watch.asked = until(live);
-                tokio::select! {
-                    meant = interrupt::broke_off(live) => meant,
-                    because = end(&mut ends) => Meant::End(because),
-                }
+                or_end(interrupt::broke_off(live), &mut signals).await
             }
-            because = end(&mut ends) => Meant::End(because),
             _ = say.tick(), if through => {
                 progress(&link, live);
                 continue;
             }
-            () = interrupted(&mut signals) => {
-                live.measure(link.gauges(), now_ms());
-                tokio::select! {
-                    meant = watch.meant(live, wanted) => meant,
-                    because = end(&mut ends) => Meant::End(because),
+            asked = next(&mut signals) => match asked {
+                Asked::CtrlC => {
+                    live.measure(link.gauges(), now_ms());
+                    or_end(watch.meant(live, wanted), &mut signals).await
                 }
-            }
+                Asked::End(because) => Meant::End(because),
+            },
         };
-        // What was pressed at the question has had its answer.
-        signals = interrupts();
         if let Some(parting) = watch.act(meant, (&mut link, live)).await {
             return parting;
         }
     }
+}
+
+/// What is answered, unless this process is to end meanwhile.
+async fn or_end(question: impl Future<Output = Meant>, signals: &mut Option<Signals>) -> Meant {
+    let meant = tokio::select! {
+        meant = question => meant,
+        because = end(signals) => Meant::End(because),
+    };
+    // What was pressed at the question has had its answer.
+    if let Some(signals) = signals {
+        signals.forget_interrupt();
+    }
+    meant
 }
 
 /// False where there is nothing to stop any more: it has come to its last step while that was asked.

@@ -11,7 +11,6 @@ use crate::model::status::DatabaseStatus;
 use crate::ui::message::{Effect, Msg, Uncopied};
 use crate::ui::state::live::Ending;
 use crate::ui::state::passwords::Errand;
-use crate::ui::state::{Known, Lag};
 use futures_util::future::BoxFuture;
 use std::io;
 use std::sync::Arc;
@@ -206,7 +205,7 @@ impl Drive {
             let known = tokio::task::spawn_blocking(move || host.known()).await;
             let Ok(Ok(mut known)) = known else { return };
             if let Some(this) = known.iter_mut().find(|k| k.id == id) {
-                answered(this, &databases);
+                this.answered(&databases, super::now_ms());
             }
             let what = sentence(&id, &databases);
             say(&to, From::Anywhere, Msg::Known(known)).await;
@@ -286,11 +285,6 @@ async fn told(to: &Answer, opened: Opened) {
             }
         }
     }
-}
-
-fn answered(known: &mut Known, databases: &[DatabaseStatus]) {
-    let follows = |d: &&DatabaseStatus| d.outcome == Some(crate::model::event::DatabaseOutcome::Following);
-    known.lag = Some(Lag::of(databases.iter().filter(follows), super::now_ms()));
 }
 
 fn sentence(id: &str, databases: &[DatabaseStatus]) -> Msg {

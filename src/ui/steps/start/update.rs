@@ -1,7 +1,7 @@
 //! Keys on the list of migrations.
 
 use crate::model::forget::NotForgotten;
-use crate::model::units::printable;
+use crate::model::units::printable_lines;
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
 use crate::ui::state::{About, Dialog, Focus, Known, Overlay, Screen, State};
@@ -48,10 +48,6 @@ pub fn unanswered(state: &mut State, id: &str, what: &str) {
     state.overlay = Some(Overlay::Text { title, remark: Some(next), text: what, from: 0 });
 }
 
-fn printable_lines(text: &str) -> String {
-    text.lines().map(printable).collect::<Vec<_>>().join("\n")
-}
-
 pub fn new(state: &mut State) -> Vec<Effect> {
     state.screen = Screen::Configure;
     state.focus = Focus::List;
@@ -61,19 +57,25 @@ pub fn new(state: &mut State) -> Vec<Effect> {
     if is_taken { vec![Effect::NameAfter { taken: name.to_owned() }] } else { Vec::new() }
 }
 
-/// Asks first; where something of it is left says what to do before that.
-fn forget(state: &mut State, id: String) {
-    let Some(known) = state.start.known.iter().flatten().find(|known| known.id == id) else { return };
+/// Why it is not to be forgotten now; none where nothing is in the way.
+pub fn stays(known: &Known) -> Option<String> {
     let why = known.run.not_forgotten();
     let follows = matches!(why, Some(NotForgotten::Follows(_)));
     if known.engine.is_there() && !follows {
-        state.complain(format!("{id} is not forgotten: an engine works on it. Enter opens it"));
-    } else if let Some(why) = why {
-        state.complain(format!("{id} is not forgotten: {}. Enter opens it, and leads on", why.what()));
-    } else {
-        state.start.forgetting = Some(id);
-        state.overlay = Some(Overlay::Dialog(Dialog::new(About::Forget)));
+        return Some("an engine works on it".to_owned());
     }
+    why.map(|why| why.what())
+}
+
+/// Asks first; where something of it is left says what to do before that.
+fn forget(state: &mut State, id: String) {
+    let Some(known) = state.start.known.iter().flatten().find(|known| known.id == id) else { return };
+    if let Some(why) = stays(known) {
+        state.complain(format!("{id} is not forgotten: {why}. Enter opens it, and leads on"));
+        return;
+    }
+    state.start.forgetting = Some(id);
+    state.overlay = Some(Overlay::Dialog(Dialog::new(About::Forget)));
 }
 
 pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {

@@ -3,7 +3,7 @@
 use crate::model::check::{Finding, Judgement, Severity, Verdict};
 use crate::model::passwords::for_a_window;
 use crate::model::remedy::statements;
-use crate::model::units::{printable, readable};
+use crate::model::units::{printable, printable_lines, readable};
 use crate::ui::state::check::{Check, Passed};
 
 /// One line of the report.
@@ -121,7 +121,7 @@ pub fn of_finding(finding: &Finding) -> Row {
         place: finding.database.as_deref().map(readable),
         what: printable(&finding.why),
         // A fix may be a script of several lines; each of them is made harmless.
-        fix: for_a_window(&finding.fix).lines().map(printable).collect::<Vec<_>>().join("\n"),
+        fix: printable_lines(&for_a_window(&finding.fix)),
         objects: finding.objects.iter().map(|object| printable(object)).collect(),
         id: finding.id.clone(),
     }
