@@ -111,6 +111,8 @@ fn a_target_that_went_back_is_not_gone_on_with() {
     let again =
         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%COPY%slow%' AND wait_event = 'PgSleep'";
     eventually(&pair.target, "postgres", again, "1");
+    // What the window shows below is to be the second time.
+    tty.wait("▶ running");
     pair.target.kill_immediately().unwrap();
     eventually_waiting(&pair, 2);
     tty.wait("✖ Broke off, and waits to go on");
