@@ -1,6 +1,6 @@
 //! The result, for people: what came across, what did not, and what to do now.
 
-use super::lines::{finding_line, outcome_word};
+use super::lines::{finding_line, outcome_word, passed};
 use crate::model::check::{Finding, Severity};
 use crate::model::event::{DatabaseOutcome, ObjectKind, RolePassword, RoleStatus, RunOutcome};
 use crate::model::run::{DatabaseRun, LedgerState, Run};
@@ -158,7 +158,8 @@ pub(super) fn listed(mut sorted: Vec<&Finding>) -> Vec<String> {
 fn one_finding(finding: &Finding) -> String {
     finding_line(finding).unwrap_or_else(|| {
         let place = finding.database.as_ref().map(|d| format!("{}: ", readable(d))).unwrap_or_default();
-        format!("note: {place}{}", printable(&finding.title))
+        let over = if finding.has_passed() { format!(" ({})", passed(finding)) } else { String::new() };
+        format!("note: {place}{}{over}", printable(&finding.title))
     })
 }
 

@@ -95,6 +95,9 @@ fn is_none(number: &u64) -> bool {
     *number == 0
 }
 
+/// What a migration says of replica identities that it has changed, until they are again what they were.
+pub const IDENTITIES_CHANGED: &str = "identities-changed";
+
 impl Finding {
     pub fn new(id: &str, severity: Severity, title: impl Into<String>) -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! A migration as it stands: the fold of its journal. The one place where entries become state.
 
-use super::check::{Finding, Judgement, Possible, Severity};
+use super::check::{Finding, IDENTITIES_CHANGED, Judgement, Possible, Severity};
 use super::command::StopReason;
 use super::event::{
     DatabaseOutcome, Entry, Event, PhaseOutcome, RolePassword, RoleStatus, RunOutcome, ServerObject,
@@ -269,6 +269,9 @@ impl Run {
             }
             Event::IdentityRestored { database, table } => {
                 self.database(database).identities.remove(table);
+                if self.database(database).identities.is_empty() {
+                    self.pass(&[IDENTITIES_CHANGED], database, at_ms);
+                }
             }
             Event::PhaseEnded { phase, database: None, outcome } => {
                 if let PhaseOutcome::Failed { failure } = outcome {

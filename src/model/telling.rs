@@ -5,7 +5,7 @@ use super::command::StopReason;
 use super::event::{DatabaseOutcome, Entry, Event, ObjectKind, RoleStatus, ServerSummary};
 use super::phase::Phase;
 use super::plan::Method;
-use super::run::Run;
+use super::run::{Doing, Run};
 use super::units::{Side, count_of, human_bytes, human_ms, printable, readable};
 
 /// Statements that took less have no line of their own, in milliseconds.
@@ -35,6 +35,8 @@ pub fn text(run: &Run, entry: &Entry) -> Option<String> {
             let bytes: u64 = databases.iter().filter_map(|d| d.size_bytes).sum();
             format!("{} to move, {}", count_of(databases.len() as u64, "database"), human_bytes(bytes))
         }
+        // Nothing is copied by what guards, or takes back.
+        Event::JobsChosen { .. } if run.doing == Doing::Else => return None,
         Event::JobsChosen { jobs, because } => format!("{jobs} tables or indexes at a time: {because}"),
         Event::MethodChosen { database, method: Method::Replication, because } => {
             format!("{}: continuously, {because}", readable(database))
@@ -120,7 +122,7 @@ pub fn finding_line(finding: &Finding) -> Option<String> {
 }
 
 /// For how long it was so, of what is no more.
-fn passed(finding: &Finding) -> String {
+pub fn passed(finding: &Finding) -> String {
     format!("no longer so, after {}", human_ms(finding.passed_ms.saturating_sub(finding.at_ms)))
 }
 

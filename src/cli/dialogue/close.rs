@@ -19,7 +19,7 @@ use crate::ui::format::ago;
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::state::passwords::Errand;
 use crate::ui::state::{About, Button, Engine, State};
-use crate::ui::steps::close::switch::{self, CLOSES, DISCONTINUES, STEPS, kept_of, lag_of};
+use crate::ui::steps::close::switch::{self, CLOSES, DISCONTINUES, Now, STEPS, kept_of, lag_of};
 use crate::ui::steps::close::trouble::{answered, answered_for, answered_ms, asking_fails, notes};
 use crate::ui::steps::close::update::close_how;
 use crate::ui::update::closing;
@@ -197,12 +197,39 @@ fn say(state: &mut State, since_ms: u64) {
     let now = [
         writes,
         lag,
-        switch::verify(live.verify).to_owned(),
-        printable(&live.shown.target),
-        CLOSES.to_owned(),
+        verified(live),
+        point_to(live, answered.then_some(live)),
+        closable(answered.then_some(live)),
     ];
     for (number, (what, now)) in (1..).zip(STEPS.into_iter().zip(now)) {
         out::print(&format!("  {number}. {what}: {now}"));
+    }
+}
+
+fn verified(live: &Live) -> String {
+    let how = switch::verify(live.verify);
+    match switch::verified(live).0 {
+        Now::Doubtful if live.verify != Verify::Nothing => {
+            format!("{how}; they differed at the last attempt")
+        }
+        _ => how.to_owned(),
+    }
+}
+
+/// `asked`: where what is known of it is from now.
+fn point_to(live: &Live, asked: Option<&Live>) -> String {
+    let target = printable(&live.shown.target);
+    match asked.and_then(|live| switch::pointed(live).1) {
+        Some(who) => format!("{target} ({})", switch::sessions(who)),
+        None => target,
+    }
+}
+
+fn closable(asked: Option<&Live>) -> String {
+    match asked.map(switch::closable) {
+        Some(Now::Good) => format!("nothing is behind; {CLOSES}"),
+        Some(Now::NotYet) => format!("not yet; {CLOSES}"),
+        _ => CLOSES.to_owned(),
     }
 }
 

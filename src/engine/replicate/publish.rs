@@ -4,7 +4,7 @@ use super::survey::{IdentityChange, Publisher, Survey, identity, survey};
 use super::{names_for, object};
 use crate::engine::context::execute;
 use crate::engine::database::Db;
-use crate::model::check::Finding;
+use crate::model::check::{Finding, IDENTITIES_CHANGED};
 use crate::model::event::Event;
 use crate::model::failure::Failure;
 use crate::model::names::{ObjectKind, ObjectNames};
@@ -158,7 +158,7 @@ fn tell(db: &Db, survey: &Survey) {
             "the replica identity of {} is changed until the end",
             count_of(changed.len() as u64, "table")
         );
-        db.finding(Finding::info("replica-identity", title).objects(changed));
+        db.finding(Finding::info(IDENTITIES_CHANGED, title).objects(changed));
     }
     let inserts: Vec<_> = survey.inserts.iter().map(|t| t.name.to_string()).collect();
     if !inserts.is_empty() {

@@ -166,7 +166,7 @@ pub fn progress(known: &Known) -> String {
             } else if tables.1 == 0 {
                 "not copying yet".to_owned()
             } else {
-                format!("{} of {} tables", tables.0, tables.1)
+                format!("{} of {}", tables.0, count_of(tables.1, "table"))
             }
         }
         _ if done == all => count_of(all as u64, "database"),
