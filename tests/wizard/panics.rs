@@ -156,6 +156,7 @@ fn the_window_gives_the_terminal_back_and_the_migration_goes_on() {
     assert_eq!(tty.exit(), 4);
     assert_restored(&tty);
     tty.wait("this window broke down, by a fault of pgpassage itself, in tests/wizard/panics.rs:");
+    tty.wait("please report this line");
     tty.wait("This window is closed; the migration mine goes on.");
     tty.wait("Come back: pgpassage attach mine");
     assert_says_no_secret(&tty);
