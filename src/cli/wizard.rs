@@ -123,7 +123,8 @@ fn farewell(left: &Left) -> Exit {
         Why::Asked => Exit::Done,
         Why::Terminated => Exit::Terminated,
         Why::Broke(fault) => {
-            out::complain(&format!("this window broke down, by a fault of pgpassage itself, in {fault}"));
+            let itself = "by a fault of pgpassage itself";
+            out::complain(&format!("this window broke down, {itself}, in {fault}; please report this line"));
             Exit::Failed
         }
         // Nobody is there to be told.

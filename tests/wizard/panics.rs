@@ -1,14 +1,17 @@
 //! A fault of the window's own: what it leaves of the terminal, what it says, and that the migration does not notice.
 
+use super::again::journals;
 use super::common::{Pair, eventually};
 use super::terminal::assert_restored;
 use super::tty::Tty;
 use super::{following, pair};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use pgpassage::link::{Engine as Lives, Known as Found, Link, attach};
+use pgpassage::link::{Engine as Lives, Known as Found, Link, attach, resume_local};
+use pgpassage::model::event::Event;
 use pgpassage::model::failure::Failure;
-use pgpassage::model::passwords::Barred;
+use pgpassage::model::passwords::{Barred, Passwords};
+use pgpassage::model::secrets::{PlaceholderKey, Secrets};
 use pgpassage::model::status::DatabaseStatus;
 use pgpassage::model::task::Task;
 use pgpassage::ui::drive::{At, Opened, Typed};
@@ -17,18 +20,30 @@ use pgpassage::ui::state::form::{FieldError, Form};
 use pgpassage::ui::state::passwords::Errand;
 use pgpassage::ui::state::{Colors, Engine, Home, Known, Letters, Look, Rights};
 use pgpassage::ui::{Host, Opening, Prepared, Purpose};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const SECRET: &str = "S3cr3t-typed";
 /// The migration's folder, for the window of this test.
 const FOLDER: &str = "FOLDER_OF_THE_MIGRATION";
+/// Its engine works in the window.
+const HERE: &str = "ENGINE_IN_THE_WINDOW";
 
 /// Lends a window what it needs to show one migration, and is at fault in whatever else it is asked.
-struct Faulty(Option<PathBuf>);
+struct Faulty {
+    folder: Option<PathBuf>,
+    home: Home,
+}
 
 fn fault() -> ! {
     panic!("cannot cut `{SECRET}` here")
+}
+
+fn without_passwords() -> Secrets {
+    let (source, target) = (Passwords::default(), Passwords::default());
+    let placeholder_key = PlaceholderKey([7; 32]);
+    Secrets { source, target, role_passwords: BTreeMap::new(), placeholder_key }
 }
 
 impl Host for Faulty {
@@ -51,7 +66,7 @@ impl Host for Faulty {
     }
 
     fn open(&self, id: String) -> BoxFuture<'static, Result<Opened, Failure>> {
-        let home = self.0.clone().unwrap();
+        let (home, is_here) = (self.folder.clone().unwrap(), self.home == Home::Here);
         async move {
             let plan = Found::read(&home).unwrap().plan.unwrap();
             let shown = Shown {
@@ -67,8 +82,12 @@ impl Host for Faulty {
                 not_empty: plan.policies.target_not_empty,
                 home: home.display().to_string(),
             };
-            let link = Some(attach(&home).await?);
-            Ok(Opened { engine: Engine::Apart { pid: 0 }, shown, link, entries: Vec::new() })
+            let (engine, link) = if is_here {
+                (Engine::Here, resume_local(plan, without_passwords(), Task::Watch)?)
+            } else {
+                (Engine::Apart { pid: 0 }, attach(&home).await?)
+            };
+            Ok(Opened { engine, shown, link: Some(link), entries: Vec::new() })
         }
         .boxed()
     }
@@ -113,11 +132,12 @@ impl Host for Faulty {
 fn window() {
     let folder = std::env::var_os(FOLDER).map(PathBuf::from);
     let at = if folder.is_some() { At::Migration("mine".to_owned()) } else { At::Start };
+    let home = if std::env::var_os(HERE).is_some() { Home::Here } else { Home::Apart };
     let opening = Opening {
-        host: Arc::new(Faulty(folder)),
+        host: Arc::new(Faulty { folder, home }),
         form: Form::default(),
         look: Look { colors: Colors::Ansi16, letters: Letters::Unicode },
-        home: Home::Apart,
+        home,
         rights: Rights::Command,
         at,
     };
@@ -156,6 +176,7 @@ fn the_window_gives_the_terminal_back_and_the_migration_goes_on() {
     assert_eq!(tty.exit(), 4);
     assert_restored(&tty);
     tty.wait("this window broke down, by a fault of pgpassage itself, in tests/wizard/panics.rs:");
+    tty.wait("please report this line");
     tty.wait("This window is closed; the migration mine goes on.");
     tty.wait("Come back: pgpassage attach mine");
     assert_says_no_secret(&tty);
@@ -167,6 +188,32 @@ fn the_window_gives_the_terminal_back_and_the_migration_goes_on() {
     again.wait("Replication mode active");
     again.send("q");
     assert_eq!(again.exit(), 0);
+}
+
+/// An engine in the window's own process is told to stop, and what follows goes on without it.
+#[test]
+fn an_engine_in_the_window_ends_in_good_order() {
+    let pair = pair("logical");
+    let mut first = following(&pair);
+    pair.kill_engines();
+    first.send("q");
+    assert_eq!(first.exit(), 0);
+    let folder = pair.state.path().join("pgpassage/mine");
+    let mut tty = spawn(pair.state.path(), &[(FOLDER, folder.to_str().unwrap()), (HERE, "yes")]);
+    tty.wait("The engine in this window guards it.");
+    let ends = || journals(&pair)[0].iter().filter(|e| matches!(e, Event::Ended { .. })).count();
+    let before = ends();
+    tty.tab_to("▐ Status update ▌");
+    tty.send("\r");
+    assert_eq!(tty.exit(), 4);
+    assert_restored(&tty);
+    tty.wait("this window broke down, by a fault of pgpassage itself, in tests/wizard/panics.rs:");
+    tty.wait("the databases of mine go on following, and nobody guards them.");
+    tty.wait("Come back: pgpassage attach mine");
+    assert_says_no_secret(&tty);
+    assert_eq!((ends(), engine(&pair)), (before + 1, Lives::Gone));
+    pair.source.psql("shop", "INSERT INTO orders VALUES (5001, 'late')").unwrap();
+    eventually(&pair.target, "shop", "SELECT count(*) FROM orders", "5001");
 }
 
 /// What the window was waiting for does not come; the window itself is whole, and nothing is written over it.
