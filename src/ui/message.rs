@@ -42,6 +42,10 @@ pub enum Msg {
         utc_offset_s: i32,
     },
     Known(Vec<Known>),
+    /// The journal of one without an engine has been read to its end.
+    Told {
+        id: String,
+    },
     /// The list could not be read.
     Unlisted(String),
     /// This name is free, after one that was taken; empty where none could be found.

@@ -127,8 +127,10 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
             if answered && live.wanted == Some(Wanted::TryAgain) {
                 return migration::update::go_on_trying(state);
             }
-            return settle(state);
+            settle(state);
         }
+        // Before its end a journal may tell of what follows and is closed since: whom would one ask about that?
+        (Msg::Told { id }, Some(live)) if live.id == id => return ask_where_nobody_guards(state),
         (Msg::Gauges(gauges), Some(live)) => {
             live.waiting = Some(gauges);
             // The first ones at once; after that as often as there are ticks.
@@ -145,7 +147,9 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
                 Some(Wanted::StartOver) => return dialog::go_on_starting_over(state),
                 _ => live.wanted = None,
             }
-            return settle(state);
+            let before = state.screen;
+            settle(state);
+            return if state.screen == before { Vec::new() } else { ask_where_nobody_guards(state) };
         }
         (Msg::Status(databases), Some(live)) => {
             close::trouble::answered(live, databases, now_ms);
@@ -172,23 +176,27 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
 }
 
 /// Once everything that was asked for is there, the last step begins by itself.
-fn settle(state: &mut State) -> Vec<Effect> {
-    let Some(live) = &state.live else { return Vec::new() };
+fn settle(state: &mut State) {
+    let Some(live) = &state.live else { return };
     let through = |outcome| matches!(outcome, Some(DatabaseOutcome::Done | DatabaseOutcome::Following));
     let all = !live.run.databases.is_empty() && live.run.databases.values().all(|d| through(d.outcome))
         || live.run.is_discontinued();
     let stands_alone = live.engine == Engine::Gone && live.run.stands_alone();
     let ended_well = live.run.outcome.is_some() || live.run.keeping || stands_alone;
     if state.screen == Screen::Live && all && ended_well && !migration::failed(live) {
-        let unguarded = live.is_following() && live.engine == Engine::Gone;
         state.screen = Screen::Close;
         state.focus = close::update::order(state).first().copied().unwrap_or(Focus::List);
         dialog::outlive(state);
-        if unguarded {
-            return close::update::by_hand(state);
-        }
     }
-    Vec::new()
+}
+
+/// Nobody looks at it all the time: how it stands is asked about at once.
+fn ask_where_nobody_guards(state: &mut State) -> Vec<Effect> {
+    let unguarded = |live: &Live| live.is_following() && live.engine == Engine::Gone;
+    match &state.live {
+        Some(live) if state.screen == Screen::Close && unguarded(live) => close::update::by_hand(state),
+        _ => Vec::new(),
+    }
 }
 
 fn tick(state: &mut State, now_ms: u64) -> Vec<Effect> {

@@ -131,6 +131,20 @@ fn a_failed_question_is_no_update() {
     shows(&state, (80, 24), "6.2 MB, since ?");
 }
 
+/// On the way to its end a journal tells of what followed: nobody is asked about that any more.
+#[test]
+fn what_is_closed_is_not_asked_about_when_it_is_opened_again() {
+    let mut events = mixed();
+    for name in ["shop", "analytics"] {
+        events.push(database_ended(name, DatabaseOutcome::Done, "the connection is closed"));
+    }
+    events.push(Event::Ended { outcome: RunOutcome::Done });
+    let state = scenes::opened(Engine::Gone, events);
+    assert_eq!((state.screen, state.live.as_ref().unwrap().trying), (Screen::Close, None));
+    let follows = scenes::opened(Engine::Gone, [mixed(), vec![Event::Keeping]].concat());
+    assert_eq!(follows.live.as_ref().unwrap().trying, Some(Errand::Status));
+}
+
 #[test]
 fn whoever_asks_without_an_engine_is_asked_for_passwords() {
     let mut state = scene("close-unknown");

@@ -272,6 +272,7 @@ async fn begun(to: &Answer, opened: Result<Opened, Failure>) {
 async fn told(to: &Answer, opened: Opened) {
     let id = opened.shown.id.clone();
     let face = opened.link.as_ref().and_then(Link::face);
+    let told = id.clone();
     let msg = Msg::Opened { id, engine: opened.engine, face, plan: opened.shown };
     match opened.link {
         Some(link) => {
@@ -283,6 +284,7 @@ async fn told(to: &Answer, opened: Opened) {
             for entry in opened.entries {
                 say(to, From::Anywhere, Msg::Entry(entry)).await;
             }
+            say(to, From::Anywhere, Msg::Told { id: told }).await;
         }
     }
 }

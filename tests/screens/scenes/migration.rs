@@ -82,6 +82,9 @@ pub(crate) fn opened(engine: Engine, events: Vec<Event>) -> State {
     for entry in entries(events) {
         send(&mut state, Msg::Entry(entry));
     }
+    if engine == Engine::Gone {
+        send(&mut state, Msg::Told { id: "shop".into() });
+    }
     state
 }
 
