@@ -4,9 +4,10 @@ use super::emit::now_ms;
 use crate::model::gauges::{DatabaseGauge, Gauges, Hurdle, LockWait, Running, Waiting};
 use crate::model::status::DatabaseStatus;
 use crate::model::units::Side;
+use crate::pg::wire::Passing;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -38,7 +39,7 @@ struct Task {
     what: String,
     since_ms: u64,
     /// Bytes on the wire, and the size on disk that they are scaled to.
-    copy: Option<(Arc<AtomicU64>, u64)>,
+    copy: Option<(Arc<Passing>, u64)>,
     /// The servers' processes that work on it.
     processes: Vec<(Side, i32)>,
     /// The bytes at which it was seen to stand, and since when.
@@ -86,7 +87,7 @@ pub(crate) struct Doing<'a> {
     board: &'a Board,
     key: u64,
     /// COPY payload so far; the relay counts here.
-    pub(crate) wire_bytes: Arc<AtomicU64>,
+    pub(crate) passing: Arc<Passing>,
 }
 
 impl Board {
@@ -109,11 +110,11 @@ impl Board {
         what: impl Into<String>,
         copy_of_bytes: Option<u64>,
     ) -> Doing<'_> {
-        let wire_bytes = Arc::new(AtomicU64::new(0));
+        let passing = Arc::new(Passing::default());
         let mut state = self.state();
         let key = state.next_task;
         state.next_task += 1;
-        let copy = copy_of_bytes.map(|total| (Arc::clone(&wire_bytes), total));
+        let copy = copy_of_bytes.map(|total| (Arc::clone(&passing), total));
         let since_ms = now_ms();
         let task = Task {
             database: database.to_owned(),
@@ -125,7 +126,7 @@ impl Board {
             lock: None,
         };
         state.running.insert(key, task);
-        Doing { board: self, key, wire_bytes }
+        Doing { board: self, key, passing }
     }
 
     /// Something is to be done once what it waits for has happened. The larger the priority, the sooner.
@@ -148,7 +149,7 @@ impl Board {
         let mut state = self.state();
         let mut all = Vec::new();
         for (key, task) in &mut state.running {
-            let bytes = task.copy.as_ref().map_or(0, |(wire, _)| wire.load(Ordering::Relaxed));
+            let bytes = task.copy.as_ref().map_or(0, |(passing, _)| passing.bytes.load(Ordering::Relaxed));
             if bytes != task.stands.0 {
                 task.stands = (bytes, now_ms);
                 task.lock = None;
@@ -184,13 +185,16 @@ impl Board {
             wire_bytes: state.finished_wire_bytes,
         };
         for task in state.running.values() {
-            let bytes = task.copy.as_ref().map(|(wire, total)| (wire.load(Ordering::Relaxed), *total));
-            if let Some((wire, total)) = bytes {
+            let now =
+                |(passing, total): &(Arc<Passing>, u64)| (passing.bytes.load(Ordering::Relaxed), *total);
+            let bytes = task.copy.as_ref().map(now);
+            if let (Some((wire, total)), Some((passing, _))) = (bytes, &task.copy) {
                 gauges.wire_bytes += wire;
                 if let Some(database) = gauges.databases.get_mut(&task.database) {
                     // A table's rows may be more or fewer bytes on the wire than on disk: until it is whole, it
                     // counts as at most nearly whole.
                     database.bytes_done += wire.min(total - total / 50);
+                    database.rows_done += passing.rows.load(Ordering::Relaxed);
                 }
             }
             let (database, what) = (task.database.clone(), task.what.clone());
@@ -226,7 +230,7 @@ impl Drop for Doing<'_> {
     fn drop(&mut self) {
         let mut state = self.board.state();
         state.running.remove(&self.key);
-        state.finished_wire_bytes += self.wire_bytes.load(Ordering::Relaxed);
+        state.finished_wire_bytes += self.passing.bytes.load(Ordering::Relaxed);
     }
 }
 
@@ -239,9 +243,10 @@ mod tests {
         let board = Board::default();
         board.change("shop", |g| g.bytes_total = 1000);
         let doing = board.doing("shop", "copying t", Some(1000));
-        doing.wire_bytes.store(5000, Ordering::Relaxed);
+        doing.passing.bytes.store(5000, Ordering::Relaxed);
+        doing.passing.rows.store(7, Ordering::Relaxed);
         let gauges = board.snapshot();
-        assert_eq!(gauges.databases["shop"].bytes_done, 980);
+        assert_eq!((gauges.databases["shop"].bytes_done, gauges.rows_done()), (980, 7));
         assert_eq!(gauges.wire_bytes, 5000);
         drop(doing);
         board.change("shop", |g| g.bytes_done += 1000);
@@ -260,13 +265,13 @@ mod tests {
         doing.by(Side::Source, Some(1));
         doing.by(Side::Target, None);
         index.by(Side::Target, Some(2));
-        doing.wire_bytes.store(1, Ordering::Relaxed);
+        doing.passing.bytes.store(1, Ordering::Relaxed);
         assert_eq!(keys(began_ms + 60_000), [index.key]);
         assert_eq!(keys(began_ms + 60_000 + STALLS_AFTER_MS), [doing.key, index.key]);
         let lock = LockWait { side: Side::Source, mode: "m".into(), on: None, holders: Vec::new() };
         board.waits_for(doing.key, Some(lock.clone()));
         assert_eq!(board.snapshot().running[0].lock, Some(lock));
-        doing.wire_bytes.store(2, Ordering::Relaxed);
+        doing.passing.bytes.store(2, Ordering::Relaxed);
         assert_eq!(keys(began_ms + 70_000), [index.key]);
         assert_eq!(board.snapshot().running[0].lock, None, "it goes on");
     }

@@ -23,10 +23,9 @@ use pgpassage::pg::statement::replication::{
     END_WALSENDER, NamedTable, Published, ReplicaIdentity, TableForm, create_publication, drop_publication,
     drop_slot, lock_against_writes, lock_timeout, replica_identity,
 };
-use pgpassage::pg::wire::{Relayed, SlotLife, SlotSnapshot, relay};
+use pgpassage::pg::wire::{Passing, Relayed, SlotLife, SlotSnapshot, relay};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 const SETTINGS: [(&str, &str); 2] = [("search_path", ""), ("idle_in_transaction_session_timeout", "0")];
@@ -597,7 +596,7 @@ async fn follows(source: &Cluster, target: &Cluster) {
     for table in ["keyed", "grown", "equal", "leaf"] {
         let (out, into) =
             (format!("COPY public.{table} TO STDOUT"), format!("COPY public.{table} FROM STDIN"));
-        let stats = relay(&mut reader, &mut writer, Relayed::unchanged(&out, &into), &AtomicU64::new(0))
+        let stats = relay(&mut reader, &mut writer, Relayed::unchanged(&out, &into), &Passing::default())
             .await
             .unwrap();
         copied += stats.rows_in;

@@ -16,7 +16,7 @@ use crate::pg::statement::data::{
     CopyFormat, DURABLY, Rows, Written, copy_in, copy_out, delete_only, lock_access_share, lock_now,
     truncate_only,
 };
-use crate::pg::wire::{Connection, CopyStats, Lot, RelayError, Relayed, relay, relay_lot};
+use crate::pg::wire::{Connection, CopyStats, Lot, Passing, RelayError, Relayed, relay, relay_lot};
 use std::time::Instant;
 
 /// SQLSTATE check_violation: a CHECK, or the bounds of a partition.
@@ -42,13 +42,21 @@ struct Haul<'a> {
 pub(crate) async fn run(db: &Db, snapshot: &Snapshot, table: &TableFacts) -> Result<(), Failure> {
     let began = Instant::now();
     let result = copy(db, snapshot, table, Rows::All).await;
-    if result.is_ok() {
-        db.cx.board.change(&db.name, |g| g.bytes_done += table.size_bytes);
+    if let Ok(stats) = &result {
+        came(db, table, stats);
     }
     settle(db, table, began, result)
 }
 
-/// Journals what became of a table.
+/// A whole table is across.
+fn came(db: &Db, table: &TableFacts, stats: &CopyStats) {
+    db.cx.board.change(&db.name, |g| {
+        g.bytes_done += table.size_bytes;
+        g.rows_done += stats.rows_in;
+    });
+}
+
+/// Journals what became of a table. Its rows and bytes have been counted.
 ///
 /// # Errors
 /// Only what ends the whole database.
@@ -61,10 +69,7 @@ pub(super) fn settle(
     match result {
         Ok(stats) => {
             db.progress.copied(table.oid, stats);
-            db.cx.board.change(&db.name, |g| {
-                g.tables_done += 1;
-                g.rows_done += stats.rows_in;
-            });
+            db.cx.board.change(&db.name, |g| g.tables_done += 1);
             db.cx.emit.record(Event::TableCopied {
                 database: db.name.clone(),
                 table: table.name.clone(),
@@ -108,7 +113,7 @@ pub(crate) async fn run_together(
         match together(db, snapshot, tables).await {
             Ok(done) => {
                 for (table, (began, stats)) in tables.iter().zip(done) {
-                    db.cx.board.change(&db.name, |g| g.bytes_done += table.size_bytes);
+                    came(db, table, &stats);
                     settle(db, table, began, Ok(stats))?;
                 }
                 return Ok(());
@@ -154,7 +159,7 @@ async fn together(
     let lot = Lot { copies_out: &out, copies_in: &into, padded: &shortened };
     let done = cancellable(db, &mut pair, async |pair| {
         let Pair { source, target, .. } = pair;
-        let done = relay_lot(source, target, lot, &doing.wire_bytes).await.map_err(of_a_lot)?;
+        let done = relay_lot(source, target, lot, &doing.passing).await.map_err(of_a_lot)?;
         done.iter().try_for_each(|(_, stats)| same_number(*stats))?;
         commit(target, "COMMIT").await?;
         Ok(done)
@@ -287,7 +292,7 @@ async fn relay_rows(db: &Db, pair: &mut Pair, haul: Haul<'_>, first: String) -> 
     let into = format!("BEGIN; {}{room}{into}", around.before);
     let stats = cancellable(db, pair, async |pair| {
         let what = Relayed { copy_out: &out, copy_in: &into, padded: padded(db, table, format) };
-        let stats = relayed(pair, what, &doing.wire_bytes).await?;
+        let stats = relayed(pair, what, &doing.passing).await?;
         commit(&mut pair.target, &format!("{}COMMIT", around.after)).await?;
         Ok(stats)
     });
@@ -329,11 +334,7 @@ fn written(db: &Db, haul: Haul<'_>) -> Written {
 }
 
 /// The rows on their way, in a transaction of the target that is not ended here.
-async fn relayed(
-    pair: &mut Pair,
-    what: Relayed<'_>,
-    progress: &std::sync::atomic::AtomicU64,
-) -> Result<CopyStats, Failure> {
+async fn relayed(pair: &mut Pair, what: Relayed<'_>, progress: &Passing) -> Result<CopyStats, Failure> {
     let stats = relay(&mut pair.source, &mut pair.target, what, progress).await.map_err(of_its_side)?;
     same_number(stats)?;
     Ok(stats)

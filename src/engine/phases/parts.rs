@@ -69,11 +69,19 @@ impl Split {
             _ => {}
         }
         let share = table.size_bytes / self.parts.len() as u64;
-        db.cx.board.change(&db.name, |g| g.bytes_done += share);
+        let rows = result.as_ref().map_or(0, |stats| stats.rows_in);
+        db.cx.board.change(&db.name, |g| {
+            g.bytes_done += share;
+            g.rows_done += rows;
+        });
         let Some(whole) = self.count(result) else { return Ok(()) };
         match whole {
             Ok(stats) => copy::settle(db, table, began, Ok(stats)),
-            Err(failure) => copy::settle(db, table, began, Err(self.take_back(db, table, failure).await)),
+            Err(failure) => {
+                let came = self.progress().stats.rows_in;
+                db.cx.board.change(&db.name, |g| g.rows_done = g.rows_done.saturating_sub(came));
+                copy::settle(db, table, began, Err(self.take_back(db, table, failure).await))
+            }
         }
     }
 

@@ -191,6 +191,8 @@ pub(super) struct Scanner {
     pub(super) rest: usize,
     /// Bytes of COPY data seen so far, headers not counted.
     pub(super) payload: u64,
+    /// How many frames of COPY data have begun.
+    pub(super) frames: u64,
     pub(super) padding: Padding,
 }
 
@@ -224,6 +226,7 @@ impl Scanner {
                 Ok(Some(Header { tag: b'd', body })) if self.padding.is_none() || body > WHOLE_ROW_BYTES => {
                     at += HEADER_BYTES;
                     self.rest = body;
+                    self.frames += 1;
                 }
                 Ok(Some(Header { tag: b'd', body })) => {
                     let Some(row) = bytes.get(at + HEADER_BYTES..at + HEADER_BYTES + body) else {
@@ -231,6 +234,7 @@ impl Scanner {
                     };
                     self.padding.push(row, data);
                     self.payload += body as u64;
+                    self.frames += 1;
                     at += HEADER_BYTES + body;
                 }
                 Ok(Some(header)) => return (at, Stop::Control(header)),

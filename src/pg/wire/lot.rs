@@ -12,11 +12,10 @@ use super::connection::{Connection, unexpected};
 use super::frame::{Frame, HEADER_BYTES, Scanner, Stop, closed};
 use super::padding::Padding;
 use super::query::{CommandTag, text};
-use super::relay::{BUFFER_BYTES, CopyStats, RelayError, lost};
+use super::relay::{BUFFER_BYTES, CopyStats, Passing, RelayError, lost};
 use crate::pg::error::Error;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::io::AsyncWrite;
@@ -33,7 +32,7 @@ pub struct Lot<'a> {
     pub padded: &'a [&'a [bool]],
 }
 
-/// Relays all of them. For each when it began, and what it came to. `progress` grows by the bytes of the rows passed on.
+/// Relays all of them. For each when it began, and what it came to. `progress` grows with the rows passed on.
 ///
 /// # Errors
 /// The side that failed first; neither connection can be used any more then. Dropping the future half way leaves both
@@ -42,7 +41,7 @@ pub async fn relay_lot(
     source: &mut Connection,
     target: &mut Connection,
     lot: Lot<'_>,
-    progress: &AtomicU64,
+    progress: &Passing,
 ) -> Result<Vec<(Instant, CopyStats)>, RelayError> {
     for (connection, side) in
         [(&*source, RelayError::Source as fn(Error) -> _), (&*target, RelayError::Target)]
@@ -112,7 +111,7 @@ struct Flow<'a> {
     source: &'a mut Connection,
     target: &'a mut Connection,
     lot: Lot<'a>,
-    progress: &'a AtomicU64,
+    progress: &'a Passing,
     scanner: Scanner,
     /// Whole frames on their way to the target, and how much of them has gone.
     bytes: Vec<u8>,
@@ -221,12 +220,12 @@ impl Flow<'_> {
 
     /// Rows, up to what is none.
     fn unpack(&mut self) -> Result<Stop, Error> {
-        let seen = self.scanner.payload;
+        let seen = (self.scanner.payload, self.scanner.frames);
         let head = self.bytes.len();
         self.bytes.extend_from_slice(b"d\0\0\0\0");
         let (used, stop) = self.scanner.unpack(self.source.reader.unread(), &mut self.bytes);
         self.source.reader.start += used;
-        self.progress.fetch_add(self.scanner.payload - seen, Ordering::Relaxed);
+        self.progress.add(&self.scanner, seen);
         let length = self.bytes.len() - head;
         if length == HEADER_BYTES {
             self.bytes.truncate(head);

@@ -25,5 +25,5 @@ mod startup;
 pub use connection::Connection;
 pub use lot::{Lot, relay_lot};
 pub use query::CommandTag;
-pub use relay::{CopyStats, RelayError, Relayed, relay};
+pub use relay::{CopyStats, Passing, RelayError, Relayed, relay};
 pub use replication::{CreatedSlot, SlotLife, SlotSnapshot};

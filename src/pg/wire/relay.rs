@@ -90,7 +90,7 @@ impl RelayError {
 }
 
 /// Relays `COPY … TO STDOUT` of one connection into `COPY … FROM STDIN` of another one; rows are passed on
-/// while they arrive. `progress` grows by the bytes of the rows passed on.
+/// while they arrive. `progress` grows with the rows passed on.
 ///
 /// After an error both connections are usable again, where that is possible within some seconds:
 /// [`Connection::is_usable`]. Dropping the future half way leaves both unusable.
@@ -101,7 +101,7 @@ pub async fn relay(
     source: &mut Connection,
     target: &mut Connection,
     what: Relayed<'_>,
-    progress: &AtomicU64,
+    progress: &Passing,
 ) -> Result<CopyStats, RelayError> {
     for (connection, side) in
         [(&*source, RelayError::Source as fn(Error) -> _), (&*target, RelayError::Target)]
@@ -124,6 +124,23 @@ pub async fn relay(
     pump.settle(end).await
 }
 
+/// What has passed so far, for whoever wants to know meanwhile.
+#[derive(Debug, Default)]
+pub struct Passing {
+    pub bytes: AtomicU64,
+    /// As far as a message is a row, which it is with PostgreSQL's servers but for the end of what is binary; how many rows it
+    /// was is known at the end ([`CopyStats`]).
+    pub rows: AtomicU64,
+}
+
+impl Passing {
+    /// What the scanner has seen beyond these bytes and frames.
+    pub(super) fn add(&self, scanner: &Scanner, (bytes, frames): (u64, u64)) {
+        self.bytes.fetch_add(scanner.payload - bytes, Ordering::Relaxed);
+        self.rows.fetch_add(scanner.frames - frames, Ordering::Relaxed);
+    }
+}
+
 /// How the flow of data came to its end.
 enum End {
     /// The source has sent everything and the target has taken it.
@@ -141,7 +158,7 @@ enum End {
 struct Pump<'a> {
     source: &'a mut Connection,
     target: &'a mut Connection,
-    progress: &'a AtomicU64,
+    progress: &'a Passing,
     scanner: Scanner,
     frame: Outgoing,
     /// When the source's socket was emptied last.
@@ -302,10 +319,10 @@ impl Pump<'_> {
 
     /// Finds out what may be written, or deals with a frame that is not COPY data.
     fn scan(&mut self) -> Turn {
-        let seen = self.scanner.payload;
+        let seen = (self.scanner.payload, self.scanner.frames);
         let (used, stop) = self.scanner.unpack(self.source.reader.unread(), self.frame.begin());
         self.source.reader.start += used;
-        self.progress.fetch_add(self.scanner.payload - seen, Ordering::Relaxed);
+        self.progress.add(&self.scanner, seen);
         if self.frame.close() {
             // Whatever stopped the scan will stop it again once this has been written.
             return Turn::Moved;

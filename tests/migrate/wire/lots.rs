@@ -6,8 +6,8 @@ use pgpassage::demo::cluster::Cluster;
 use pgpassage::model::endpoint::Endpoint;
 use pgpassage::model::endpoint::SslMode;
 use pgpassage::pg::error::ErrorKind;
-use pgpassage::pg::wire::{Connection, CopyStats, Lot, RelayError, relay_lot};
-use std::sync::atomic::{AtomicU64, Ordering};
+use pgpassage::pg::wire::{Connection, CopyStats, Lot, Passing, RelayError, relay_lot};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -28,10 +28,13 @@ async fn copy(
         into.push(format!("COPY {table} FROM STDIN"));
     }
     let (out, into) = (out.join("; "), into.join("; "));
-    let progress = AtomicU64::new(0);
+    let progress = Passing::default();
     let lot = Lot { copies_out: &out, copies_in: &into, padded: &padded };
     let done = relay_lot(source, target, lot, &progress).await?;
-    assert_eq!(progress.load(Ordering::Relaxed), done.iter().map(|(_, stats)| stats.bytes).sum::<u64>());
+    assert_eq!(
+        progress.bytes.load(Ordering::Relaxed),
+        done.iter().map(|(_, stats)| stats.bytes).sum::<u64>()
+    );
     assert!(done.is_sorted_by_key(|(began, _)| *began));
     Ok(done.into_iter().map(|(_, stats)| stats).collect())
 }
@@ -88,7 +91,7 @@ async fn what_is_padded_is_known_of_each() {
         copies_in: "BEGIN; COPY a FROM STDIN (FORMAT binary); COPY b FROM STDIN (FORMAT binary)",
         padded: &[&[], &[true]],
     };
-    relay_lot(&mut source, &mut target, lot, &AtomicU64::new(0)).await.unwrap();
+    relay_lot(&mut source, &mut target, lot, &Passing::default()).await.unwrap();
     let sum = |table| format!("SELECT sum(length(v)) FROM {table}");
     assert_eq!(target.value(&sum("a")).await.unwrap().as_deref(), Some("27"));
     // The first row comes with the file's header, and is left as it is.
@@ -155,7 +158,7 @@ async fn relay(
     target: &mut Connection,
     lot: Lot<'_>,
 ) -> Result<Vec<(Instant, CopyStats)>, RelayError> {
-    let progress = AtomicU64::new(0);
+    let progress = Passing::default();
     let relayed = relay_lot(source, target, lot, &progress);
     tokio::time::timeout(Duration::from_secs(10), relayed).await.unwrap()
 }

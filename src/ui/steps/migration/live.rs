@@ -141,8 +141,7 @@ fn figures(theme: Theme, (state, live, width): (&State, &Live, usize)) -> Line {
     let done = live.gauges.rows_done();
     let estimate = live.gauges.rows_estimate();
     parts.push(if done < estimate {
-        // Those of tables that are in; of one on its way bytes are known.
-        format!("{} of about {} rows in whole tables", thousands(done), thousands(estimate))
+        format!("{} of about {} rows", thousands(done), thousands(estimate))
     } else {
         count_of(done, "row")
     });
