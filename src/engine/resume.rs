@@ -107,7 +107,11 @@ async fn work(
         Task::Clear => (source.map_err(nothing_taken_back)?, target.map_err(nothing_taken_back)?),
         Task::Stop | Task::Clean(_) => whoever_is_there(&plan, &secrets, (source, target))?,
     };
-    let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
+    let search = ToolSearch {
+        pgbin: plan.tools.pgbin.clone(),
+        path_dirs: plan.tools.path_dirs.clone(),
+        reads_target: false,
+    };
     let tool = find_pg_dump(&search, source.facts.version.major(), target.facts.version.major()).await;
     // Nothing is dumped any more.
     let none = || Tool { path: std::path::PathBuf::new(), version: ToolVersion { major: 0, minor: 0 } };

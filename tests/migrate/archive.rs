@@ -205,7 +205,7 @@ async fn passwords_reach_pg_dump_and_kinds_can_be_left_out() {
     };
     let cluster = tokio::task::spawn_blocking(start).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let search = ToolSearch { pgbin: Some(cluster.bin().into()), path_dirs: Vec::new() };
+    let search = ToolSearch { pgbin: Some(cluster.bin().into()), path_dirs: Vec::new(), reads_target: false };
     let tool = find_pg_dump(&search, 10, 10).await.unwrap();
 
     let mut request = request(&cluster, folder.path(), Some(password));

@@ -14,7 +14,7 @@ use crate::model::endpoint::Endpoint;
 use crate::model::event::{Event, ServerSummary};
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::passwords::Passwords;
-use crate::model::plan::{MethodPolicy, Plan};
+use crate::model::plan::{MethodPolicy, Plan, TargetPolicy};
 use crate::model::secrets::Secrets;
 use crate::model::units::Side;
 use crate::pg::connect::{Server, Session};
@@ -118,7 +118,11 @@ async fn ask_all(
     let continuous = plan.method != MethodPolicy::Dump;
     let progress = Progress::begin(plan, emit, &names);
     let asking = Asking { plan, source, target, depth, progress: &progress };
-    let search = ToolSearch { pgbin: plan.tools.pgbin.clone(), path_dirs: plan.tools.path_dirs.clone() };
+    let search = ToolSearch {
+        pgbin: plan.tools.pgbin.clone(),
+        path_dirs: plan.tools.path_dirs.clone(),
+        reads_target: plan.policies.target_not_empty != TargetPolicy::Refuse,
+    };
     let (sides, mut databases, sizes, tool, wal_bytes_per_s) = tokio::join!(
         async {
             let from = progress.of(progress::SOURCE, side(source, Side::Source, depth));

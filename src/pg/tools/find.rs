@@ -50,13 +50,15 @@ pub struct ToolSearch {
     pub pgbin: Option<PathBuf>,
     /// The folders of PATH.
     pub path_dirs: Vec<PathBuf>,
+    /// What is on the target already is to be read as well.
+    pub reads_target: bool,
 }
 
 /// The `pg_dump` for a migration.
 ///
 /// A pg_dump reads servers up to its own major version (it refuses newer ones) and writes for servers of its own version
 /// and later. So the target's version is best; the oldest that can read the source is next, because what it writes is
-/// likeliest to be understood.
+/// likeliest to be understood; where the target is to be read too, the oldest that can read both.
 ///
 /// # Errors
 ///
@@ -75,7 +77,10 @@ pub async fn find_pg_dump(
             None => broken.push(path),
         }
     }
-    choose(&tools, source_major, target_major).cloned().ok_or_else(|| ToolError::NoneFits {
+    let least = if search.reads_target { source_major.max(target_major) } else { source_major };
+    // Where there is none for both, the source's definitions at least can be read.
+    let chosen = choose(&tools, least, target_major).or_else(|| choose(&tools, source_major, target_major));
+    chosen.cloned().ok_or_else(|| ToolError::NoneFits {
         source_major,
         found: Found(&tools, &broken).to_string(),
         wanted: source_major.max(target_major),
@@ -197,21 +202,28 @@ mod tests {
     #[tokio::test]
     async fn a_missing_tool_is_one_clear_sentence() {
         let folder = tempfile::tempdir().unwrap();
-        let search = ToolSearch { pgbin: Some(folder.path().into()), path_dirs: Vec::new() };
+        let search =
+            ToolSearch { pgbin: Some(folder.path().into()), path_dirs: Vec::new(), reads_target: false };
         let error = find_pg_dump(&search, 15, 16).await.unwrap_err().to_string();
         assert!(error.contains("none is installed") && error.contains("postgresql-client-16"), "{error}");
 
-        let fake = folder.path().join("12/bin");
-        std::fs::create_dir_all(&fake).unwrap();
-        for (name, text) in [("12", "echo 'pg_dump (PostgreSQL) 12.5'"), ("11", "exit 1")] {
+        let put = |name: &str, text: &str| {
             let path = folder.path().join(name).join("bin");
             std::fs::create_dir_all(&path).unwrap();
             std::fs::write(path.join("pg_dump"), format!("#!/bin/sh\n{text}\n")).unwrap();
             std::fs::set_permissions(path.join("pg_dump"), std::fs::Permissions::from_mode(0o755)).unwrap();
-        }
+        };
+        put("12", "echo 'pg_dump (PostgreSQL) 12.5'");
+        put("11", "exit 1");
         let error = find_pg_dump(&search, 15, 16).await.unwrap_err().to_string();
         assert!(error.contains("12.5 in ") && error.contains("does not run"), "{error}");
-        assert_eq!(find_pg_dump(&search, 10, 16).await.unwrap().version, ToolVersion { major: 12, minor: 5 });
+        let (old, new) = (ToolVersion { major: 12, minor: 5 }, ToolVersion { major: 17, minor: 1 });
+        assert_eq!(find_pg_dump(&search, 10, 16).await.unwrap().version, old);
+        let both = ToolSearch { reads_target: true, ..search.clone() };
+        assert_eq!(find_pg_dump(&both, 10, 16).await.unwrap().version, old, "there is no other");
+        put("17", "echo 'pg_dump (PostgreSQL) 17.1'");
+        assert_eq!(find_pg_dump(&search, 10, 16).await.unwrap().version, old);
+        assert_eq!(find_pg_dump(&both, 10, 16).await.unwrap().version, new);
     }
 
     #[test]
@@ -221,7 +233,8 @@ mod tests {
         std::fs::write(&wrapper, "").unwrap();
         std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
         std::os::unix::fs::symlink(&wrapper, folder.path().join("pg_dump")).unwrap();
-        let search = ToolSearch { pgbin: Some(folder.path().into()), path_dirs: Vec::new() };
+        let search =
+            ToolSearch { pgbin: Some(folder.path().into()), path_dirs: Vec::new(), reads_target: false };
         assert!(candidates(&search, "pg_dump").is_empty());
     }
 }

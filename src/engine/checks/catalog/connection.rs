@@ -1,11 +1,11 @@
 //! Checks of the way to both servers.
 
 use super::{CONNECT, Check, Fix, Judge, Judged, PLAIN, Weight, blocker, info, warning};
-use crate::engine::checks::facts::Facts;
+use crate::engine::checks::facts::{Facts, Wanted};
 use crate::engine::checks::provider::Provider;
 use crate::model::endpoint::Host;
-use crate::model::plan::Plan;
-use crate::model::units::{Side, count_of};
+use crate::model::plan::{Plan, TargetPolicy};
+use crate::model::units::{Side, count_of, readable};
 use crate::pg::statement::fixes;
 
 pub(super) const CHECKS: [Check; 8] = [
@@ -173,13 +173,33 @@ fn by_ipv4(provider: Provider) -> String {
 /// The first releases without the known holes, by major version.
 const MENDED: [(u32, u32); 6] = [(13, 22), (14, 23), (15, 18), (16, 14), (17, 10), (18, 4)];
 
-fn tool(facts: &Facts, _: &Plan) -> Judged {
+/// Rows are put into what is there already where it is the same as on the source, which pg_dump tells of both.
+fn read_on_target<'a>(facts: &'a Facts, plan: &Plan) -> Vec<&'a str> {
+    let held = |wanted: &&Wanted| {
+        let there = wanted.target.as_ref().and_then(|there| there.as_ref().ok());
+        let objects =
+            there.and_then(|there| there.objects.as_ref()).and_then(|objects| objects.as_ref().ok());
+        objects.is_some_and(|objects| !objects.is_empty())
+    };
+    let fills = plan.policies.target_not_empty != TargetPolicy::Refuse;
+    facts.to_move().filter(held).filter(|_| fills).map(Wanted::name).collect()
+}
+
+fn tool(facts: &Facts, plan: &Plan) -> Judged {
     let tool = match &facts.tool {
         Ok(tool) => tool,
         // The sentence says what to install.
         Err(sentence) => return Ok(vec![blocker(sentence.clone())]),
     };
     let version = &tool.version;
+    let read = read_on_target(facts, plan);
+    if !read.is_empty() && version.major < facts.to().major() {
+        let title = format!("pg_dump {}.{} cannot read the target", version.major, version.minor);
+        let why = "what is in a database on the target is held against the source's before rows go into it";
+        let fix = format!("install the client tools of PostgreSQL {} or newer", facts.to().major());
+        let names = read.into_iter().map(readable);
+        return Ok(vec![blocker(title).because(why).objects(names).fix(fix)]);
+    }
     let old = MENDED.iter().any(|(major, minor)| version.major == *major && version.minor < *minor);
     Ok(if old || version.major < 13 {
         vec![

@@ -70,7 +70,7 @@ fn objects() -> InDatabase {
     InDatabase { objects: Some(Ok(vec![theirs])), ..InDatabase::default() }
 }
 
-pub(super) const CASES: [Case; 84] = [
+pub(super) const CASES: [Case; 85] = [
     ("source-databases", Blocker, |f, _| f.databases[0].source = Err(Failure::refused("closed"))),
     ("readable", Blocker, |f, _| {
         plain_users(f);
@@ -91,6 +91,12 @@ pub(super) const CASES: [Case; 84] = [
     ("target-empty", Warning, |f, p| {
         on_target(f, objects());
         p.policies.target_not_empty = TargetPolicy::Append;
+    }),
+    ("pg-dump", Blocker, |f, p| {
+        on_target(f, objects());
+        p.policies.target_not_empty = TargetPolicy::Append;
+        versions(f, 14, 16);
+        f.tool.as_mut().unwrap().version.major = 15;
     }),
     ("encoding", Warning, |f, _| {
         on_target(f, InDatabase::default());
