@@ -2,7 +2,7 @@
 
 use super::common::{Pair, eventually, server_binaries};
 use super::{following, pair, pair_with, start, to_report, uris, wizard};
-use pgpassage::demo::cluster::ClusterOptions;
+use pgpassage::demo::cluster::{Cluster, ClusterOptions};
 
 fn assert_moved(pair: &Pair) {
     let counts = "SELECT (SELECT count(*) FROM orders) || ' ' || (SELECT count(*) FROM items)";
@@ -85,6 +85,34 @@ fn a_wrong_password_and_then_the_right_one() {
     assert_eq!(tty.exit(), 0);
     let raw = String::from_utf8_lossy(&tty.raw()).into_owned();
     assert!(!raw.contains("s3cret") && !raw.contains("wrong@"), "a password was drawn");
+}
+
+/// What is to be typed anew for the target stands in the first step: the way back leads there.
+#[test]
+fn a_wrong_password_of_the_target_leads_back_to_its_field() {
+    let options = || ClusterOptions::new(server_binaries());
+    let source = Cluster::start(options().setting("wal_level", "logical")).unwrap();
+    let pair = Pair::of(source, Cluster::start(options().password("s3cret")).unwrap());
+    let (source, _) = uris(&pair);
+    let host = format!("postgres://postgres:wrong@127.0.0.1:{}/postgres?sslmode=prefer", pair.target.port());
+    let mut tty = wizard(&pair);
+    to_report(&mut tty, (&source, &host));
+    tty.wait("FAIL");
+    tty.send("\x1b");
+    tty.wait("Migrate to");
+    tty.wait("▌ Password");
+    tty.send("\x15s3cret");
+    tty.wait("••••••");
+    tty.tab_to("▐ Get started ▌");
+    tty.send("\r");
+    tty.wait("Migrate from");
+    tty.tab_to("▐ Run check ▌");
+    tty.send("\r");
+    tty.wait("\n Report");
+    tty.wait_for("nothing in the way", |s| !s.contains("FAIL"));
+    tty.tab_to("▐ Continue ▌");
+    tty.send("\x03");
+    assert_eq!(tty.exit(), 0);
 }
 
 #[test]

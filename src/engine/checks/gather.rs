@@ -99,6 +99,12 @@ async fn reach_both(plan: &Plan, secrets: &Secrets, emit: &Emitter) -> Result<(R
     match tokio::join!(from, to) {
         (Ok(source), Ok(target)) => Ok((source, target)),
         (source, target) => {
+            // The one that let us in is seen, whatever the other one says.
+            for (side, reached) in [(Side::Source, &source), (Side::Target, &target)] {
+                if let Ok(reached) = reached {
+                    emit.record(Event::ServerSeen { side, server: summary(reached) });
+                }
+            }
             let failures: Vec<_> = [source.err(), target.err()].into_iter().flatten().collect();
             tell_unreachable(plan, &failures, emit);
             Err(failures.into_iter().next().unwrap_or_else(Failure::interrupted))

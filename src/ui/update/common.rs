@@ -5,6 +5,8 @@ use crate::ui::command;
 use crate::ui::format::day;
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
+use crate::ui::state::check::Check;
+use crate::ui::state::form::{Field, Part};
 use crate::ui::state::{Colors, Focus, Letters, Overlay, Rights, Screen, State};
 use crate::ui::steps::close::trouble;
 use crate::ui::steps::migration::{failed, failure};
@@ -114,6 +116,11 @@ fn pace(state: &mut State, letter: char) {
     state.say(format!("numbers are drawn every {} s", PACES[next] as f64 / 1000.0));
 }
 
+/// The source has let us in and the target has not: what is to be typed anew stands in the first step.
+fn only_target_is_closed(check: &Check) -> bool {
+    check.ended.is_some() && check.run.source.is_some() && check.run.target.is_none()
+}
+
 /// One screen back, where that loses nothing.
 pub(super) fn back(state: &mut State) -> Vec<Effect> {
     if state.rights == Rights::Look {
@@ -124,6 +131,9 @@ pub(super) fn back(state: &mut State) -> Vec<Effect> {
     let (screen, focus) = match state.screen {
         Screen::Start => return Vec::new(),
         Screen::Form => (Screen::Configure, Focus::List),
+        Screen::Report if state.check.as_ref().is_some_and(only_target_is_closed) => {
+            (Screen::Configure, Focus::Field(Field::Target(Part::Password)))
+        }
         Screen::Report => {
             let running = state.check.as_ref().is_some_and(|check| check.ended.is_none());
             state.screen = Screen::Form;
