@@ -11,6 +11,7 @@ mod known;
 mod local;
 mod place;
 mod serve;
+mod since;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use frame::Rights;
 pub use handover::{Detail, Logging, Order};
 pub use known::{Engine, Known, forget, migrations};
 pub use local::{resume_local, start_local};
+pub use since::{Seen, Since, since};
 pub use task::run_task;
 
 use crate::model::command::Command;

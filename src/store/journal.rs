@@ -6,9 +6,12 @@
 use super::StoreError;
 use crate::model::event::Entry;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+/// How much of a journal is read to find its last entry.
+const END: u64 = 64 << 10;
 
 /// The writer. Only the engine that holds the folder's lock has one.
 #[derive(Debug)]
@@ -81,6 +84,18 @@ pub fn salvage_journal(path: &Path) -> (Vec<Entry>, Option<StoreError>) {
     let file = File::open(path).map_err(StoreError::io(path));
     let error = file.and_then(|file| read(&file, path, &mut entries)).err();
     (entries, error)
+}
+
+/// The last entry, where it is short enough to be found at once; a torn tail is passed over.
+pub fn last_entry(path: &Path) -> Option<Entry> {
+    let mut file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    let mut end = Vec::new();
+    file.seek(SeekFrom::Start(length.saturating_sub(END))).ok()?;
+    file.take(END).read_to_end(&mut end).ok()?;
+    let whole = &end[..end.iter().rposition(|byte| *byte == b'\n')?];
+    let line = whole.rsplit(|byte| *byte == b'\n').next()?;
+    serde_json::from_slice(line).ok()
 }
 
 /// Collects the entries and returns the length of the part of the file that they make up.

@@ -8,7 +8,7 @@ mod journal;
 mod tail;
 
 pub use folder::{Folder, Locked, free_id, new_id};
-pub use journal::{Journal, read_journal, salvage_journal};
+pub use journal::{Journal, last_entry, read_journal, salvage_journal};
 pub use tail::Tail;
 
 use crate::model::names::IdError;

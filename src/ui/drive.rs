@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use terminal::{Hangup, Screen as Terminal, Signals};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// News that may wait while the wizard draws.
@@ -90,6 +91,8 @@ struct Drive {
     check: Option<news::Attached>,
     live: Option<news::Attached>,
     generation: u64,
+    /// Looks whether there is an engine again.
+    looking: Option<JoinHandle<()>>,
     /// What was drawn last: the mouse presses what is to be seen.
     drawn: Drawn,
 }
@@ -157,6 +160,7 @@ impl Drive {
             check: None,
             live: None,
             generation: 0,
+            looking: None,
             drawn: Drawn::default(),
         };
         (drive, effects)
@@ -279,6 +283,11 @@ impl Drive {
                     self.host.check_ended();
                 }
                 self.take(msg, terminal)
+            }
+            news::What::Attached { opened: Msg::Rejoined { id, seen, .. }, .. }
+                if !self.state.awaits(&id, seen) =>
+            {
+                Ok(false)
             }
             news::What::Attached { link, opened } => {
                 self.attach(*link);

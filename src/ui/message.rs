@@ -5,6 +5,7 @@ use super::state::form::FieldError;
 use super::state::live::Ending;
 use super::state::passwords::Errand;
 use super::state::{Engine, Focus, Known};
+use crate::link::Seen;
 use crate::model::command::Command;
 use crate::model::event::Entry;
 use crate::model::failure::Failure;
@@ -64,6 +65,15 @@ pub enum Msg {
         /// What the engine calls this window in its answers; absent where it does not say.
         face: Option<u32>,
         plan: Shown,
+    },
+    /// What has come of the open migration after what was seen, for a window whose engine is gone.
+    Rejoined {
+        id: String,
+        seen: Seen,
+        engine: Engine,
+        face: Option<u32>,
+        /// Where no engine is there to tell them.
+        entries: Vec<Entry>,
     },
     Entry(Entry),
     Gauges(Gauges),
@@ -172,6 +182,7 @@ impl Effect {
             | Effect::Status
             | Effect::StatusOf { .. }
             | Effect::LogIn(_)
+            | Effect::LookAgain
             | Effect::LetGo
             | Effect::NameAfter { .. }
             | Effect::Forget { .. }
@@ -227,6 +238,8 @@ pub enum Effect {
     StatusOf {
         id: String,
     },
+    /// See whether an engine works on the open migration again, or has worked on it since.
+    LookAgain,
     /// Nobody looks at the open migration any more.
     LetGo,
     /// Remove what this machine has of it.

@@ -10,6 +10,7 @@ pub mod text;
 pub mod wanted;
 
 pub use crate::link::Rights;
+use crate::link::Seen;
 use crate::model::event::DatabaseOutcome;
 use crate::model::run::Run;
 use crate::model::status::DatabaseStatus;
@@ -68,6 +69,11 @@ impl State {
             pace: Pace::default(),
             mouse: Switch::Off,
         }
+    }
+
+    /// Whether that is still what this window waits to hear of.
+    pub fn awaits(&self, id: &str, seen: Seen) -> bool {
+        self.live.as_ref().is_some_and(|live| live.id == id && live.is_left_alone() && live.seen() == seen)
     }
 
     /// They are wiped: what they were typed for is done, or is another migration's affair.

@@ -6,6 +6,7 @@ mod dialog;
 pub mod fields;
 mod overlay;
 mod passwords;
+mod rejoin;
 
 pub use dialog::{Act, allowed, buttons, closing};
 pub use overlay::EXPLAINED;
@@ -82,6 +83,10 @@ fn effects(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Shut { id, failure } if is_open(state, &id) => {
             passwords::shut(state, &failure);
+            Vec::new()
+        }
+        Msg::Rejoined { id, seen, engine, face, entries } if state.awaits(&id, seen) => {
+            rejoin::rejoined(state, (engine, face), &entries);
             Vec::new()
         }
         Msg::LetIn { id, errand } if is_tried(state, &id, errand) => passwords::let_in(state, errand),
@@ -215,6 +220,9 @@ fn tick(state: &mut State, now_ms: u64) -> Vec<Effect> {
     let unguarded = |live: &Live| live.is_following() && live.engine == Engine::Gone && !live.asking.is_on();
     if state.screen == Screen::Close && is_time(ASK_MS) && state.live.as_ref().is_some_and(unguarded) {
         effects.extend(close::update::ask(state));
+    }
+    if rejoin::looks(state) && is_time(rejoin::LOOK_MS) {
+        effects.push(Effect::LookAgain);
     }
     effects
 }

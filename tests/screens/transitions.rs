@@ -2,6 +2,7 @@
 
 mod again;
 mod mouse;
+mod rejoined;
 
 use super::scenes::{self, NOW_MS, press, send, type_text};
 use super::styled::{draw, rows};

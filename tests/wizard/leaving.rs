@@ -7,7 +7,7 @@ use super::{following, pair, to_report, uris, wizard};
 use std::time::{Duration, Instant};
 
 /// Clock ticks that a process has used so far.
-fn cpu_ticks(pid: u32) -> Option<u64> {
+pub(super) fn cpu_ticks(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<_> = stat.rsplit(')').next()?.split_whitespace().map(str::to_owned).collect();
     Some(fields[11].parse::<u64>().ok()? + fields[12].parse::<u64>().ok()?)
@@ -35,7 +35,7 @@ fn copying(pair: &Pair) -> (Tty, Proxy) {
     (tty, proxy)
 }
 
-fn attach(pair: &Pair) -> Tty {
+pub(super) fn attach(pair: &Pair) -> Tty {
     Tty::spawn(pair, (100, 30), &["attach", "mine"], &[])
 }
 

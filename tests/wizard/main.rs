@@ -30,6 +30,7 @@ mod panics;
 mod parting;
 mod passwords;
 mod plain;
+mod rejoined;
 mod terminal;
 mod tty;
 mod waits;

@@ -7,7 +7,7 @@ use super::tty::Tty;
 use super::{following, pair};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use pgpassage::link::{Engine as Lives, Known as Found, Link, attach, resume_local};
+use pgpassage::link::{Engine as Lives, Known as Found, Link, Seen, Since, attach, resume_local};
 use pgpassage::model::event::Event;
 use pgpassage::model::failure::Failure;
 use pgpassage::model::passwords::{Barred, Passwords};
@@ -90,6 +90,10 @@ impl Host for Faulty {
             Ok(Opened { engine, shown, link: Some(link), entries: Vec::new() })
         }
         .boxed()
+    }
+
+    fn since(&self, _: &str, _: Seen) -> BoxFuture<'static, Since> {
+        fault()
     }
 
     fn barred(&self, _: String, _: Typed, _: Errand) -> BoxFuture<'static, Result<Vec<Barred>, Failure>> {

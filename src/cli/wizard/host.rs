@@ -12,8 +12,8 @@ use crate::cli::passwords::give;
 use crate::cli::plan::{self, prepare, random, state_dir};
 use crate::cli::resume;
 use crate::link::{
-    Engine as Lives, Known as Found, Link, attach_as, barred, barred_or_shut, forget, migrations,
-    resume_detached, run_task, start_detached, start_local, status,
+    Engine as Lives, Known as Found, Link, Seen, Since, attach_as, barred, barred_or_shut, forget,
+    migrations, resume_detached, run_task, since, start_detached, start_local, status,
 };
 use crate::model::event::{DatabaseOutcome, RunOutcome};
 use crate::model::failure::Failure;
@@ -270,6 +270,18 @@ impl Host for Rooms {
                 return Err(Failure::local(error.to_string()));
             }
             Ok(Opened { engine: Engine::Gone, shown: shown(&plan), link: None, entries })
+        }
+        .boxed()
+    }
+
+    fn since(&self, id: &str, seen: Seen) -> BoxFuture<'static, Since> {
+        let (dir, rights) = (state_dir(&self.env), self.rights);
+        let home = dir.ok().filter(|_| resume::is_known(id, &self.env)).map(|dir| dir.join(id));
+        async move {
+            match home {
+                Some(home) => since(&home, seen, rights).await,
+                None => Since::Nothing,
+            }
         }
         .boxed()
     }

@@ -1,6 +1,6 @@
 //! What the wizard asks of whoever composed it: it reads no environment, no disk and no connection string itself.
 
-use crate::link::Link;
+use crate::link::{Link, Seen, Since};
 use crate::model::event::Entry;
 use crate::model::failure::Failure;
 use crate::model::passwords::Barred;
@@ -73,6 +73,9 @@ pub trait Host: Send + Sync {
     fn known(&self) -> Result<Vec<Known>, Failure>;
 
     fn open(&self, id: String) -> BoxFuture<'static, Result<Opened, Failure>>;
+
+    /// What has come of it after what was seen, where its engine was gone; no server is asked.
+    fn since(&self, id: &str, seen: Seen) -> BoxFuture<'static, Since>;
 
     /// The servers that want another password for that errand than was typed or is at hand. None where an engine lives that
     /// goes on it: it has been let in already.

@@ -28,7 +28,7 @@ pub(super) struct News {
 #[derive(Debug)]
 pub(super) enum What {
     Msg(Msg),
-    /// A migration to be shown from here on.
+    /// A migration to be shown from here on, or an engine to be heard again.
     Attached {
         link: Box<Link>,
         opened: Msg,

@@ -4,11 +4,12 @@ use super::clipboard::{self, NotCopied};
 use super::news::{Attached, From, News, What};
 use super::terminal::Screen as Terminal;
 use super::{Drive, Opened, Purpose, Typed};
-use crate::link::Link;
+use crate::link::{Link, Since};
 use crate::model::command::Command;
 use crate::model::failure::Failure;
 use crate::model::status::DatabaseStatus;
 use crate::ui::message::{Effect, Msg, Uncopied};
+use crate::ui::state::Engine;
 use crate::ui::state::live::Ending;
 use crate::ui::state::passwords::Errand;
 use futures_util::future::BoxFuture;
@@ -54,6 +55,7 @@ impl Drive {
             Effect::Begin(errand) => self.begin(errand),
             Effect::Status => self.status(),
             Effect::StatusOf { id } => self.status_of(id),
+            Effect::LookAgain => self.look_again(),
             Effect::LetGo => self.live = None,
             Effect::Forget { id } => self.forget(id),
             Effect::NameAfter { taken } => {
@@ -124,6 +126,37 @@ impl Drive {
     fn open(&mut self, id: String) {
         let opening = self.host.open(id);
         self.show(opening);
+    }
+
+    /// One look at a time.
+    fn look_again(&mut self) {
+        let Some(live) = &self.state.live else { return };
+        if self.looking.as_ref().is_some_and(|looking| !looking.is_finished()) {
+            return;
+        }
+        let (host, to, id, seen) = (Arc::clone(&self.host), self.news.clone(), live.id.clone(), live.seen());
+        self.looking = Some(tokio::spawn(async move {
+            let since = host.since(&id, seen).await;
+            let rejoined =
+                |engine, face, entries| Msg::Rejoined { id: id.clone(), seen, engine, face, entries };
+            match since {
+                Since::Nothing => {}
+                Since::Engine { pid, link } => {
+                    let opened = rejoined(Engine::Apart { pid }, link.face(), Vec::new());
+                    let what = What::Attached { link, opened };
+                    to.send(News { from: From::Anywhere, what }).await.ok();
+                }
+                Since::Entries(entries) => {
+                    say(&to, From::Anywhere, rejoined(Engine::Gone, None, entries)).await;
+                }
+                // Nobody waits for it: what cannot be opened is looked at again.
+                Since::Another => {
+                    if let Ok(opened) = host.open(id).await {
+                        told(&to, opened).await;
+                    }
+                }
+            }
+        }));
     }
 
     /// Shows a migration once it is there.

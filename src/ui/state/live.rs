@@ -1,5 +1,6 @@
 //! A migration as the wizard knows it: the fold of its entries, the latest gauges, and what they were before.
 
+use crate::link::Seen;
 use crate::model::check::{Finding, Severity};
 use crate::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
 use crate::model::failure::Failure;
@@ -206,6 +207,16 @@ impl Live {
     pub fn takes_back(&self) -> bool {
         let verbs = [Wanted::CleanUp, Wanted::TryAgain].map(Wanted::verb);
         !self.is_over() && self.verb.as_deref().is_some_and(|verb| verbs.contains(&verb))
+    }
+
+    /// The last that is known of it.
+    pub fn seen(&self) -> Seen {
+        Seen { seq: self.run.seq, at_ms: self.run.last_ms }
+    }
+
+    /// Whether this window knows of nobody who works on it and has nothing on its way itself.
+    pub fn is_left_alone(&self) -> bool {
+        self.engine == Engine::Gone && self.wanted.is_none() && self.trying.is_none()
     }
 
     pub fn want(&mut self, wanted: Wanted) {
