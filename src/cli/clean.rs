@@ -15,7 +15,7 @@ use crate::model::half_made::HalfMade;
 use crate::model::plan::FORMAT;
 use crate::model::run::{LedgerState, Run};
 use crate::model::task::Unfinished;
-use crate::model::units::{human_bytes, printable, readable};
+use crate::model::units::{printable, readable};
 use crate::store::{Folder, read_journal};
 use serde_json::json;
 
@@ -101,7 +101,7 @@ fn half_made(half: &HalfMade, unfinished: Unfinished) -> String {
         Some(DatabaseOutcome::Incomplete) => "stays: it was worked through, the result says what it lacks",
         _ => "stays",
     };
-    format!("  unfinished database {name} on the target, {} copied: {fate}", human_bytes(half.bytes))
+    format!("  unfinished database {name} on the target, {}: {fate}", half.copied())
 }
 
 fn of_known(args: &CleanArgs, id: &str) -> ResumeArgs {

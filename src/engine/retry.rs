@@ -40,10 +40,9 @@ impl From<Error> for Failure {
         };
         let mut what = error.to_string();
         for text in [&error.detail, &error.context].into_iter().flatten() {
-            let line = text.lines().next().unwrap_or_default();
-            if !line.is_empty() && !what.contains(line) {
+            if !text.is_empty() && !what.contains(text) {
                 what.push_str("; ");
-                what.push_str(line);
+                what.push_str(text);
             }
         }
         Failure { kind, what, advice: error.advice(), sqlstate: error.sqlstate.clone() }

@@ -3,6 +3,7 @@
 use super::event::{DatabaseOutcome, ObjectKind};
 use super::run::{DatabaseRun, LedgerLine, LedgerState, Run};
 use super::task::Unfinished;
+use super::units::human_bytes;
 
 /// A database on the target that this migration made and did not bring to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +12,19 @@ pub struct HalfMade {
     /// Absent where the engine died before it knew whether the database had come to be: it may be somebody else's.
     pub oid: Option<u32>,
     pub outcome: Option<DatabaseOutcome>,
-    /// What was copied into it.
+    /// What the tables have that were copied to their ends; what the others have is not known any more.
     pub bytes: u64,
+}
+
+impl HalfMade {
+    /// What is in it, as far as that is known.
+    pub fn copied(&self) -> String {
+        match (self.bytes, self.outcome) {
+            (0, Some(DatabaseOutcome::Incomplete)) => "worked through, not whole".to_owned(),
+            (0, _) => "half copied".to_owned(),
+            (bytes, _) => format!("at least {} copied", human_bytes(bytes)),
+        }
+    }
 }
 
 impl Unfinished {

@@ -103,14 +103,15 @@ impl Error {
         let mut routine = None;
         for field in body.split(|byte| *byte == 0) {
             let Some((&tag, value)) = field.split_first() else { break };
-            let value = clean(&String::from_utf8_lossy(value));
+            let said = String::from_utf8_lossy(value);
+            let value = clean(&said);
             let report = &mut *error.0;
             match tag {
                 b'C' => report.sqlstate = Some(value),
                 b'M' => report.message = value,
-                b'D' => report.detail = Some(value),
+                b'D' => report.detail = Some(one_line(&said)),
                 b'H' => report.hint = Some(value),
-                b'W' => report.context = Some(value),
+                b'W' => report.context = Some(one_line(&said)),
                 b's' => report.schema = Some(value),
                 b't' => report.table = Some(value),
                 b'c' => report.column = Some(value),
@@ -295,9 +296,9 @@ impl Error {
             kind: ErrorKind::Server,
             sqlstate: Some(clean(db.code().code())),
             message: clean(db.message()),
-            detail: keep(db.detail()),
+            detail: db.detail().map(one_line),
             hint: keep(db.hint()),
-            context: keep(db.where_()),
+            context: db.where_().map(one_line),
             schema: keep(db.schema()),
             table: keep(db.table()),
             column: keep(db.column()),
@@ -347,6 +348,21 @@ pub(crate) fn clean(text: &str) -> String {
     safe
 }
 
+/// What a server says in several lines, safe to print in one: a line is a thing of its own, unless it is the next one of
+/// a quoted statement.
+fn one_line(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    let mut is_quoted = false;
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if !joined.is_empty() {
+            joined.push_str(if is_quoted { " " } else { "; " });
+        }
+        joined.push_str(line);
+        is_quoted ^= line.matches('"').count() % 2 == 1;
+    }
+    clean(&joined)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,6 +397,26 @@ mod tests {
         assert_eq!(error.constraint.as_deref(), Some("t_pkey"));
         assert_eq!(error.to_string(), "duplicate key value violates unique constraint \"t_pkey\"");
         assert_eq!(error.more().len(), 2);
+    }
+
+    /// No escape of a line's end is read by anybody, and a statement is not broken into several.
+    #[test]
+    fn what_is_said_in_several_lines_is_one() {
+        let context = "SQL function \"okay\" during inlining\nCOPY chk, line 1";
+        let detail = "view v depends on table t\nview w depends on table t";
+        let error = Error::from_response(&response(&[
+            (b'C', "42883"),
+            (b'M', "no such function"),
+            (b'D', detail),
+            (b'W', context),
+        ]));
+        let said = "SQL function \"okay\" during inlining; COPY chk, line 1";
+        assert_eq!(error.context.as_deref(), Some(said));
+        let said = "view v depends on table t; view w depends on table t";
+        assert_eq!(error.detail.as_deref(), Some(said));
+        let statement = "SQL statement \"SELECT a\n  FROM t\"\r\nPL/pgSQL function f() line 3\n";
+        assert_eq!(one_line(statement), "SQL statement \"SELECT a FROM t\"; PL/pgSQL function f() line 3");
+        assert_eq!(one_line("a\u{1b}[2J\n\nb"), "a\\u{1b}[2J; b");
     }
 
     #[test]

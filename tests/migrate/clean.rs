@@ -58,7 +58,7 @@ fn what_is_half_made_goes_and_what_is_whole_stays() {
     let kept = clean(&pair, &["--keep-databases"]);
     assert_eq!(kept.code, 0, "{}\n{}", kept.stderr, kept.stdout);
     assert!(
-        kept.stdout.contains("unfinished database held on the target, 0 B copied: stays"),
+        kept.stdout.contains("unfinished database held on the target, half copied: stays"),
         "{}",
         kept.stdout
     );

@@ -394,7 +394,7 @@ fn it_is_discontinued_in_lines() {
     let (mut tty, mut seen) = following(&pair);
     tty.wait("Switch over when you are ready:\n  1. Stop writes on the source: ");
     tty.wait("shop: lag ");
-    tty.wait("log kept on the source");
+    tty.wait("WAL kept on the source");
     answer(&mut tty, (&mut seen, "Verify, when closing: row counts of every table"), "v");
     answer(&mut tty, (&mut seen, "checksums over all rows"), "c");
     answer(&mut tty, (&mut seen, "Verify, when closing: checksums over all rows"), "s");

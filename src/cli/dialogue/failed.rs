@@ -16,7 +16,7 @@ use crate::ui::state::live::{Ending, Live};
 use crate::ui::state::passwords::Errand;
 use crate::ui::state::{Button, Engine, State};
 use crate::ui::steps::migration::failure::{cause, consequence, sides};
-use crate::ui::steps::migration::{Of, dropped, fill_from, leftovers, unfinished};
+use crate::ui::steps::migration::{Of, dropped, fill_from, identities, leftovers, unfinished};
 use crate::ui::update::commandable;
 use crate::ui::view::dialog::{clean_up, start_over, try_again};
 use std::io::IsTerminal;
@@ -104,7 +104,9 @@ fn choices(live: &Live) -> Vec<(&'static str, String)> {
     if !guarded {
         add("o", Button::StartOver);
     }
-    let left = !leftovers(live, Of::All).is_empty() || !dropped(live, Unfinished::Drop).is_empty();
+    let left = !leftovers(live, Of::All).is_empty()
+        || identities(live) > 0
+        || !dropped(live, Unfinished::Drop).is_empty();
     if left && !guarded {
         add("c", Button::CleanUp);
     }
@@ -159,7 +161,9 @@ async fn taken_back(
     (task, of): (Task, Of),
 ) -> Result<bool, Away> {
     let in_the_way = |live: &Live| {
-        !leftovers(live, of).is_empty() || !dropped(live, Unfinished::DropIncomplete).is_empty()
+        !leftovers(live, of).is_empty()
+            || (of == Of::All && identities(live) > 0)
+            || !dropped(live, Unfinished::DropIncomplete).is_empty()
     };
     if in_the_way(live) && !work(rooms, (live, typed), task).await? {
         return Ok(false);

@@ -174,6 +174,7 @@ fn later(state: &mut State, (wanted, task): (Wanted, Task)) -> Vec<Effect> {
 fn start_over(state: &mut State) -> Vec<Effect> {
     let Some(live) = &mut state.live else { return Vec::new() };
     let nothing = migration::leftovers(live, Of::All).is_empty()
+        && migration::identities(live) == 0
         && migration::dropped(live, Unfinished::DropIncomplete).is_empty();
     if !nothing {
         live.want(Wanted::StartOver);
@@ -187,7 +188,7 @@ pub(super) fn go_on_starting_over(state: &mut State) -> Vec<Effect> {
     let Some(live) = &mut state.live else { return Vec::new() };
     live.wanted = None;
     let kept = migration::dropped(live, Unfinished::DropIncomplete);
-    if migration::leftovers(live, Of::All).is_empty() && kept.is_empty() {
+    if migration::leftovers(live, Of::All).is_empty() && migration::identities(live) == 0 && kept.is_empty() {
         return begin_anew(state);
     }
     state.complain("Not everything could be taken back: see above what stays, and why.");

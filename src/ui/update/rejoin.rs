@@ -21,5 +21,5 @@ pub(super) fn rejoined(state: &mut State, (engine, face): (Engine, Option<u32>),
         state.unanswered = None;
     }
     // Nobody has asked for anything: what would ask for passwords waits until somebody does.
-    drop(settle(state));
+    settle(state);
 }

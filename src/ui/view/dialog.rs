@@ -10,7 +10,8 @@ use crate::ui::state::live::Live;
 use crate::ui::state::{About, Dialog, Engine, Home, State};
 use crate::ui::steps::close::trouble::answered_ms;
 use crate::ui::steps::migration::{
-    Of, dropped, finished, in_few_words, left_on, leftovers, leftovers_short, unfinished, with_sizes,
+    Of, dropped, finished, identities, in_few_words, left_on, leftovers, leftovers_short, unfinished,
+    with_sizes,
 };
 use crate::ui::update::{Act, buttons};
 use crate::ui::widgets::form::window;
@@ -198,7 +199,7 @@ fn unguarded(live: &Live) -> Vec<String> {
     let id = &live.id;
     vec![
         "Stops nothing: the target's own subscriptions follow the source, with or without this window. Only the guarding \
-         ends, which runs in this window: nobody looks then at the log that the source keeps."
+         ends, which runs in this window: nobody looks then at the WAL that the source keeps."
             .to_owned(),
         String::new(),
         format!("Come back: pgpassage attach {id}. Leave a guard: pgpassage status {id} --watch --detach."),
@@ -232,8 +233,15 @@ pub fn stop(live: &Live) -> Vec<String> {
     }
     for side in [Side::Source, Side::Target] {
         let made = left_on(live, (side, Of::All));
+        let mut what = Vec::new();
         if !made.is_empty() {
-            all.push(format!("On the {side}: removes {}.", in_few_words(&made)));
+            what.push(format!("removes {}", in_few_words(&made)));
+        }
+        if side == Side::Source {
+            what.extend(set_back(live));
+        }
+        if !what.is_empty() {
+            all.push(format!("On the {side}: {}.", what.join("; ")));
         } else if side == Side::Source {
             all.push("On the source: nothing of ours is there; nothing changes.".to_owned());
         }
@@ -259,6 +267,12 @@ pub fn stop(live: &Live) -> Vec<String> {
     all
 }
 
+/// Where replica identities were changed for it.
+fn set_back(live: &Live) -> Option<String> {
+    let changed = identities(live);
+    (changed > 0).then(|| format!("sets the replica identity of {} back", count_of(changed, "table")))
+}
+
 fn behind(live: &Live, now_ms: u64) -> Vec<String> {
     let seen = answered_ms(live).map(|at| format!(", {} ago", ago(now_ms.saturating_sub(at))));
     let missing = match live.lag_bytes() {
@@ -266,7 +280,7 @@ fn behind(live: &Live, now_ms: u64) -> Vec<String> {
             "No change is on its way, but not every table is ready or a database complains.".to_owned()
         }
         Some(bytes) => format!(
-            "The target misses {} of the source's log (asked{}). Closed now, these changes are lost on the target.",
+            "The target misses {} of the source's WAL (asked{}). Closed now, these changes are lost on the target.",
             human_bytes(bytes),
             seen.unwrap_or_default()
         ),
@@ -312,6 +326,7 @@ pub fn clean_up(live: &Live) -> Vec<String> {
         all.extend(made.iter().map(|what| format!("  {what}")));
         all.push(String::new());
     }
+    all.extend(set_back(live).map(|what| format!("On the source it {what}.")));
     all.extend(drops(live, Unfinished::Drop));
     let mut stays: Vec<_> = finished(live).into_iter().map(readable).collect();
     let incomplete =
@@ -331,6 +346,7 @@ pub fn start_over(live: &Live) -> Vec<String> {
     } else {
         all.push(format!("First removes {}.", leftovers_short(live, Of::All)));
     }
+    all.extend(set_back(live).map(|what| format!("On the source it {what}.")));
     all.extend(drops(live, Unfinished::DropIncomplete));
     all.push(String::new());
     all.push(

@@ -1,8 +1,9 @@
 //! Where it did not go well: what happened, what each side looks like now, and what can be done.
 
+use super::standing::{self, names};
 use super::update::live_buttons;
 use super::view_parts::rows;
-use super::{LOGGING_IN, Of, dropped, finished, is_all_there, left_on, leftovers, waits, why_kept};
+use super::{LOGGING_IN, Of, dropped, finished, identities, is_all_there, left_on, leftovers, waits};
 use crate::model::check::Severity;
 use crate::model::event::{DatabaseOutcome, RoleStatus, RunOutcome};
 use crate::model::task::Unfinished;
@@ -183,40 +184,24 @@ pub fn sides(live: &Live, utc_offset_s: i32) -> Vec<(&'static str, String)> {
     }
     let mut all = Vec::new();
     let source = left_on(live, (Side::Source, Of::Unfinished));
-    let identities = live.run.databases.values().map(|d| d.identities.len() as u64).sum::<u64>();
+    let changed = identities(live);
     let mut sentence = if source.is_empty() && live.is_following() {
         "serves what follows; nothing else of ours is left".to_owned()
+    } else if source.is_empty() && changed > 0 {
+        "nothing of ours is left".to_owned()
     } else if source.is_empty() {
         "unchanged; nothing of ours is left".to_owned()
     } else {
-        format!("still there, keeping log until Clean up: {}", source.join(", "))
+        format!("still there, keeping WAL until Clean up: {}", source.join(", "))
     };
-    if identities > 0 {
-        sentence.push_str(&format!(
-            "; the replica identity of {} is still changed",
-            count_of(identities, "table")
-        ));
+    if changed > 0 {
+        let tables = count_of(changed, "table");
+        sentence.push_str(&format!("; the replica identity of {tables} is still changed"));
     }
     all.push(("Source", sentence));
-    let mut parts = Vec::new();
-    let there = finished(live);
-    if !there.is_empty() {
-        parts.push(format!("{} whole", names(&there)));
-    }
-    for half in live.run.half_made() {
-        let name = readable(&half.name);
-        parts.push(match (half.oid, half.outcome, why_kept(live, &half)) {
-            (None, ..) => format!("{name} perhaps begun"),
-            (_, _, Some(why)) => format!("{name} not whole, still there: {why}"),
-            (_, Some(DatabaseOutcome::Incomplete), _) => format!("{name} worked through, not whole"),
-            _ => format!("{name} half copied"),
-        });
-    }
+    let mut parts = standing::all(live);
     let left = left_on(live, (Side::Target, Of::Unfinished));
     parts.extend(left.into_iter().map(|what| format!("{what} still there")));
-    if parts.is_empty() {
-        parts.push("no database of this migration".to_owned());
-    }
     all.push(("Target", parts.join("; ")));
     all
 }
@@ -229,20 +214,14 @@ fn waiting_sides(live: &Live, until: &str) -> Vec<(&'static str, String)> {
     );
     let slots = left_on(live, (Side::Source, Of::Unfinished));
     let slots =
-        if slots.is_empty() { String::new() } else { format!("; its log is kept for {}", slots.join(", ")) };
+        if slots.is_empty() { String::new() } else { format!("; its WAL is kept for {}", slots.join(", ")) };
     let waiting: Vec<_> = live.run.waiting().map(|(name, _)| name).collect();
     let databases = live.run.waiting().filter_map(|(name, _)| live.run.databases.get(name));
     let (done, all) = databases.fold((0, 0), |sum, d| (sum.0 + d.tables_copied, sum.1 + d.tables));
-    let target = format!("{} half copied: {done} of {} there", names(&waiting), count_of(all, "table"));
-    vec![("Source", format!("{source}{slots}")), ("Target", target)]
-}
-
-fn names(all: &[&str]) -> String {
-    const MOST: usize = 4;
-    let shown: Vec<_> = all.iter().take(MOST).map(|name| readable(name)).collect();
-    let more = all.len().saturating_sub(MOST);
-    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{rest}", shown.join(", "))
+    let mut target =
+        vec![format!("{} half copied: {done} of {} there", names(&waiting), count_of(all, "table"))];
+    target.extend(standing::but(live, &waiting));
+    vec![("Source", format!("{source}{slots}")), ("Target", target.join("; "))]
 }
 
 fn choices(state: &State, live: &Live) -> Vec<(Button, String)> {
@@ -296,6 +275,8 @@ fn briefly(live: &Live, button: Button) -> String {
 fn clean_up_briefly(live: &Live) -> String {
     let left = leftovers(live, Of::All).len() as u64;
     match (left, dropped(live, Unfinished::Drop).len() as u64) {
+        (0, 0) if identities(live) > 0 => "sets replica identities back".to_owned(),
+        (0, 0) => clean_up(live),
         (0, drops) => format!("drops {}", count_of(drops, "half copied database")),
         (left, 0) => format!("removes {}; rows stay", count_of(left, "object")),
         (left, drops) => {
@@ -321,6 +302,7 @@ fn clean_up(live: &Live) -> String {
     let left = leftovers(live, Of::All).len() as u64;
     let drops = dropped(live, Unfinished::Drop).len() as u64;
     match (left, drops) {
+        (0, 0) if identities(live) > 0 => "sets replica identities back on the source".to_owned(),
         (0, 0) => "nothing of ours is left to remove".to_owned(),
         (0, drops) => format!("drops {} on the target", count_of(drops, "half copied database")),
         (left, 0) => format!("removes {} of replication; rows stay", count_of(left, "object")),

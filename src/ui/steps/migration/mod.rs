@@ -5,6 +5,7 @@ pub mod failure;
 pub mod live;
 pub mod plan;
 pub mod restrictions;
+pub mod standing;
 pub mod tables;
 pub mod update;
 pub mod view_parts;
@@ -14,7 +15,7 @@ use crate::model::event::{DatabaseOutcome, ObjectKind, RunOutcome};
 use crate::model::half_made::HalfMade;
 use crate::model::run::{LedgerLine, LedgerState};
 use crate::model::task::Unfinished;
-use crate::model::units::{Side, count_of, human_bytes, printable, readable};
+use crate::model::units::{Side, count_of, printable, readable};
 use crate::ui::state::form::{Form, Server, as_word};
 use crate::ui::state::live::{Ending, Live};
 use crate::ui::update::{commandable, died};
@@ -96,6 +97,11 @@ pub fn left_on(live: &Live, (side, of): (Side, Of)) -> Vec<String> {
         .collect()
 }
 
+/// Tables of the source whose replica identity is not what it was.
+pub fn identities(live: &Live) -> u64 {
+    live.run.databases.values().map(|d| d.identities.len() as u64).sum()
+}
+
 /// Databases on the target that are ours beyond doubt, not whole, and dropped by a clean-up of this kind.
 pub fn dropped(live: &Live, which: Unfinished) -> Vec<HalfMade> {
     let mut all = live.run.half_made();
@@ -103,9 +109,9 @@ pub fn dropped(live: &Live, which: Unfinished) -> Vec<HalfMade> {
     all
 }
 
-/// Their names, with what is in them.
+/// Their names, with what is known to be in them.
 pub fn with_sizes(all: &[HalfMade]) -> String {
-    let one = |half: &HalfMade| format!("{} ({} copied)", readable(&half.name), human_bytes(half.bytes));
+    let one = |half: &HalfMade| format!("{} ({})", readable(&half.name), half.copied());
     all.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 

@@ -1,7 +1,8 @@
 //! Keys on the third step.
 
 use super::{
-    Of, dropped, failed, fill_from, is_all_there, leftovers, not_let_in, unfinished, waits, why_kept,
+    Of, dropped, failed, fill_from, identities, is_all_there, leftovers, not_let_in, unfinished, waits,
+    why_kept,
 };
 use crate::model::task::Unfinished;
 use crate::model::units::readable;
@@ -143,19 +144,21 @@ pub fn live_key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
 
 fn copy(state: &State) -> Vec<Effect> {
     let Some(live) = &state.live else { return Vec::new() };
-    let text = if failed(live) {
-        super::failure::cause(live).0.join("\n")
-    } else {
-        match live.list {
-            Listed::Tables => live.rows().get(live.selected).map(super::super::super::state::live::Row::line),
-            Listed::Databases => live.databases().get(live.selected).map(|name| (*name).clone()),
+    let (title, text) = match live.list {
+        _ if failed(live) => ("What went wrong", super::failure::cause(live).0.join("\n")),
+        Listed::Tables => {
+            let row = live.rows().get(live.selected).map(super::super::super::state::live::Row::line);
+            ("The selected line", row.unwrap_or_default())
         }
-        .unwrap_or_default()
+        Listed::Databases => {
+            let name = live.databases().get(live.selected).map(|name| (*name).clone());
+            ("The database's name", name.unwrap_or_default())
+        }
     };
     if text.is_empty() {
         return Vec::new();
     }
-    vec![Effect::Copy { title: "Copied".to_owned(), text }]
+    vec![Effect::Copy { title: title.to_owned(), text }]
 }
 
 fn press(state: &mut State, button: Button) -> Vec<Effect> {
@@ -187,7 +190,9 @@ fn press(state: &mut State, button: Button) -> Vec<Effect> {
         Button::TryAgain => return try_again(state),
         Button::StartOver => state.overlay = dialog(About::StartOver),
         Button::CleanUp
-            if leftovers(live, Of::All).is_empty() && dropped(live, Unfinished::Drop).is_empty() =>
+            if leftovers(live, Of::All).is_empty()
+                && identities(live) == 0
+                && dropped(live, Unfinished::Drop).is_empty() =>
         {
             state.say("Nothing that this migration would have to take back is left on either server");
         }
