@@ -274,14 +274,15 @@ fn set_back(live: &Live) -> Option<String> {
 }
 
 fn behind(live: &Live, now_ms: u64) -> Vec<String> {
-    let seen = answered_ms(live).map(|at| format!(", {} ago", ago(now_ms.saturating_sub(at))));
+    let seen = answered_ms(live).map(|at| format!(" {} ago", ago(now_ms.saturating_sub(at))));
     let missing = match live.lag_bytes() {
         Some(0) => {
             "No change is on its way, but not every table is ready or a database complains.".to_owned()
         }
         Some(bytes) => format!(
-            "The target misses {} of the source's WAL (asked{}). Closed now, these changes are lost on the target.",
+            "The target misses {} of the source's WAL{} (asked{}). Closed now, these changes are lost on the target.",
             human_bytes(bytes),
+            at_most(live, bytes),
             seen.unwrap_or_default()
         ),
         None => {
@@ -294,6 +295,13 @@ fn behind(live: &Live, now_ms: u64) -> Vec<String> {
         "Better: stop what writes to the source, and close once nothing is missing.".to_owned(),
         "Closing cannot be undone: to follow the source again everything is copied again.".to_owned(),
     ]
+}
+
+/// What a transaction wrote counts from where it ended: one of 70 MB that waited for a lock was 112 kB of lag.
+fn at_most(live: &Live, lag_bytes: u64) -> String {
+    let kept = live.following().filter_map(|name| live.status(name)?.0.kept_bytes).max();
+    let more = kept.filter(|kept| *kept > lag_bytes);
+    more.map(|kept| format!(", up to {} with what began earlier", human_bytes(kept))).unwrap_or_default()
 }
 
 /// The databases that go, where any do, and what keeps one of them.
