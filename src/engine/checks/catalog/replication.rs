@@ -350,7 +350,7 @@ fn wal_rate(facts: &Facts, _: &Plan) -> Judged {
         return super::well();
     }
     let hour = human_bytes(rate.saturating_mul(3600));
-    Ok(vec![info(format!("the source writes about {} of log a second, {hour} an hour", human_bytes(*rate)))])
+    Ok(vec![info(format!("the source writes about {} of WAL a second, {hour} an hour", human_bytes(*rate)))])
 }
 
 fn idle_slots(facts: &Facts, _: &Plan) -> Judged {
