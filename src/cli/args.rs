@@ -226,7 +226,7 @@ pub struct ReplicationArgs {
     /// The source as the target reaches it, where that is another address: postgres:// URI or key=value string
     #[arg(long, value_name = "SOURCE")]
     pub source_for_target: Option<String>,
-    /// Stop the migration and drop its slot when the source keeps more of its log for it than this
+    /// Stop the migration and drop its slot when the source keeps more of its WAL for it than this
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_wal_kept: Option<u64>,
 }

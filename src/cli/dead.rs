@@ -73,6 +73,6 @@ fn object(object: &ServerObject) -> String {
         ObjectKind::Role => "role",
         ObjectKind::Unknown => "object",
     };
-    let keeps = if object.kind == ObjectKind::Slot { ": the source keeps its log for it" } else { "" };
+    let keeps = if object.kind == ObjectKind::Slot { ": the source keeps its WAL for it" } else { "" };
     format!("{word} {} on the {}{keeps}", readable(&object.name), object.side)
 }

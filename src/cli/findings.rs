@@ -144,7 +144,7 @@ fn verdict(possible: &Possible) -> String {
     if possible.not_snapshot.is_none() {
         let took = possible.estimate_s.map(|s| human_ms(s.saturating_mul(1000)));
         parts.extend(took.map(|took| format!("roughly {took}")));
-        parts.extend(possible.wal_bytes.map(|b| format!("{} of log meanwhile", human_bytes(b))));
+        parts.extend(possible.wal_bytes.map(|b| format!("{} of WAL meanwhile", human_bytes(b))));
     }
     let figures = if parts.is_empty() { String::new() } else { format!("; {}", parts.join(", ")) };
     format!("  = {how}{figures}")

@@ -189,7 +189,7 @@ fn sentence(run: &Run, outcome: RunOutcome) -> String {
         }
         RunOutcome::Following => format!(
             "Everything is there after {took}, and the target follows the source. Nobody watches over that until you do:\n  \
-             pgpassage status {id}   how far it is; the source keeps its log until the target has it\n  \
+             pgpassage status {id}   how far it is; the source keeps its WAL until the target has it\n  \
              pgpassage finish {id}   close the connection, once nothing writes to the source any more\n  \
              pgpassage stop {id}     discontinue; what was copied stays\n  \
              pgpassage status {id} --watch --detach   leave a guard at work",
@@ -220,7 +220,7 @@ fn guarded(run: &Run) -> String {
     format!(
         "The engine (pid {pid}) stays and watches over what follows:\n  \
          pgpassage attach {id}   what it has to say\n  \
-         pgpassage status {id}   how far it is; the source keeps its log until the target has it\n  \
+         pgpassage status {id}   how far it is; the source keeps its WAL until the target has it\n  \
          pgpassage finish {id}   close the connection, once nothing writes to the source any more\n  \
          pgpassage stop {id}     discontinue; what was copied stays",
         pid = run.pid,
@@ -271,7 +271,7 @@ fn left_on_source(run: &Run) -> String {
     if !follow.is_empty() {
         return format!(
             "What follows goes on following, and nobody watches over it: {}.\n  \
-             pgpassage stop {id}     discontinue that too, for the source keeps its log for it\n  \
+             pgpassage stop {id}     discontinue that too, for the source keeps its WAL for it\n  \
              pgpassage finish {id}   close the connection, once nothing writes to the source any more\n  \
              pgpassage status {id} --watch --detach   leave a guard at work",
             follow.join(", ")

@@ -69,7 +69,7 @@ async fn statuses(args: &StatusArgs, env: &Env) -> Result<Asked> {
         (None, None) => {
             let mut all = Vec::new();
             for known in found(env)? {
-                // Whatever became of the whole: what follows does so, and what is left keeps the source's log.
+                // Whatever became of the whole: what follows does so, and what is left keeps the source's WAL.
                 if known.run.outcome.is_none() || follows(&known.run) || !is_clean(&known.run) {
                     all.push(one(&of_known(&known.id), env).await?);
                 }
@@ -194,7 +194,7 @@ pub(super) fn lines(told: &Told) -> Vec<String> {
             let lag = d.lag_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);
             parts.push(format!("lag {lag}{}", age(d)));
             parts.extend(
-                d.kept_bytes.map(|kept| format!("the source keeps {} of its log", human_bytes(kept))),
+                d.kept_bytes.map(|kept| format!("the source keeps {} of its WAL", human_bytes(kept))),
             );
             if d.tables_ready + d.tables_not_ready > 0 {
                 let all = d.tables_ready + d.tables_not_ready;

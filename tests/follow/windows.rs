@@ -250,7 +250,7 @@ fn the_death_of_the_engine_is_said_and_can_be_cleaned_up_after() {
     goes(engine);
     assert_eq!((&listed(&pair)["status"], &listed(&pair)["died"]), (&"dead".into(), &true.into()));
     let slot =
-        "replication slot pgpassage_follow_postgres_slot on the source: the source keeps its log for it";
+        "replication slot pgpassage_follow_postgres_slot on the source: the source keeps its WAL for it";
     for verb in [["list", ""], ["attach", ""], ["attach", "follow"], ["status", "follow"]] {
         let words: Vec<&str> = verb.into_iter().filter(|word| !word.is_empty()).collect();
         let ran = pair.program(&words);

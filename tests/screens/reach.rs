@@ -42,7 +42,7 @@ fn click(state: &mut State, size: (u16, u16), what: &str) {
 fn every_chart_has_its_turn() {
     let small = (80, 24);
     let mut state = scene("live");
-    for (now, next) in [("Speed, last", "x: log kept"), ("Log kept by", "x: lag"), ("Lag", "x: speed")] {
+    for (now, next) in [("Speed, last", "x: WAL kept"), ("WAL kept by", "x: lag"), ("Lag", "x: speed")] {
         shows(&state, small, &format!("\n {now}"));
         shows(&state, small, next);
         press(&mut state, Code::Char('x'));
@@ -51,13 +51,13 @@ fn every_chart_has_its_turn() {
     // With more room there are more of them, and in the end there is nothing to turn.
     shows(&state, (120, 40), "x: lag");
     let wide = text(&state, (160, 40));
-    assert!(["Speed, last", "Log kept by", "Lag"].iter().all(|title| wide.contains(title)), "{wide}");
+    assert!(["Speed, last", "WAL kept by", "Lag"].iter().all(|title| wide.contains(title)), "{wide}");
     assert!(!wide.contains("x: "), "{wide}");
 
     let mut state = scene("close");
     shows(&state, small, "\n Lag");
     press(&mut state, Code::Char('x'));
-    shows(&state, small, "\n Log kept by the slots");
+    shows(&state, small, "\n WAL kept by the slots");
     shows(&state, small, "17 MB┤");
     // A snapshot keeps no log, and nothing lags behind it.
     let mut state = scene("live");
@@ -300,7 +300,7 @@ fn the_smallest_window_shows_times_and_databases() {
     let state = scene("live");
     shows(&state, (60, 16), "2 min 29 s");
     let state = scene("close");
-    shows(&state, (60, 16), "LOG KEPT");
+    shows(&state, (60, 16), "WAL KEPT");
     shows(&state, (60, 16), "↻ Syncing   analytics");
 }
 

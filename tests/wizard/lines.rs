@@ -56,7 +56,7 @@ fn a_closing_is_not_broken_off_unasked() {
     let (mut tty, mut seen) = following(&pair);
     pair.kill_engines();
     answer(&mut tty, (&mut seen, "u) Status update"), "u");
-    tty.wait("No engine guards it: nobody looks at the log that the source keeps.");
+    tty.wait("No engine guards it: nobody looks at the WAL that the source keeps.");
     std::thread::scope(|scope| {
         scope.spawn(|| pair.target.psql("shop", "BEGIN; LOCK TABLE orders; SELECT pg_sleep(90)").ok());
         let held = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop' AND wait_event = 'PgSleep'";

@@ -179,7 +179,7 @@ fn say(state: &mut State, since_ms: u64) {
                 let is_new = answered || seen.is_some_and(|at_ms| at_ms >= since_ms);
                 let old = if is_new { String::new() } else { format!(", {}", when(seen)) };
                 out::print(&format!(
-                    "  {shown}: lag {lag}, log kept on the source {kept}{}{old}",
+                    "  {shown}: lag {lag}, WAL kept on the source {kept}{}{old}",
                     ready(status)
                 ));
             }
@@ -363,7 +363,7 @@ async fn run(
     Ok((!live.is_following()).then(|| Exit::of(outcome, &live.run)))
 }
 
-/// A new engine looks at the log that the source keeps, with or without this window.
+/// A new engine looks at the WAL that the source keeps, with or without this window.
 async fn guard(rooms: &Rooms, live: &mut Live, typed: &mut Typed) -> Result<(), Gone> {
     admitted(rooms, (&live.id, Errand::Run(Task::Watch)), typed).await?;
     match waited(rooms.task(live.id.clone(), typed.clone(), Task::Watch)).await? {

@@ -177,7 +177,7 @@ fn told(database: &DatabaseStatus) -> String {
             let (lag, kept) = (lag_of(Some(database)), kept_of(Some(database)));
             let tables = ready(Some(database));
             let error = error.as_ref().map(|error| format!("; {}", printable(error))).unwrap_or_default();
-            format!("{name}: lag {lag}, log kept on the source {kept}{tables}{error}")
+            format!("{name}: lag {lag}, WAL kept on the source {kept}{tables}{error}")
         }
         (Some(outcome), _) => format!("{name}: {}", outcome_word(outcome)),
         (None, _) => format!("{name}: not through"),

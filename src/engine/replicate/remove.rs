@@ -75,7 +75,7 @@ pub(crate) async fn remove(cx: &Cx, database: &str, what: What) -> bool {
         left
     });
     if !left.is_empty() {
-        let title = "objects of ours could not be removed, and a replication slot keeps the source's log from being cleared";
+        let title = "objects of ours could not be removed, and a replication slot keeps the source's WAL from being cleared";
         let fix = format!("pgpassage clean {}, once both servers can be reached", cx.plan.id);
         cx.finding(
             Finding::warning("left-behind", title).in_database(database).fix(fix).objects(left.clone()),

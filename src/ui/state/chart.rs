@@ -17,7 +17,7 @@ pub struct Sample {
 pub enum Charted {
     #[default]
     Speed,
-    /// The log that the slots keep on the source.
+    /// The WAL that the slots keep on the source.
     Kept,
     Lag,
 }
@@ -26,7 +26,7 @@ impl Charted {
     pub fn title(self) -> &'static str {
         match self {
             Charted::Speed => "Speed, last 10 min",
-            Charted::Kept => "Log kept by the slots",
+            Charted::Kept => "WAL kept by the slots",
             Charted::Lag => "Lag",
         }
     }
@@ -35,7 +35,7 @@ impl Charted {
     pub fn word(self) -> &'static str {
         match self {
             Charted::Speed => "speed",
-            Charted::Kept => "log kept",
+            Charted::Kept => "WAL kept",
             Charted::Lag => "lag",
         }
     }

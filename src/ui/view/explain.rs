@@ -17,7 +17,7 @@ pub(super) fn view(p: &mut Paint<'_>, area: Rect, (state, number): (&State, usiz
         1 => ("How fast", speed(live)),
         2 => ("When the rows will be across", end(live, state.now_ms)),
         3 => ("How far the target is behind", lag(live, state.now_ms)),
-        4 => ("The log that the source keeps", kept(live)),
+        4 => ("The WAL that the source keeps", kept(live)),
         _ => ("Who is in the databases", who(live)),
     };
     let width = 72.min(area.width.saturating_sub(2));
@@ -105,17 +105,26 @@ fn lag(live: &Live, now_ms: u64) -> Vec<String> {
         None if live.is_following() => {
             "Not known: not every database has been asked, or one would not tell.".to_owned()
         }
-        None => "No database follows yet.".to_owned(),
+        None => none_follows(live).to_owned(),
     }];
     all.extend(answered_ms(live).map(|at| format!("Asked {} ago.", ago(now_ms.saturating_sub(at)))));
     all.push(String::new());
     all.push(
-        "Where the source's log is now (pg_current_wal_insert_lsn) minus what the target has confirmed \
-         (confirmed_flush_lsn of the slot). Other databases of the source write into the same log, so a few bytes may \
+        "Where the source's WAL is now (pg_current_wal_insert_lsn) minus what the target has confirmed \
+         (confirmed_flush_lsn of the slot). Other databases of the source write into the same WAL, so a few bytes may \
          stand there while nothing of this database is missing."
             .to_owned(),
     );
     all
+}
+
+fn none_follows(live: &Live) -> &'static str {
+    let followed = live.run.databases.values().any(|d| d.followed);
+    match (followed, live.is_over()) {
+        (true, _) => "No database follows any more.",
+        (false, true) => "No database follows.",
+        (false, false) => "No database follows yet.",
+    }
 }
 
 fn kept(live: &Live) -> Vec<String> {
@@ -133,13 +142,13 @@ fn kept(live: &Live) -> Vec<String> {
         let none = if live.run.databases.values().any(|d| d.method.is_some()) && !live.replicates() {
             "Nothing follows in this migration: the source keeps nothing for it."
         } else {
-            "No database follows yet."
+            none_follows(live)
         };
         all.push(none.to_owned());
     }
     all.push(String::new());
     all.push(
-        "The source keeps its log from the slot's restart_lsn on until the target has it. max_slot_wal_keep_size on the \
+        "The source keeps its WAL from the slot's restart_lsn on until the target has it. max_slot_wal_keep_size on the \
          source bounds it."
             .to_owned(),
     );
@@ -156,7 +165,7 @@ fn who(live: &Live) -> Vec<String> {
         all.push(format!("{name}: {source} on the source, {target} on the target."));
     }
     if all.is_empty() {
-        all.push("No database follows yet.".to_owned());
+        all.push(none_follows(live).to_owned());
     }
     all.push(String::new());
     all.push(

@@ -76,7 +76,7 @@ pub(super) async fn same_server(db: &Db, session: &Session) -> Result<(), Failur
             "another server has taken the target's place meanwhile, and may lack what was copied".to_owned()
         }
         Where::Behind(noted) => format!(
-            "the target has gone back to an earlier state, before {noted} in its log (it is at {flushed} now), and lacks \
+            "the target has gone back to an earlier state, before {noted} in its WAL (it is at {flushed} now), and lacks \
              what was made since"
         ),
     };

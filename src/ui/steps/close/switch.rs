@@ -61,7 +61,7 @@ pub fn writes(live: &Live, now_ms: u64) -> (Now, String) {
     match quiet_for(live, now_ms) {
         Some(ms) if ms >= QUIET_MS => (Now::Good, format!("no change on its way for {}", ago(ms))),
         Some(_) => (Now::NotYet, "no change on its way just now".to_owned()),
-        None => (Now::Doubtful, "changes arrive, or it is not known".to_owned()),
+        None => not_quiet(live, now_ms),
     }
 }
 
@@ -70,7 +70,14 @@ pub fn writes_briefly(live: &Live, now_ms: u64) -> (Now, String) {
     match quiet_for(live, now_ms) {
         Some(ms) if ms >= QUIET_MS => (Now::Good, format!("no change for {}", ago(ms))),
         Some(_) => (Now::NotYet, "no change just now".to_owned()),
-        None => (Now::Doubtful, "changes, or not known".to_owned()),
+        None => not_quiet(live, now_ms),
+    }
+}
+
+fn not_quiet(live: &Live, now_ms: u64) -> (Now, String) {
+    match last_lag(live, now_ms) {
+        Some(1..) => (Now::Doubtful, "a change is on its way".to_owned()),
+        _ => (Now::Unknown, "lag not known".to_owned()),
     }
 }
 
@@ -137,10 +144,7 @@ pub fn verify(verify: Verify) -> &'static str {
 
 /// For how long nothing has been on its way; unknown where the last answer is not that.
 fn quiet_for(live: &Live, now_ms: u64) -> Option<u64> {
-    let last = live.samples.back()?;
-    if last.lag_bytes != Some(0) || now_ms.saturating_sub(last.at_ms) > STALE_MS {
-        return None;
-    }
+    let last = live.samples.back().filter(|_| last_lag(live, now_ms) == Some(0))?;
     let mut since = last.at_ms;
     for sample in live.samples.iter().rev() {
         if sample.lag_bytes != Some(0) || since.saturating_sub(sample.at_ms) > LOOK_AWAY_MS {
@@ -149,6 +153,12 @@ fn quiet_for(live: &Live, now_ms: u64) -> Option<u64> {
         since = sample.at_ms;
     }
     Some(last.at_ms.saturating_sub(since))
+}
+
+/// How much is on its way, as far as the last answer tells and is not old.
+fn last_lag(live: &Live, now_ms: u64) -> Option<u64> {
+    let last = live.samples.back().filter(|last| now_ms.saturating_sub(last.at_ms) <= STALE_MS)?;
+    last.lag_bytes
 }
 
 /// How much one database misses, and for how long.
@@ -163,9 +173,19 @@ pub fn lag_of(status: Option<&DatabaseStatus>) -> String {
     format!("{}{age}", bytes(lag_bytes))
 }
 
-/// How much of its log the source keeps for it.
+/// How much of its WAL the source keeps for it.
 pub fn kept_of(status: Option<&DatabaseStatus>) -> String {
     bytes(status.and_then(|s| s.kept_bytes))
+}
+
+/// How many of its tables are ready. Some database has none, and that is no number that nobody knows.
+pub fn tables_of(status: Option<&DatabaseStatus>) -> String {
+    let Some(status) = status else { return "unknown".to_owned() };
+    match status.tables_ready + status.tables_not_ready {
+        0 if status.at_ms > 0 && status.error.is_none() => "none".to_owned(),
+        0 => "unknown".to_owned(),
+        all => format!("{}/{} ready", thousands(status.tables_ready), thousands(all)),
+    }
 }
 
 fn bytes(value: Option<u64>) -> String {

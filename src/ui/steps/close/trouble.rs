@@ -43,15 +43,13 @@ impl Note {
 /// The most pressing first.
 pub fn notes(state: &State) -> Vec<Note> {
     let Some(live) = state.live.as_ref().filter(|live| live.is_following()) else { return Vec::new() };
-    // Another window's is shown as well.
-    let others = live.engine.is_there() && !live.run.closing.is_empty();
-    let mut all = if is_closing(state) || others { progress(live) } else { not_closed(live) };
+    let mut all = if closes(state) { progress(live) } else { not_closed(live) };
     all.extend(complaints(live));
     if let Some(why) = &state.unanswered {
         all.push(Note::new(Weight::Bad, format!("Asking failed: {}", printable(why))));
     }
     if live.engine == Engine::Gone {
-        let what = "No engine guards it: nobody looks at the log that the source keeps.";
+        let what = "No engine guards it: nobody looks at the WAL that the source keeps.";
         let next = if state.rights == Rights::Command { " Guard again, or close." } else { "" };
         all.push(Note::new(Weight::Warning, format!("{what}{next}")));
     }
@@ -67,6 +65,12 @@ pub fn is_closing(state: &State) -> bool {
     let Some(live) = &state.live else { return false };
     let asks = matches!(state.overlay, Some(Overlay::Passwords(_)));
     live.wanted == Some(Wanted::Close) && live.trying.is_none() && !asks
+}
+
+/// A closing that is under way, also another window's.
+pub fn closes(state: &State) -> bool {
+    let others = |live: &Live| live.engine.is_there() && !live.run.closing.is_empty();
+    is_closing(state) || state.live.as_ref().is_some_and(others)
 }
 
 /// What it is at, database by database.

@@ -1,7 +1,7 @@
 //! What follows, the switch-over with what is true of it now, and the result.
 
 use super::switch::{self, CLOSES, DISCONTINUES, Now, STALE_MS, STEPS, STEPS_BRIEFLY, kept_of, lag_of};
-use super::trouble::{NOT_CLOSED, Weight, answered_ms, asking_fails, is_closing, notes};
+use super::trouble::{NOT_CLOSED, Weight, answered_ms, asking_fails, closes, is_closing, notes};
 use crate::model::check::{Finding, Severity};
 use crate::model::event::DatabaseOutcome;
 use crate::model::plan::Method;
@@ -210,7 +210,7 @@ fn heading(width: usize) -> String {
     let (state, name) = first_columns(width);
     let mut text =
         format!("{}{}{}", column("STATE", state), column("DATABASE", name), column_right("LAG", 17));
-    text.push_str(&column_right("LOG KEPT", 11));
+    text.push_str(&column_right("WAL KEPT", 11));
     if width >= 72 {
         text.push_str(&column_right("TABLES", 14));
     }
@@ -245,17 +245,7 @@ fn database(theme: Theme, (live, name, width): (&Live, &str, usize)) -> Line {
     line.push(column_right(&lag_of(status), 17), lag_style);
     line.push(column_right(&kept_of(status), 11), theme.text);
     if width >= 72 {
-        let tables = status.filter(|s| s.tables_ready + s.tables_not_ready > 0).map_or_else(
-            || "unknown".to_owned(),
-            |s| {
-                format!(
-                    "{}/{} ready",
-                    thousands(s.tables_ready),
-                    thousands(s.tables_ready + s.tables_not_ready)
-                )
-            },
-        );
-        line.push(column_right(&tables, 14), theme.text);
+        line.push(column_right(&switch::tables_of(status), 14), theme.text);
     }
     line
 }
@@ -273,6 +263,8 @@ fn switch_over(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
     let now = |(now, text): (Now, String)| Line::new(format!("{} {text}", now.sign()), style(now));
     let sign = |now: Now| Line::new(format!("{} ", now.sign()), style(now));
     let (other, last) = match state.rights {
+        // What closes already is neither verified in another way nor discontinued.
+        Rights::Command if closes(state) => ("", String::new()),
         Rights::Command => (" (v changes it)", format!("s discontinues: {DISCONTINUES}")),
         Rights::Look => ("", "This window is read-only: it closes and discontinues nothing.".to_owned()),
     };

@@ -1,4 +1,4 @@
-//! Speed, lag and the log kept over time: as many charts side by side as there is room for, and a key for the others.
+//! Speed, lag and the WAL kept over time: as many charts side by side as there is room for, and a key for the others.
 
 use crate::model::units::human_bytes;
 use crate::ui::format::rate;

@@ -170,17 +170,17 @@ fn names(state: &State, check: &Check, kinds: &[ObjectKind]) -> String {
 /// The objects that are made, side by side.
 fn what_happens(state: &State, check: &Check) -> Vec<(&'static str, String)> {
     let continuous = check.possible.iter().filter(|p| check.way(p) == Way::Continuous).count() as u64;
-    let each = if check.possible.is_empty() {
-        "for each database".to_owned()
-    } else {
-        format!("for {}", count_of(continuous, "database"))
+    let each = match continuous {
+        0 => "each database gets".to_owned(),
+        1 => "1 database gets".to_owned(),
+        _ => format!("each of {} gets", count_of(continuous, "database")),
     };
     let mut all = Vec::new();
     if replicates(check) {
         all.push((
             "Source",
             format!(
-                "{each}: one publication and one logical replication slot: {}; every table is read once, under a lock \
+                "{each} one publication and one logical replication slot: {}; every table is read once, under a lock \
                  that only stops changes of definitions (ACCESS SHARE)",
                 names(state, check, &[ObjectKind::Publication, ObjectKind::Slot])
             ),
@@ -196,14 +196,16 @@ fn what_happens(state: &State, check: &Check) -> Vec<(&'static str, String)> {
         "roles, databases, their schema, rows, then indexes, keys, privileges and settings".to_owned();
     if replicates(check) {
         let names = names(state, check, &[ObjectKind::Subscription]);
-        target
-            .push_str(&format!("; then a subscription: {names}, and it follows the source until you close"));
+        let (own, follow) = if continuous == 1 { ("", "it follows") } else { (" each", "they follow") };
+        target.push_str(&format!(
+            "; then a subscription{own}: {names}, and {follow} the source until you close"
+        ));
     }
     all.push(("Target", target));
     let followed = check.possible.iter().filter(|p| check.way(p) == Way::Continuous);
     let wal: u64 = followed.filter_map(|p| p.wal_bytes).sum();
     if wal > 0 && replicates(check) {
-        all.push(("Log kept", format!("up to about {} on the source meanwhile", human_bytes(wal))));
+        all.push(("WAL kept", format!("up to about {} on the source meanwhile", human_bytes(wal))));
     }
     all.push((
         "Undo",
