@@ -14,3 +14,4 @@ mod sizes;
 mod styled;
 mod transitions;
 mod truth;
+mod words;

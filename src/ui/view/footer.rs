@@ -2,7 +2,7 @@
 
 use crate::ui::state::form::{Field, Part};
 use crate::ui::state::{Focus, Overlay, Rights, Screen, State};
-use crate::ui::steps::close::trouble::notes;
+use crate::ui::steps::close::trouble::{closes, notes};
 use crate::ui::steps::migration::charts::offered;
 use crate::ui::steps::migration::failed;
 use crate::ui::steps::validation::report::rows;
@@ -147,12 +147,13 @@ fn report(state: &State) -> Keys {
     keys
 }
 
-/// What a window that only shows does not do.
+/// What a window that only shows does not do, and what is no question any more while it closes.
 const CHANGES: [&str; 3] = ["stop", "discontinue", "how to verify"];
 
 fn running(state: &State) -> Keys {
     let mut keys = all_running(state);
-    if state.rights == Rights::Look {
+    let closes = state.screen == Screen::Close && closes(state);
+    if state.rights == Rights::Look || closes {
         keys.retain(|(_, word)| !CHANGES.contains(word));
     }
     keys

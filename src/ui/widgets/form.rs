@@ -2,11 +2,11 @@
 
 use super::line::{Line, column, tail};
 use super::paint::Paint;
-use crate::model::endpoint::Words;
+use crate::model::endpoint::{SslMode, Words};
 use crate::model::plan::{IdentityPolicy, TargetPolicy};
 use crate::model::units::readable;
 use crate::ui::message::Hit;
-use crate::ui::state::form::{Field, Part};
+use crate::ui::state::form::{Field, Part, Server};
 use crate::ui::state::{Focus, State};
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
@@ -79,9 +79,9 @@ fn one(paint: &mut Paint<'_>, area: Rect, row: usize, (state, field): (&State, F
         line.push(column(&shown, width), if focused { theme.field.patch(theme.title) } else { theme.field });
         line.push("]", theme.dim);
     }
-    let (long, short) = hint(state, field);
     let room = usize::from(area.width).saturating_sub(line.width() + 3);
-    if let Some(hint) = [long, short].into_iter().find(|hint| !hint.is_empty() && hint.width() <= room) {
+    let fits = |hint: &String| !hint.is_empty() && hint.width() <= room;
+    if let Some(hint) = hints(state, field).into_iter().find(fits) {
         line.push(format!("   {hint}"), theme.dim);
     }
     paint.line(area, row, &line);
@@ -160,29 +160,42 @@ pub fn identity(policy: IdentityPolicy) -> (&'static str, &'static str) {
         IdentityPolicy::Skip => ("skip", "they do not follow, and are copied again when you close"),
         IdentityPolicy::Inserts => ("inserts", "only new rows follow; copied again when you close"),
         IdentityPolicy::Index => ("index", "a unique index tells their rows apart; without one, refuse"),
-        IdentityPolicy::Full => ("full", "such an index, or else the whole row: slow for large tables"),
+        IdentityPolicy::Full => ("full", "a unique index, or else the whole row: slow for large tables"),
+    }
+}
+
+fn server(state: &State, field: Field) -> &Server {
+    match field {
+        Field::Target(_) => &state.form.target,
+        _ => &state.form.source,
     }
 }
 
 fn encrypts(state: &State, field: Field) -> bool {
-    let server = match field {
-        Field::Target(_) => &state.form.target,
-        _ => &state.form.source,
-    };
-    server.encrypts()
+    server(state, field).encrypts()
+}
+
+fn goes_in_clear(state: &State, field: Field) -> bool {
+    server(state, field).ssl_mode() == SslMode::Disable
+}
+
+/// A check that did not come to the databases knows of none.
+fn can_pick(state: &State) -> bool {
+    state.check.as_ref().is_some_and(|check| !check.databases().is_empty())
 }
 
 /// In full, and for narrow windows.
-fn hint(state: &State, field: Field) -> (String, String) {
+fn hints(state: &State, field: Field) -> Vec<String> {
     let (long, short) = match field {
         Field::Name => {
             if let Some(taken) = state.form.renamed_from() {
-                let long = format!("{} is taken; this is free", readable(taken));
-                return (long, "name taken".to_owned());
+                let taken = readable(taken);
+                let long = format!("{taken} is taken; this is free");
+                return vec![long, format!("{taken} taken"), "renamed".to_owned()];
             }
             ("a-z, 0-9 and _; empty: random", "a-z, 0-9, _")
         }
-        Field::Exclude if state.check.is_some() => ("names with spaces between; ↓ picks", "↓ picks them"),
+        Field::Exclude if can_pick(state) => ("names with spaces between; ↓ picks", "↓ picks them"),
         Field::Exclude => ("names with spaces between them", "spaces between them"),
         Field::SkipTables => ("table, schema.table or db.schema.table, commas", "commas between them"),
         Field::Jobs => ("empty: by the servers' processors", "empty: automatic"),
@@ -202,12 +215,15 @@ fn hint(state: &State, field: Field) -> (String, String) {
             Part::Ssl if encrypts(state, field) => {
                 ("(recommended)  Space, or ← → for another mode", "(recommended)  ← → modes")
             }
+            Part::Ssl if goes_in_clear(state, field) => {
+                ("goes in clear: Space encrypts, ← → for another mode", "goes in clear")
+            }
             Part::Ssl => ("may go in clear: Space encrypts, ← → for another mode", "may go in clear"),
             Part::Ca => ("path, or system; compares the name too", "path, or system"),
             Part::Port | Part::User => ("", ""),
         },
     };
-    (long.to_owned(), short.to_owned())
+    vec![long.to_owned(), short.to_owned()]
 }
 
 #[cfg(test)]

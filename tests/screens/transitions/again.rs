@@ -150,7 +150,7 @@ fn starting_over_cleans_up_first() {
     // The old one's folder keeps its name: the next stands there, and why, in every window.
     send(&mut state, Msg::Named { taken: "shop".into(), name: "shop_2".into() });
     state.focus = Focus::Field(Field::Name);
-    for (size, why) in [((60, 16), "name taken"), ((80, 24), "shop is taken; this is free")] {
+    for (size, why) in [((60, 16), "shop taken"), ((80, 24), "shop is taken; this is free")] {
         let text = rows(&draw(&state, size.0, size.1)).join("\n");
         let row = text.lines().find(|row| row.contains("▌ Name")).unwrap();
         assert!(row.contains("[shop_2") && row.contains(why), "{text}");

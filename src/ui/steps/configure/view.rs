@@ -71,7 +71,9 @@ fn draw_guide(p: &mut Paint<'_>, area: Rect, state: &State) {
             (true, false) => theme.accent.add_modifier(Modifier::BOLD),
             (false, _) => theme.dim,
         };
-        let (text, before) = (format!(" {name} "), title.width());
+        // Also where no style is to be seen.
+        let text = if chosen { format!("[{name}]") } else { format!(" {name} ") };
+        let before = title.width();
         tabs.push((before, text.width(), number));
         title.push(text, style);
     }

@@ -284,10 +284,10 @@ pub fn attention(state: &State) -> Vec<Attention> {
             Tag::Failed if begun_anew(state, known).is_some() && known.run.half_made().is_empty() => {}
             Tag::Failed => all.push(of(worst(known), worst(known), false)),
             Tag::Syncing if !known.engine.is_there() => {
-                let what = "nobody guards what the source keeps for it".to_owned();
+                let what = "its engine is gone: nobody guards what the source keeps for it".to_owned();
                 all.push(of(what, "nobody guards it".to_owned(), false));
             }
-            // Meanwhile the source keeps its log.
+            // Meanwhile the source keeps its WAL.
             Tag::Syncing if trouble(known).is_some() => {
                 let what = trouble(known).unwrap_or_default().to_owned();
                 all.push(of(what, "does not follow well: Enter".to_owned(), true));

@@ -167,7 +167,10 @@ pub fn how_many(check: &Check) -> String {
             let can = check.possible.iter().filter(|p| p.not_continuous.is_none()).count();
             format!("Possible for {can} of {all}.")
         }
-        Replicable::NotJudged => "Which method is possible is judged at the start.".to_owned(),
+        Replicable::NotJudged if check.may_start().is_ok() => {
+            "Which method is possible is judged at the start.".to_owned()
+        }
+        Replicable::NotJudged => "Which method is possible is not known.".to_owned(),
     }
 }
 
