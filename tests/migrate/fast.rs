@@ -94,6 +94,23 @@ fn a_table_of_which_a_part_fails_is_lost_and_empty() {
     assert_eq!(ask(&pair.target, "postgres", "SELECT count(*) FROM fine"), "1");
 }
 
+/// Where it happened a server says in several lines; nobody reads the escaped end of one.
+#[test]
+fn where_a_row_was_refused_is_said_in_one_line() {
+    let pair = Pair::new();
+    let function = "CREATE FUNCTION judge(i int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN \
+                    IF current_setting('cluster_name') = 'strict' THEN RAISE 'not here'; END IF; RETURN true; END $$;";
+    let table = "CREATE TABLE judged (i int CHECK (judge(i))); INSERT INTO judged VALUES (1);";
+    pair.source.psql("postgres", &format!("{function} {table}")).unwrap();
+    pair.target.psql("postgres", "ALTER SYSTEM SET cluster_name = 'strict'").unwrap();
+    pair.target.restart().unwrap();
+    let ran = pair.migrate(&[]);
+    assert_eq!(ran.code, 3, "{}", ran.stdout);
+    let lost = ran.findings("lost");
+    assert!(lost.iter().any(|l| l.contains("at RAISE; COPY judged, line 1")), "{lost:?}");
+    assert!(lost.iter().all(|l| !l.contains("\\n")), "{lost:?}");
+}
+
 #[test]
 fn among_small_tables_one_that_fails_is_named_and_the_others_arrive() {
     let pair = Pair::new();

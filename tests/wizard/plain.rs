@@ -245,7 +245,7 @@ fn guide_and_plan_are_said_in_lines() {
     answer(&mut tty, (&mut seen, "error: Parallel copies: a number from 1 to 256"), "2");
     answer(&mut tty, (&mut seen, "Databases on the target that are not empty [refuse]"), "");
     tty.wait("What will happen:\n  shop, ");
-    tty.wait("  Source: for 1 database: one publication and one logical replication slot: pgpassage_");
+    tty.wait("  Source: 1 database gets one publication and one logical replication slot: pgpassage_");
     tty.wait("  Undo: Stop migration removes slots and publications");
     tty.wait("  Know: Migrate into an empty target");
     tty.wait("Logical replication carries rows and no DDL");
