@@ -155,13 +155,14 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
         (Msg::Status(databases), Some(live)) => {
             close::trouble::answered(live, databases, now_ms);
             state.unanswered = None;
+            close::trouble::tell(state);
         }
         (Msg::Trouble(failure), live) => {
             if let Some(live) = live {
                 if live.asking.is_on() {
                     state.unanswered = Some(failure.to_string());
                 }
-                live.asking = super::state::Switch::Off;
+                (live.asking, live.by_hand) = (super::state::Switch::Off, super::state::Switch::Off);
                 (live.wanted, live.trying) = (None, None);
             }
             state.complain(for_a_window(&failure.to_string()));
@@ -190,7 +191,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
         state.focus = close::update::order(state).first().copied().unwrap_or(Focus::List);
         dialog::outlive(state);
         if unguarded {
-            return close::update::by_hand(state);
+            return close::update::ask_with_passwords(state);
         }
     }
     Vec::new()
