@@ -103,28 +103,33 @@ fn is_tried(state: &State, id: &str, errand: Errand) -> bool {
     is_open(state, id) && state.live.as_ref().is_some_and(|live| live.trying == Some(errand))
 }
 
+/// A later command tells the whole story again from its beginning.
+fn opened(state: &mut State, mut fresh: Live) {
+    state.start.opened = Some(fresh.id.clone());
+    state.unanswered = None;
+    match state.live.take().filter(|old| old.id == fresh.id) {
+        Some(old) => {
+            (fresh.wanted, fresh.wanted_after) = (old.wanted, old.wanted_after);
+            fresh.verify = old.verify;
+            fresh.samples = old.samples;
+        }
+        None => {
+            state.screen = Screen::Live;
+            state.focus = Focus::List;
+            state.overlay = None;
+        }
+    }
+    state.live = Some(fresh);
+}
+
 /// News of the migration that is open.
 fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
     let now_ms = state.now_ms;
     match (msg, &mut state.live) {
-        (Msg::Opened { id, engine, face, plan }, live) => {
-            let again = live.as_ref().is_some_and(|live| live.id == id);
-            state.start.opened = Some(id.clone());
-            // A later command tells the whole story again from its beginning.
+        (Msg::Opened { id, engine, face, plan }, _) => {
             let mut fresh = Live::new(id, engine, plan);
             fresh.face = face;
-            if let (true, Some(old)) = (again, live.take()) {
-                (fresh.wanted, fresh.wanted_after) = (old.wanted, old.wanted_after);
-                fresh.verify = old.verify;
-                fresh.samples = old.samples;
-            }
-            *live = Some(fresh);
-            state.unanswered = None;
-            if !again {
-                state.screen = Screen::Live;
-                state.focus = Focus::List;
-                state.overlay = None;
-            }
+            opened(state, fresh);
         }
         (Msg::Entry(entry), Some(live)) => {
             let answered = live.is_answered(&entry);
@@ -159,13 +164,14 @@ fn on_news(state: &mut State, msg: Msg) -> Vec<Effect> {
         (Msg::Status(databases), Some(live)) => {
             close::trouble::answered(live, databases, now_ms);
             state.unanswered = None;
+            close::trouble::tell(state);
         }
         (Msg::Trouble(failure), live) => {
             if let Some(live) = live {
                 if live.asking.is_on() {
                     state.unanswered = Some(failure.to_string());
                 }
-                live.asking = super::state::Switch::Off;
+                (live.asking, live.by_hand) = (super::state::Switch::Off, super::state::Switch::Off);
                 (live.wanted, live.trying) = (None, None);
             }
             state.complain(for_a_window(&failure.to_string()));
@@ -199,7 +205,9 @@ fn settle(state: &mut State) {
 fn ask_where_nobody_guards(state: &mut State) -> Vec<Effect> {
     let unguarded = |live: &Live| live.is_following() && live.engine == Engine::Gone;
     match &state.live {
-        Some(live) if state.screen == Screen::Close && unguarded(live) => close::update::by_hand(state),
+        Some(live) if state.screen == Screen::Close && unguarded(live) => {
+            close::update::ask_with_passwords(state)
+        }
         _ => Vec::new(),
     }
 }

@@ -145,6 +145,37 @@ fn what_is_closed_is_not_asked_about_when_it_is_opened_again() {
     assert_eq!(follows.live.as_ref().unwrap().trying, Some(Errand::Status));
 }
 
+/// Whoever asks is told, and nobody else.
+#[test]
+fn a_question_by_hand_is_answered() {
+    let mut state = scene("close");
+    let answer = |state: &State, error: Option<&str>| {
+        let status = |name: &String| DatabaseStatus {
+            database: name.clone(),
+            outcome: Some(DatabaseOutcome::Following),
+            error: error.map(str::to_owned),
+            unasked: error.is_some(),
+            lag_bytes: Some(0),
+            at_ms: NOW_MS,
+            ..DatabaseStatus::default()
+        };
+        Msg::Status(state.live.as_ref().unwrap().run.databases.keys().map(status).collect())
+    };
+    let away = "the source: cannot connect to db1.example.net:5432";
+    for (error, told) in [(None, "Asked: both servers answer"), (Some(away), away)] {
+        let now_ms = state.now_ms + 1_000;
+        send(&mut state, Msg::Tick { now_ms });
+        assert_eq!(effects(&mut state, Code::Char('u')), [Effect::Status]);
+        let msg = answer(&state, error);
+        send(&mut state, msg);
+        let toast = state.toast.take().unwrap();
+        assert!(toast.text.contains(told), "{}", toast.text);
+        let msg = answer(&state, error);
+        send(&mut state, msg);
+        assert!(state.toast.is_none(), "nobody has asked by hand");
+    }
+}
+
 #[test]
 fn whoever_asks_without_an_engine_is_asked_for_passwords() {
     let mut state = scene("close-unknown");

@@ -15,6 +15,7 @@ mod common;
 mod proxy;
 
 mod again;
+mod away;
 mod broken_off;
 mod bundle;
 mod busy;

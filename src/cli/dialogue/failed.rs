@@ -16,7 +16,9 @@ use crate::ui::state::live::{Ending, Live};
 use crate::ui::state::passwords::Errand;
 use crate::ui::state::{Button, Engine, State};
 use crate::ui::steps::migration::failure::{cause, consequence, sides};
-use crate::ui::steps::migration::{Of, dropped, fill_from, identities, leftovers, unfinished};
+use crate::ui::steps::migration::{
+    Of, dropped, fill_from, identities, identities_of_unfinished, leftovers, unfinished,
+};
 use crate::ui::update::commandable;
 use crate::ui::view::dialog::{clean_up, start_over, try_again};
 use std::io::IsTerminal;
@@ -162,6 +164,7 @@ async fn taken_back(
 ) -> Result<bool, Away> {
     let in_the_way = |live: &Live| {
         !leftovers(live, of).is_empty()
+            || identities_of_unfinished(live) > 0
             || (of == Of::All && identities(live) > 0)
             || !dropped(live, Unfinished::DropIncomplete).is_empty()
     };

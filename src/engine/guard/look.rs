@@ -103,6 +103,8 @@ struct OnTarget {
     not_ready: u64,
     error: Option<String>,
     unasked: bool,
+    /// The error is not what a source that is away explains.
+    broken: bool,
 }
 
 impl Watched {
@@ -133,11 +135,7 @@ impl Watched {
             status.tables_ready = self.target.ready;
             status.tables_not_ready = self.target.not_ready;
             status.sessions = self.sessions;
-            let worse = status.unasked && self.target.error.is_some() && !self.target.unasked;
-            if status.error.is_none() || worse {
-                status.error.clone_from(&self.target.error);
-                status.unasked = self.target.unasked;
-            }
+            self.complain_of_both(status);
             // Whoever closes a connection looks at the definitions himself, and knows what was accepted.
             if !cx.at_work.is_at_work(name) && is_due(&mut self.schema_at, SCHEMA_EVERY) {
                 match timeout(ANSWER, self.look_at_schema(cx, name, &names, &mut looked)).await {
@@ -148,6 +146,21 @@ impl Watched {
             }
         }
         looked
+    }
+
+    /// A source that is away is named first: what the target misses then may be nothing but that.
+    fn complain_of_both(&self, status: &mut DatabaseStatus) {
+        let Some(target) = &self.target.error else { return };
+        match status.error.take() {
+            None => (status.error, status.unasked) = (Some(target.clone()), self.target.unasked),
+            Some(source) if status.unasked => {
+                let whose = if target.starts_with("the target") { "" } else { "the target: " };
+                status.error = Some(format!("{source}; {whose}{target}"));
+                // Of a source that has never answered nothing is known.
+                status.unasked = !self.target.broken || self.answered_ms == 0;
+            }
+            known => status.error = known,
+        }
     }
 
     async fn ask_source(
@@ -252,7 +265,7 @@ impl Watched {
             Ok(answer) => answer,
             Err(failure) => {
                 self.target.error = Some(format!("the target: {failure}"));
-                self.target.unasked = true;
+                (self.target.unasked, self.target.broken) = (true, false);
                 self.sessions.target = None;
                 return;
             }
@@ -262,6 +275,7 @@ impl Watched {
         if self.attempts.in_vain(errors.map(|e| e.apply), self.confirmed) {
             let title = "the target fails to apply a change, and tries it again and again";
             self.target.error = Some(title.to_owned());
+            self.target.broken = true;
             let fix = "the target's log says which and why; remove the cause there";
             looked.findings.extend(self.news("apply-errors", || Finding::warning("apply", title).fix(fix)));
         } else if self.told.remove("apply-errors") || looked.status.lag_bytes == Some(0) {
@@ -277,12 +291,18 @@ impl Watched {
         let missing = state.what_is_missing();
         let since = *self.not_ready_since.get_or_insert_with(Instant::now);
         if since.elapsed() > WORKER_MISSING {
-            let why = missing.clone();
-            let fix = "the target's log says why; the source keeps its log meanwhile";
+            let (why, fix) = match looked.status.error.as_ref().filter(|_| looked.status.unasked) {
+                Some(source) => (
+                    format!("{source}; the target: {missing}"),
+                    "see that the source answers: the target goes on by itself then, or its log says why",
+                ),
+                None => (missing.clone(), "the target's log says why; the source keeps its log meanwhile"),
+            };
             looked.findings.extend(self.news("not-ready", || {
                 Finding::warning("follow", "the target does not follow").because(why).fix(fix)
             }));
         }
+        self.target.broken |= !(state.exists && state.enabled);
         self.target.error = self.target.error.take().or(Some(missing));
     }
 
@@ -364,5 +384,23 @@ mod tests {
         assert!(look(10, Some(Lsn(2))));
         assert!(look(10, None), "still so while the source does not answer");
         assert!(!look(10, Some(Lsn(3))));
+    }
+
+    #[test]
+    fn a_source_that_is_away_is_named_first() {
+        let source = "the source: cannot connect";
+        let said = |target: OnTarget, answered_ms| {
+            let mut status =
+                DatabaseStatus { error: Some(source.into()), unasked: true, ..DatabaseStatus::default() };
+            Watched { target, answered_ms, ..Watched::default() }.complain_of_both(&mut status);
+            (status.error.unwrap_or_default(), status.unasked)
+        };
+        let of = |error: &str, broken| OnTarget { error: Some(error.into()), broken, ..OnTarget::default() };
+        assert_eq!(said(OnTarget::default(), 7), (source.to_owned(), true));
+        let missing = format!("{source}; the target: the subscription has no worker");
+        assert_eq!(said(of("the subscription has no worker", false), 7), (missing, true));
+        let fails = format!("{source}; the target fails to apply");
+        assert_eq!(said(of("the target fails to apply", true), 7), (fails.clone(), false));
+        assert_eq!(said(of("the target fails to apply", true), 0), (fails, true), "it has never answered");
     }
 }

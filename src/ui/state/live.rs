@@ -58,6 +58,9 @@ pub struct Live {
     /// What both servers said when they were asked, and when.
     pub asked: Option<Asked>,
     pub asking: Switch,
+    /// Somebody has asked by hand, and is to be told.
+    #[serde(default)]
+    pub by_hand: Switch,
     /// The furthest that the bar has been.
     pub best: Best,
     /// Since when no more bytes have come; 0 before there were any.
@@ -132,6 +135,7 @@ impl Live {
             ended: None,
             asked: None,
             asking: Switch::Off,
+            by_hand: Switch::Off,
             best: Best::default(),
             moved_ms: 0,
             list: Listed::Tables,
@@ -306,6 +310,11 @@ impl Live {
             (Some(one), Some(other)) => Some(if one.1 >= other.1 { one } else { other }),
             (one, other) => one.or(other),
         }
+    }
+
+    /// Whether the last question about any of them failed.
+    pub fn is_unasked(&self) -> bool {
+        self.following().any(|name| self.status(name).is_some_and(|(status, _)| status.unasked))
     }
 
     pub fn following(&self) -> impl Iterator<Item = &String> {

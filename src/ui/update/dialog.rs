@@ -199,7 +199,9 @@ pub(super) fn go_on_starting_over(state: &mut State) -> Vec<Effect> {
 fn try_again(state: &mut State) -> Vec<Effect> {
     let Some(live) = &mut state.live else { return Vec::new() };
     live.want(Wanted::TryAgain);
+    // A replica identity that is still changed would be taken for the table's own by the next one.
     let nothing = migration::leftovers(live, Of::Unfinished).is_empty()
+        && migration::identities_of_unfinished(live) == 0
         && migration::dropped(live, Unfinished::DropIncomplete).is_empty();
     if nothing {
         return vec![Effect::Again];

@@ -8,7 +8,7 @@ use crate::model::task::Task;
 use crate::ui::keys::{Code, Key};
 use crate::ui::message::Effect;
 use crate::ui::state::passwords::{Ask, Errand};
-use crate::ui::state::{Overlay, State};
+use crate::ui::state::{Overlay, State, Switch};
 use crate::ui::steps::{close, migration};
 
 /// Some server does not let us in. What it did not accept is wiped; what the other one accepted stays.
@@ -30,7 +30,7 @@ fn tried(state: &mut State) {
 pub(super) fn shut(state: &mut State, failure: &Failure) {
     tried(state);
     if let Some(live) = &mut state.live {
-        live.wanted = None;
+        (live.wanted, live.by_hand) = (None, Switch::Off);
     }
     let (title, remark) =
         ("Not tried again".to_owned(), Some("Nothing was touched on either server.".to_owned()));
@@ -89,6 +89,9 @@ fn give_up(state: &mut State) {
     let Some(Overlay::Passwords(ask)) = state.overlay.take() else { return };
     for field in ask.fields.iter().filter(|field| field.why.is_some()) {
         state.form.server_mut(field.side).password.clear();
+    }
+    if let Some(live) = &mut state.live {
+        live.by_hand = Switch::Off;
     }
     if ask.errand != Errand::Status {
         if let Some(live) = &mut state.live {

@@ -155,9 +155,19 @@ pub fn answered_for(live: &Live, name: &str) -> Option<u64> {
 
 /// Whether the last question about any of them failed.
 pub fn asking_fails(state: &State) -> bool {
-    let Some(live) = &state.live else { return false };
-    let fails = |name: &String| live.status(name).is_some_and(|(status, _)| status.unasked);
-    state.unanswered.is_some() || live.following().any(fails)
+    state.unanswered.is_some() || state.live.as_ref().is_some_and(Live::is_unasked)
+}
+
+/// What whoever asked by hand is told, once there is an answer.
+pub fn tell(state: &mut State) {
+    let Some(live) = &mut state.live else { return };
+    if !std::mem::take(&mut live.by_hand).is_on() {
+        return;
+    }
+    match complaints(live).into_iter().next() {
+        Some(note) => state.complain(note.text),
+        None => state.say("Asked: both servers answer"),
+    }
 }
 
 /// A question that failed is no answer: of those before it the moment stays.

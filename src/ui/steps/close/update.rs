@@ -101,8 +101,16 @@ pub fn key(state: &mut State, key: Key) -> Option<Vec<Effect>> {
     Some(Vec::new())
 }
 
-/// As [`ask`], for somebody who is there to be asked for passwords where no engine remembers them.
-pub fn by_hand(state: &mut State) -> Vec<Effect> {
+/// As [`ask_with_passwords`], for somebody who waits for the answer.
+fn by_hand(state: &mut State) -> Vec<Effect> {
+    if let Some(live) = &mut state.live {
+        live.by_hand = Switch::On;
+    }
+    ask_with_passwords(state)
+}
+
+/// As [`ask`], where whoever sits there can be asked for passwords that no engine remembers.
+pub fn ask_with_passwords(state: &mut State) -> Vec<Effect> {
     match &state.live {
         Some(live) if live.trying.is_some() => Vec::new(),
         Some(live) if live.engine == Engine::Gone && !live.asking.is_on() => {

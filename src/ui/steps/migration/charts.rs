@@ -57,11 +57,11 @@ pub fn draw(p: &mut Paint<'_>, area: Rect, (state, live): (&State, &Live)) {
             Line::new("x", p.theme.key).and(format!(": {}", next.word()), p.theme.dim)
         });
         let inner = p.panel(place, &Line::new(charted.title(), p.theme.title), &right);
-        one(p, inner, (charted, live));
+        one(p, inner, (charted, state, live));
     }
 }
 
-fn one(p: &mut Paint<'_>, area: Rect, (charted, live): (Charted, &Live)) {
+fn one(p: &mut Paint<'_>, area: Rect, (charted, state, live): (Charted, &State, &Live)) {
     let values: Vec<Option<u64>> = match charted {
         Charted::Speed => speeds(live),
         Charted::Kept => live.samples.iter().map(|sample| sample.kept_bytes).collect(),
@@ -77,6 +77,7 @@ fn one(p: &mut Paint<'_>, area: Rect, (charted, live): (Charted, &Live)) {
         Charted::Speed if live.best.bytes > 0 || live.gauges_ms == 0 => "not known yet",
         Charted::Speed => "nothing has been copied yet",
         Charted::Lag if !live.is_following() => "no database follows yet",
+        _ if state.unanswered.is_some() || live.is_unasked() => "no answer yet",
         Charted::Kept | Charted::Lag => "not asked yet",
     };
     p.line(area, 0, &Line::new(why, p.theme.dim));

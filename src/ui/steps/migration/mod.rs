@@ -13,7 +13,7 @@ pub mod view_parts;
 use crate::model::check::Finding;
 use crate::model::event::{DatabaseOutcome, ObjectKind, RunOutcome};
 use crate::model::half_made::HalfMade;
-use crate::model::run::{LedgerLine, LedgerState};
+use crate::model::run::{DatabaseRun, LedgerLine, LedgerState};
 use crate::model::task::Unfinished;
 use crate::model::units::{Side, count_of, printable, readable};
 use crate::ui::state::form::{Form, Server, as_word};
@@ -100,6 +100,13 @@ pub fn left_on(live: &Live, (side, of): (Side, Of)) -> Vec<String> {
 /// Tables of the source whose replica identity is not what it was.
 pub fn identities(live: &Live) -> u64 {
     live.run.databases.values().map(|d| d.identities.len() as u64).sum()
+}
+
+/// The same of databases that do not follow.
+pub fn identities_of_unfinished(live: &Live) -> u64 {
+    let follows = |d: &DatabaseRun| d.outcome == Some(DatabaseOutcome::Following);
+    let all = live.run.databases.values().filter(|d| !follows(d));
+    all.map(|d| d.identities.len() as u64).sum()
 }
 
 /// Databases on the target that are ours beyond doubt, not whole, and dropped by a clean-up of this kind.

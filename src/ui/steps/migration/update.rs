@@ -1,11 +1,11 @@
 //! Keys on the third step.
 
 use super::{
-    Of, dropped, failed, fill_from, identities, is_all_there, leftovers, not_let_in, unfinished, waits,
-    why_kept,
+    Of, dropped, failed, fill_from, identities, identities_of_unfinished, is_all_there, leftovers,
+    not_let_in, unfinished, waits, why_kept,
 };
 use crate::model::task::Unfinished;
-use crate::model::units::readable;
+use crate::model::units::{count_of, readable};
 use crate::ui::keys::{Code, Key, moved};
 use crate::ui::message::Effect;
 use crate::ui::state::check::Check;
@@ -238,7 +238,8 @@ pub fn recheck(state: &mut State) -> Vec<Effect> {
 pub fn go_on_trying(state: &mut State) -> Vec<Effect> {
     let Some(live) = &mut state.live else { return Vec::new() };
     let (kept, left) = (dropped(live, Unfinished::DropIncomplete), leftovers(live, Of::Unfinished));
-    if kept.is_empty() && left.is_empty() {
+    let identities = identities_of_unfinished(live);
+    if kept.is_empty() && left.is_empty() && identities == 0 {
         return vec![Effect::Again];
     }
     let why = match kept.first() {
@@ -248,6 +249,9 @@ pub fn go_on_trying(state: &mut State) -> Vec<Effect> {
         Some(half) => {
             let why = why_kept(live, half).unwrap_or_default();
             format!("{} could not be dropped on the target: {why}", readable(&half.name))
+        }
+        None if left.is_empty() => {
+            format!("the replica identity of {} could not be set back", count_of(identities, "table"))
         }
         None => format!("{} could not be removed", left.join(", ")),
     };

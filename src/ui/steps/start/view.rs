@@ -287,10 +287,10 @@ pub fn attention(state: &State) -> Vec<Attention> {
                 let what = "its engine is gone: nobody guards what the source keeps for it".to_owned();
                 all.push(of(what, "nobody guards it".to_owned(), false));
             }
-            // Meanwhile the source keeps its WAL.
+            // Meanwhile the source keeps its WAL. The beginning names what is wrong, and where.
             Tag::Syncing if trouble(known).is_some() => {
                 let what = trouble(known).unwrap_or_default().to_owned();
-                all.push(of(what, "does not follow well: Enter".to_owned(), true));
+                all.push(of(what.clone(), what, true));
             }
             _ => {}
         }
