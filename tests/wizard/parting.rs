@@ -148,11 +148,12 @@ fn ctrl_c_at_a_failure_leaves_it_as_it_is() {
     let (mut tty, _) = slow(&pair, dialogue(&pair));
     pair.kill_engines();
     std::fs::remove_file(pair.target.data_dir().join("shut")).unwrap();
-    for key in ["t", "c"] {
+    for (key, question) in [("t", "Try again"), ("c", "Clean up")] {
         tty.wait("Clean up: ");
         tty.wait("Choice [q]");
         tty.send(&format!("{key}\r"));
-        tty.wait("yes or no [no]");
+        // An earlier question may still stand there.
+        tty.wait(&format!("{question}, yes or no [no]"));
         tty.send("\x03");
         tty.wait("This window is closed. What is left: pgpassage status mine");
         assert_eq!(tty.exit(), 4);

@@ -4,8 +4,9 @@ use super::{effects, scene};
 use crate::scenes::{NOW_MS, press, send};
 use crate::styled::{draw, rows};
 use pgpassage::model::command::Command;
-use pgpassage::model::event::{Entry, Event, ObjectKind, RunOutcome};
+use pgpassage::model::event::{Entry, Event, ObjectKind, RunOutcome, TableIdentity};
 use pgpassage::model::task::{Task, Unfinished};
+use pgpassage::model::units::TableName;
 use pgpassage::ui::keys::Code;
 use pgpassage::ui::message::{Effect, Msg};
 use pgpassage::ui::state::form::Field;
@@ -36,6 +37,29 @@ fn trying_again_takes_back_what_is_left_and_begins_anew() {
         assert_eq!(state.screen, Screen::Live);
         assert_eq!(state.toast.as_ref().is_some_and(|t| t.text.contains("Not tried again")), kept.is_some());
     }
+}
+
+/// A replica identity that is still changed is set back first, or the next migration would take it for the table's own.
+#[test]
+fn trying_again_sets_replica_identities_back() {
+    let mut state = scene("failure");
+    let run = &mut state.live.as_mut().unwrap().run;
+    run.ledger.clear();
+    let table = TableName::new("public", "events");
+    run.databases.get_mut("analytics").unwrap().identities.insert(table, TableIdentity::Default);
+    press(&mut state, Code::Enter);
+    press(&mut state, Code::Tab);
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::Run(Task::Clear)]);
+    let ended = || Msg::Ended(Ending::Ended(RunOutcome::Partly));
+    assert_eq!(update(&mut state, ended()), []);
+    assert!(
+        state.toast.as_ref().unwrap().text.contains("the replica identity of 1 table could not be set back")
+    );
+    let live = state.live.as_mut().unwrap();
+    live.run.databases.get_mut("analytics").unwrap().identities.clear();
+    press(&mut state, Code::Enter);
+    press(&mut state, Code::Tab);
+    assert_eq!(effects(&mut state, Code::Enter), [Effect::Again]);
 }
 
 /// The engine that guards the rest takes back what failed, and goes on guarding.
