@@ -66,6 +66,11 @@ pub enum Msg {
         face: Option<u32>,
         plan: Shown,
     },
+    /// Another migration has the name of the one that is open.
+    Replaced {
+        id: String,
+        seen: Seen,
+    },
     /// What has come of the open migration after what was seen, for a window whose engine is gone.
     Rejoined {
         id: String,

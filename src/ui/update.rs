@@ -85,6 +85,7 @@ fn effects(state: &mut State, msg: Msg) -> Vec<Effect> {
             passwords::shut(state, &failure);
             Vec::new()
         }
+        Msg::Replaced { id, seen } if state.awaits(&id, seen) => rejoin::replaced(state, &id),
         Msg::Rejoined { id, seen, engine, face, entries } if state.awaits(&id, seen) => {
             rejoin::rejoined(state, (engine, face), &entries);
             Vec::new()

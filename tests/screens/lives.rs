@@ -363,6 +363,7 @@ fn what_is_begun_anew_is_done_with() {
     let events = [begun(&["shop"]), events].concat();
     let old = scenes::known("shop", events.clone(), (Engine::Gone, None));
     let mut new = scenes::known("shop_2", mixed(), (Engine::Gone, None));
+    new.run.started_ms = old.run.started_ms + 1;
     let mut state = scene("start");
     let mut attention = |all: Vec<Known>| {
         send(&mut state, Msg::Known(all));
@@ -371,6 +372,15 @@ fn what_is_begun_anew_is_done_with() {
     };
     assert_eq!(attention(vec![old.clone(), new.clone()]).0, ["shop", "shop_2"]);
     new.again = Some("shop".into());
+    // One that was refused has the word about nothing.
+    let refused = Event::Ended { outcome: RunOutcome::Refused };
+    let mut none = scenes::known("shop_2", vec![refused], (Engine::Gone, None));
+    (none.again, none.run.started_ms) = (Some("shop".into()), new.run.started_ms);
+    assert_eq!(attention(vec![old.clone(), none]).0, ["shop"]);
+    // One that is older meant another migration of that name.
+    let mut older = new.clone();
+    older.run.started_ms = old.run.started_ms - 1;
+    assert_eq!(attention(vec![old.clone(), older]).0, ["shop", "shop_2"]);
     let (ids, screen) = attention(vec![old, new]);
     assert_eq!(ids, ["shop_2"]);
     assert!(screen.contains("Next: shop_2 has begun anew what is not there."), "{screen}");

@@ -181,7 +181,8 @@ impl Watched {
             };
             let progress = of_slot(&session, &names.of(ObjectKind::Slot)).await?;
             let sessions = match asks_who {
-                true => Some(sessions_of_others(&session, name).await?),
+                // Beside the point: where it is denied the rest is known all the same.
+                true => Some(sessions_of_others(&session, name).await.unwrap_or_default()),
                 false => None,
             };
             Ok::<_, Error>((session, progress, sessions))
@@ -236,6 +237,8 @@ impl Watched {
                     .because(why)
                     .fix("raise max_slot_wal_keep_size on the source, or find out what keeps the target from applying")
             })),
+            // Of a slot that is lost nothing is kept any more.
+            None if progress.health.is_lost() => {}
             None => {
                 self.told.remove("wal-short");
                 passed.insert("wal-short");
@@ -257,7 +260,7 @@ impl Watched {
                 true => subscription_errors(&session, &subscription).await?,
                 false => None,
             };
-            let sessions = sessions_of_others(&session, name).await?;
+            let sessions = sessions_of_others(&session, name).await.unwrap_or_default();
             Ok::<_, Error>((state, errors, sessions))
         };
         let answer = timeout(ANSWER, asking).await.map_err(|_| does_not_answer());

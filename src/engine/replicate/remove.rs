@@ -189,11 +189,20 @@ async fn on_source(
         }
         cx.emit.record(Event::Removed { object: object.clone() });
     }
+    // One that cannot be set back keeps no other from it.
+    let mut first = None;
     for (table, before) in identities {
-        restore(&session, table, before).await?;
-        cx.emit.record(Event::IdentityRestored { database: database.to_owned(), table: table.clone() });
+        match restore(&session, table, before).await {
+            Ok(()) => {
+                let (database, table) = (database.to_owned(), table.clone());
+                cx.emit.record(Event::IdentityRestored { database, table });
+            }
+            Err(error) => {
+                first.get_or_insert(error);
+            }
+        }
     }
-    Ok(())
+    first.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// A slot that is read from cannot be dropped; whoever reads from ours is the subscription's walsender.

@@ -149,12 +149,7 @@ impl Drive {
                 Since::Entries(entries) => {
                     say(&to, From::Anywhere, rejoined(Engine::Gone, None, entries)).await;
                 }
-                // Nobody waits for it: what cannot be opened is looked at again.
-                Since::Another => {
-                    if let Ok(opened) = host.open(id).await {
-                        told(&to, opened).await;
-                    }
-                }
+                Since::Another => say(&to, From::Anywhere, Msg::Replaced { id, seen }).await,
             }
         }));
     }

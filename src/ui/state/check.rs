@@ -208,10 +208,10 @@ impl Check {
         let differ = self.possible.windows(2).any(|pair| open(&pair[0]) != open(&pair[1]));
         let cannot = |p: &Possible| {
             let why = if self.decisions.snapshot { &p.not_snapshot } else { &p.not_continuous };
-            // What was left out can always come back.
-            why.is_some() || self.way(p) == Way::LeftOut
+            why.is_some()
         };
-        self.possible.iter().filter(|p| differ && cannot(p)).collect()
+        // What was left out can always come back.
+        self.possible.iter().filter(|p| self.way(p) == Way::LeftOut || differ && cannot(p)).collect()
     }
 
     /// What was chosen since, and what judges that.
@@ -281,7 +281,8 @@ impl Check {
             return MethodPolicy::Dump;
         }
         // What was not judged must not turn into a snapshot that nobody chose.
-        let chosen = self.decisions.each.values().any(|d| *d == Decision::Snapshot);
+        // What was chosen for a database that can follow by now is no choice any more.
+        let chosen = self.possible.iter().any(|p| self.way(p) == Way::Snapshot);
         MethodPolicy::Auto(if chosen { Fallback::Dump } else { Fallback::Fail })
     }
 
@@ -363,6 +364,21 @@ mod tests {
         check.decisions.snapshot = true;
         assert!(check.may_start().is_err());
         assert_eq!(check.choices().len(), 1, "b can still be left out");
+    }
+
+    /// What was decided about a database that has been mended since decides nothing unseen.
+    #[test]
+    fn a_decision_does_not_outlive_its_reason() {
+        let mut check = check(vec![possible(("a", true, true)), possible(("b", false, true))]);
+        check.turn_choice("b");
+        assert_eq!(check.policy(), MethodPolicy::Auto(Fallback::Dump));
+        check.possible[1].not_continuous = None;
+        assert_eq!(check.policy(), MethodPolicy::Auto(Fallback::Fail));
+        check.decisions.each.insert("b".to_owned(), Decision::LeaveOut);
+        let names: Vec<_> = check.choices().iter().map(|p| p.database.clone()).collect();
+        assert_eq!((names, check.left_out()), (vec!["b".to_owned()], vec!["b".to_owned()]));
+        check.turn_choice("b");
+        assert!(check.choices().is_empty() && check.left_out().is_empty());
     }
 
     /// One that cannot be copied takes the snapshot from nobody else, and each has a choice of its own.

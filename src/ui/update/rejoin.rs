@@ -2,7 +2,8 @@
 
 use super::settle;
 use crate::model::event::Entry;
-use crate::ui::state::{Engine, Screen, State};
+use crate::ui::message::Effect;
+use crate::ui::state::{Engine, Focus, Rights, Screen, State};
 
 /// How often that is looked for.
 pub(super) const LOOK_MS: u64 = 3_000;
@@ -22,4 +23,18 @@ pub(super) fn rejoined(state: &mut State, (engine, face): (Engine, Option<u32>),
     }
     // Nobody has asked for anything: what would ask for passwords waits until somebody does.
     settle(state);
+}
+
+/// What is asked on the screen, and everything that was typed, was about the other one.
+pub(super) fn replaced(state: &mut State, id: &str) -> Vec<Effect> {
+    if state.rights == Rights::Look {
+        // A window that only shows has no list to go back to.
+        return Vec::new();
+    }
+    (state.live, state.overlay) = (None, None);
+    state.forget_passwords();
+    state.screen = Screen::Start;
+    state.focus = Focus::List;
+    state.complain(format!("{id} was forgotten meanwhile, and another migration has its name now"));
+    vec![Effect::LetGo, Effect::List]
 }

@@ -104,3 +104,19 @@ fn what_was_closed_meanwhile_is_shown_at_once() {
     assert!(screen.contains("✔ Ready") && !screen.contains("Replication mode active"), "{screen}");
     assert!(state.overlay.is_none());
 }
+
+/// What is asked on the screen is about the migration that was there: the next Enter must not be for another one of its name.
+#[test]
+fn another_one_of_that_name_is_not_taken_for_this_one() {
+    let mut state = alone();
+    let (id, old) = ("shop".to_owned(), seen(&state));
+    press(&mut state, Code::Char('s'));
+    assert!(state.overlay.is_some());
+    let later = Seen { seq: old.seq + 1, at_ms: old.at_ms };
+    assert_eq!(update(&mut state, Msg::Replaced { id: id.clone(), seen: later }), []);
+    assert!(state.live.is_some(), "an answer about something else");
+    let next = update(&mut state, Msg::Replaced { id, seen: old });
+    assert_eq!(next, [Effect::LetGo, Effect::List]);
+    assert_eq!((state.screen, state.live.is_none(), state.overlay.is_none()), (Screen::Start, true, true));
+    assert!(text(&state, (100, 30)).contains("another migration has its name now"));
+}

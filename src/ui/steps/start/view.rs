@@ -281,7 +281,7 @@ pub fn attention(state: &State) -> Vec<Attention> {
             // Nothing is left to be done about it.
             Tag::Failed if known.run.cleaned && known.run.half_made().is_empty() => {}
             // Another one has the word about its databases.
-            Tag::Failed if begun_anew(state, known).is_some() && known.run.half_made().is_empty() => {}
+            Tag::Failed if begun_anew(state, known).is_some() => {}
             Tag::Failed => all.push(of(worst(known), worst(known), false)),
             Tag::Syncing if !known.engine.is_there() => {
                 let what = "its engine is gone: nobody guards what the source keeps for it".to_owned();
@@ -299,9 +299,18 @@ pub fn attention(state: &State) -> Vec<Attention> {
     all
 }
 
-/// The migration that has begun its unfinished databases anew, where one has.
+/// The migration that has begun its unfinished databases anew, where one has, and nothing is left of this one: it has the word
+/// about them then, whatever became of it. One that was refused or stopped has begun nothing that lasts, and an older one meant
+/// another migration of that name.
 fn begun_anew<'a>(state: &'a State, known: &Known) -> Option<&'a Known> {
-    state.start.known.iter().flatten().find(|other| other.again.as_ref() == Some(&known.id))
+    let is_left = slots_left(known) > 0 || !known.run.half_made().is_empty();
+    let speaks = |other: &&Known| {
+        other.again.as_ref() == Some(&known.id)
+            && other.run.started_ms >= known.run.started_ms
+            && !matches!(Tag::of(other), Tag::Refused | Tag::Stopped | Tag::Checked)
+    };
+    let all = state.start.known.iter().flatten();
+    if Tag::of(known) == Tag::Failed && !is_left { all.into_iter().find(speaks) } else { None }
 }
 
 fn slots_left(known: &Known) -> u64 {
