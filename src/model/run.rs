@@ -1,6 +1,6 @@
 //! A migration as it stands: the fold of its journal. The one place where entries become state.
 
-use super::check::{Finding, IDENTITIES_CHANGED, Judgement, Possible, Severity};
+use super::check::{Finding, IDENTITIES_CHANGED, Judgement, OF_FOLLOWING, Possible, Severity};
 use super::command::StopReason;
 use super::event::{
     DatabaseOutcome, Entry, Event, PhaseOutcome, RolePassword, RoleStatus, RunOutcome, ServerObject,
@@ -17,9 +17,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Findings of one kind beyond this many are counted, not kept: a hostile or broken source must not be able to
 /// fill memory with them.
 const MAX_FINDINGS: usize = 10_000;
-
-/// What is said of how a database follows: it is so no more once nothing follows.
-const OF_FOLLOWING: [&str; 3] = ["follow", "apply", "wal-short"];
 
 /// Losses that closing the connection makes good: it sets, refreshes and copies these again.
 const DONE_AGAIN: [&str; 3] = ["sequence", "materialized-view", "large-object"];

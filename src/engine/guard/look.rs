@@ -7,7 +7,7 @@ use crate::engine::emit::now_ms;
 use crate::engine::replicate::names_for;
 use crate::engine::replicate::subscribe::readiness;
 use crate::engine::sessions::settings;
-use crate::model::check::Finding;
+use crate::model::check::{Finding, SCHEMA_CHANGED};
 use crate::model::event::DatabaseOutcome;
 use crate::model::failure::Failure;
 use crate::model::names::{ObjectKind, ObjectNames};
@@ -33,8 +33,6 @@ const SCHEMA_EVERY: Duration = Duration::from_secs(15);
 const ANSWER: Duration = Duration::from_secs(10);
 /// A subscription's worker that is started again and again is missing for a moment each time.
 const WORKER_MISSING: Duration = Duration::from_secs(30);
-
-const SCHEMA_CHANGED: &str = "schema-changed";
 
 /// What was found, and what of it has not been said before.
 pub(super) struct Looked {

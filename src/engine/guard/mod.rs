@@ -113,9 +113,6 @@ async fn watch(cx: Arc<Cx>, stop: CancellationToken, until: Until) {
     }
 }
 
-/// Findings that pass.
-const PASSING: [&str; 4] = ["follow", "apply", "wal-short", "schema-changed"];
-
 /// What an earlier guard has said and nobody has taken back is not said again, and is taken back by whoever sees it pass.
 fn tell(cx: &Cx, database: &str, (findings, passed): (Vec<Finding>, BTreeSet<&str>)) {
     for id in passed.into_iter().filter(|id| cx.emit.with_run(|run| run.is_open(id, database))) {
@@ -127,8 +124,7 @@ fn tell(cx: &Cx, database: &str, (findings, passed): (Vec<Finding>, BTreeSet<&st
     };
     for finding in findings.filter(|finding| !is_said(finding)) {
         // Of what passes the latest is what is so: an earlier guard may have said it with other numbers.
-        let passes = PASSING.contains(&finding.id.as_str());
-        if passes && cx.emit.with_run(|run| run.is_open(&finding.id, database)) {
+        if finding.can_pass() && cx.emit.with_run(|run| run.is_open(&finding.id, database)) {
             cx.emit.record(Event::Passed { finding: finding.id.clone(), database: database.to_owned() });
         }
         cx.finding(finding);

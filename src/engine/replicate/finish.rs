@@ -10,7 +10,7 @@ use super::{names_for, verify};
 use crate::engine::context::{execute, guarded};
 use crate::engine::database::Db;
 use crate::engine::phases::{copy, data, large_objects, snapshot};
-use crate::model::check::Finding;
+use crate::model::check::{Finding, SCHEMA_CHANGED};
 use crate::model::failure::{Failure, FailureKind};
 use crate::model::names::{ObjectKind, ObjectNames};
 use crate::model::task::{Finish, Loss, Schema, Verify};
@@ -189,7 +189,7 @@ async fn definitions_are_the_same(db: &Db, source: &Session, schema: Schema) -> 
             "make the same changes on the target and finish with --accept-schema-changes, or start over",
         )),
         Schema::MayDiffer => {
-            db.finding(Finding::warning("schema-changed", what).because("accepted by the operator"));
+            db.finding(Finding::warning(SCHEMA_CHANGED, what).because("accepted by the operator"));
             Ok(())
         }
     }
