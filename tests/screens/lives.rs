@@ -2,7 +2,7 @@
 
 use super::scenes::events::{begun, database_ended, phase_ended};
 use super::scenes::{self, NOW_MS, press, send};
-use super::styled::{draw, rows};
+use super::styled::shown as text;
 use pgpassage::model::check::Finding;
 use pgpassage::model::event::{DatabaseOutcome, Entry, Event, RolePassword, RoleStatus, RunOutcome};
 use pgpassage::model::failure::Failure;
@@ -30,10 +30,6 @@ fn scene(name: &str) -> State {
 
 fn effects(state: &mut State, code: Code) -> Vec<Effect> {
     update(state, Msg::Key(Key::plain(code)))
-}
-
-fn text(state: &State, (width, height): (u16, u16)) -> String {
-    rows(&draw(state, width, height)).join("\n")
 }
 
 /// Without frames and ends of lines.

@@ -30,6 +30,7 @@ pub(crate) fn style_of(buffer: &Buffer, x: u16, y: u16) -> Style {
     Style { fg: Some(cell.fg), bg: Some(cell.bg), add_modifier: cell.modifier, ..Style::default() }
 }
 
+/// What stands there, line by line.
 pub(crate) fn text(buffer: &Buffer) -> String {
     let mut legend: Vec<Style> = vec![Style {
         fg: Some(ratatui::style::Color::Reset),
@@ -61,4 +62,14 @@ pub(crate) fn text(buffer: &Buffer) -> String {
             .unwrap();
     }
     out
+}
+
+/// What stands there, line by line.
+pub(crate) fn shown(state: &State, (width, height): (u16, u16)) -> String {
+    rows(&draw(state, width, height)).join("\n")
+}
+
+/// The text with its frames and breaks gone.
+pub(crate) fn words(state: &State, size: (u16, u16)) -> String {
+    shown(state, size).replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,7 +1,7 @@
 //! Screens say what is so: no phase that never was, no question that is void, no word that a narrow window swallows.
 
 use super::scenes::{self, press, send};
-use super::styled::{draw, rows};
+use super::styled::{draw, rows, shown as text, words};
 use pgpassage::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
 use pgpassage::model::phase::Phase;
 use pgpassage::model::plan::Method;
@@ -12,15 +12,6 @@ use pgpassage::ui::update::update;
 
 fn scene(name: &str) -> State {
     scenes::all().into_iter().find(|scene| scene.name == name).unwrap().state
-}
-
-fn text(state: &State, (width, height): (u16, u16)) -> String {
-    rows(&draw(state, width, height)).join("\n")
-}
-
-/// The text with its frames and breaks gone.
-fn words(state: &State, size: (u16, u16)) -> String {
-    text(state, size).replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn tell(state: &mut State, events: Vec<Event>) {

@@ -1,7 +1,7 @@
 //! Words that were misread once: what is half known is not called nothing, and nothing that was asked for goes unmentioned.
 
 use super::scenes::{self, NOW_MS, press, send};
-use super::styled::{draw, rows};
+use super::styled::{draw, rows, shown as text, words};
 use pgpassage::model::event::{DatabaseOutcome, Entry, Event, RunOutcome, TableIdentity};
 use pgpassage::model::gauges::Gauges;
 use pgpassage::model::run::DatabaseRun;
@@ -16,15 +16,6 @@ use pgpassage::ui::update::update;
 
 fn scene(name: &str) -> State {
     scenes::all().into_iter().find(|scene| scene.name == name).unwrap().state
-}
-
-fn text(state: &State, (width, height): (u16, u16)) -> String {
-    rows(&draw(state, width, height)).join("\n")
-}
-
-/// The text with its frames and breaks gone.
-fn words(state: &State, size: (u16, u16)) -> String {
-    text(state, size).replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn live(state: &mut State) -> &mut Live {

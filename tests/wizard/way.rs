@@ -1,6 +1,7 @@
 //! The whole way by keys alone.
 
 use super::common::{Pair, eventually, server_binaries};
+use super::tty::Tty;
 use super::{following, pair, pair_with, start, to_report, uris, wizard};
 use pgpassage::demo::cluster::{Cluster, ClusterOptions};
 
@@ -59,6 +60,17 @@ fn by_a_snapshot_where_replication_is_impossible() {
     assert_eq!(tty.exit(), 0);
 }
 
+/// Once more, and nothing is in the way any more; then it is left.
+fn checks_well(tty: &mut Tty) {
+    tty.tab_to("▐ Run check ▌");
+    tty.send("\r");
+    tty.wait("\n Report");
+    tty.wait_for("nothing in the way", |s| !s.contains("FAIL"));
+    tty.tab_to("▐ Continue ▌");
+    tty.send("\x03");
+    assert_eq!(tty.exit(), 0);
+}
+
 #[test]
 fn a_wrong_password_and_then_the_right_one() {
     let pair =
@@ -76,13 +88,7 @@ fn a_wrong_password_and_then_the_right_one() {
     tty.send("\x15s3cret");
     tty.wait("••••••");
     assert!(!tty.text().contains("s3cret"));
-    tty.tab_to("▐ Run check ▌");
-    tty.send("\r");
-    tty.wait("\n Report");
-    tty.wait_for("nothing in the way", |s| !s.contains("FAIL"));
-    tty.tab_to("▐ Continue ▌");
-    tty.send("\x03");
-    assert_eq!(tty.exit(), 0);
+    checks_well(&mut tty);
     let raw = String::from_utf8_lossy(&tty.raw()).into_owned();
     assert!(!raw.contains("s3cret") && !raw.contains("wrong@"), "a password was drawn");
 }
@@ -106,13 +112,7 @@ fn a_wrong_password_of_the_target_leads_back_to_its_field() {
     tty.tab_to("▐ Get started ▌");
     tty.send("\r");
     tty.wait("Migrate from");
-    tty.tab_to("▐ Run check ▌");
-    tty.send("\r");
-    tty.wait("\n Report");
-    tty.wait_for("nothing in the way", |s| !s.contains("FAIL"));
-    tty.tab_to("▐ Continue ▌");
-    tty.send("\x03");
-    assert_eq!(tty.exit(), 0);
+    checks_well(&mut tty);
 }
 
 #[test]

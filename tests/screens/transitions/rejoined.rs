@@ -2,7 +2,7 @@
 
 use super::{effects, scene};
 use crate::scenes::{NOW_MS, press, send};
-use crate::styled::{draw, rows};
+use crate::styled::shown as text;
 use pgpassage::link::Seen;
 use pgpassage::model::event::{DatabaseOutcome, Entry, Event, RunOutcome};
 use pgpassage::model::failure::Failure;
@@ -13,10 +13,6 @@ use pgpassage::ui::state::live::Ending;
 use pgpassage::ui::state::passwords::Errand;
 use pgpassage::ui::state::{Button, Engine, Focus, Screen, State};
 use pgpassage::ui::update::update;
-
-fn text(state: &State, (width, height): (u16, u16)) -> String {
-    rows(&draw(state, width, height)).join("\n")
-}
 
 const NEXT: Engine = Engine::Apart { pid: 4712 };
 
