@@ -275,6 +275,24 @@ fn sessions_of_others_are_counted() {
     later(&pair, "finish", &[]).assert_done();
 }
 
+/// Who is in the databases is beside the point: a server that does not tell is asked for the rest all the same.
+#[test]
+fn sessions_that_are_not_told_of_blind_nobody() {
+    let pair = pair();
+    pair.source.psql("postgres", KEYED).unwrap();
+    assert_eq!(replicate(&pair, &[]).code, 0);
+    let hide =
+        "SET allow_system_table_mods = on; ALTER VIEW pg_catalog.pg_stat_subscription RENAME TO hidden";
+    pair.source.psql("postgres", hide).unwrap();
+    pair.source.psql("postgres", "INSERT INTO keyed VALUES (2)").unwrap();
+    eventually(&pair.target, "postgres", "SELECT count(*) FROM keyed", "2");
+    let status = later(&pair, "status", &[]);
+    let detail = &status.json["migration_detail"][0];
+    let sessions = (&detail["source_sessions"], &detail["target_sessions"]);
+    assert_eq!(sessions, (&serde_json::Value::Null, &0.into()), "{detail}");
+    assert!(detail["lag_bytes"].is_u64() && detail["asking_failed"] == false, "{detail}");
+}
+
 /// Whoever checks another migration beside one that follows is not told to drop what that lives by.
 #[test]
 fn what_is_at_work_is_no_leftover() {
