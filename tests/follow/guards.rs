@@ -275,6 +275,38 @@ fn sessions_of_others_are_counted() {
     later(&pair, "finish", &[]).assert_done();
 }
 
+/// Somebody has one table locked: its replica identity cannot be set back, and that of the next one is all the same.
+#[test]
+fn one_identity_that_cannot_be_set_back_keeps_no_other() {
+    let pair = pair();
+    pair.source.psql("postgres", "CREATE TABLE a (n int); CREATE TABLE b (n int)").unwrap();
+    let ran = replicate(&pair, &["--replica-identity", "full"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let identities = "SELECT string_agg(relreplident::text, '' ORDER BY relname) FROM pg_class WHERE relname IN ('a', 'b')";
+    assert_eq!(pair.source.psql("postgres", identities).unwrap().trim(), "ff");
+    let mut holder = std::process::Command::new(server_binaries().join("psql"))
+        .args([
+            "-q",
+            "-d",
+            &pair.source.uri("postgres"),
+            "-c",
+            "BEGIN; LOCK a IN SHARE MODE; SELECT pg_sleep(120)",
+        ])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let sleeps = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    eventually(&pair.source, "postgres", sleeps, "1");
+    later(&pair, "stop", &[]);
+    assert_eq!(pair.source.psql("postgres", identities).unwrap().trim(), "fd");
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    pair.source.psql("postgres", end).unwrap();
+    holder.wait().unwrap();
+    later(&pair, "clean", &[]);
+    assert_eq!(pair.source.psql("postgres", identities).unwrap().trim(), "dd");
+}
+
 /// Who is in the databases is beside the point: a server that does not tell is asked for the rest all the same.
 #[test]
 fn sessions_that_are_not_told_of_blind_nobody() {
